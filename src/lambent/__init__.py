@@ -1,0 +1,1 @@
+"""Lambent: AWS Lambda that you own."""

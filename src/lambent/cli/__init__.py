@@ -1,0 +1,1 @@
+"""The `lambent` command, one module per subcommand."""

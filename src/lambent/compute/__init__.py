@@ -1,0 +1,1 @@
+"""The invocation core: from a function version and an event to an answer."""

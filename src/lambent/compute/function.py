@@ -1,0 +1,60 @@
+"""What the engine is asked to run and what it answers: a function version, an invocation, an outcome."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """An immutable snapshot of everything an environment is built from."""
+
+    account: str
+    region: str
+    name: str
+    version: str
+    """`$LATEST` or a number."""
+    revision: str
+    """Changes whenever code or configuration change; environments of another revision are retired."""
+    role: str
+    runtime: str
+    handler: str
+    code_sha256: str
+    """Hex digest of the zip; the blob's name."""
+    memory_mb: int
+    timeout_s: int
+    storage_mb: int
+    variables: dict[str, str]
+    log_group: str
+    log_format: Literal["Text", "JSON"] = "Text"
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+
+    @property
+    def arn(self) -> str:
+        """The unqualified ARN of the function."""
+        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
+
+
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+    """One event for one function version."""
+
+    request_id: str
+    payload: bytes
+    """JSON, checked."""
+    invoked_arn: str
+    """The ARN as the caller named it, qualifier included."""
+    client_context: bytes | None = None
+    """JSON, decoded from base64."""
+    trace_id: str | None = None
+    tail: bool = False
+    """Whether the last 4 KiB of the log are wanted with the outcome."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an invocation."""
+
+    payload: bytes
+    error: Literal["Unhandled"] | None = None
+    """Set where the function failed; the payload is then AWS's error JSON."""
+    log_tail: bytes | None = None

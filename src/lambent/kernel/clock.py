@@ -1,0 +1,121 @@
+"""Time as a part that is handed in, so tests run days of retries in milliseconds and never sleep."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+
+class Timer(Protocol):
+    """A call that is still to come."""
+
+    def cancel(self) -> None:
+        """Forget the call; harmless when it has happened."""
+
+
+class Clock(Protocol):
+    """What the program knows of time. Seconds everywhere, as floats."""
+
+    def time(self) -> float:
+        """Seconds since the Unix epoch."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary point; never goes back."""
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
+        """Call `callback` on the event loop after `delay` seconds."""
+
+    async def sleep(self, delay: float) -> None:
+        """Return after `delay` seconds."""
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
+        return asyncio.get_running_loop().call_later(delay, callback)
+
+    async def sleep(self, delay: float) -> None:
+        await asyncio.sleep(delay)
+
+
+class _VirtualTimer:
+    __slots__ = ("callback",)
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self.callback: Callable[[], object] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class VirtualClock:
+    """A clock that stands still until a test moves it with `advance`."""
+
+    def __init__(self, start: float = 1_700_000_000.0) -> None:
+        self._start = start
+        self._elapsed = 0.0
+        self._order = itertools.count()
+        self._timers: list[tuple[float, int, _VirtualTimer]] = []
+
+    def time(self) -> float:
+        return self._start + self._elapsed
+
+    def monotonic(self) -> float:
+        return self._elapsed
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
+        timer = _VirtualTimer(callback)
+        heapq.heappush(self._timers, (self._elapsed + max(delay, 0.0), next(self._order), timer))
+        return timer
+
+    async def sleep(self, delay: float) -> None:
+        woken = asyncio.Event()
+        timer = self.call_later(delay, woken.set)
+        try:
+            await woken.wait()
+        finally:
+            timer.cancel()
+
+    async def advance(self, seconds: float) -> None:
+        """Move time on by `seconds`, firing what falls due in order and letting every woken task run."""
+        end = self._elapsed + seconds
+        await settle()
+        while self._timers and self._timers[0][0] <= end:
+            self._elapsed, _, timer = heapq.heappop(self._timers)
+            if timer.callback is not None:
+                timer.callback()
+                await settle()
+        self._elapsed = end
+        await settle()
+
+
+async def settle(rounds: int = 50) -> None:
+    """Let every task that is ready run, without the passing of time."""
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def deadline(clock: Clock, seconds: float | None) -> AsyncIterator[None]:
+    """Raise TimeoutError in the body once `seconds` have passed on `clock`; None waits without limit."""
+    async with asyncio.timeout(None) as scope:
+        timer = None if seconds is None else clock.call_later(seconds, lambda: scope.reschedule(0))
+        try:
+            yield
+        finally:
+            if timer is not None:
+                timer.cancel()

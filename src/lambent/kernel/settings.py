@@ -1,0 +1,40 @@
+"""The settings of a server as one typed value; reading them from flags, variables and files is the CLI's."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Account = Annotated[str, msgspec.Meta(pattern=r"^\d{12}$")]
+
+
+class KeyPair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A long-lived access key of the account's root user."""
+
+    access_key_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    secret_access_key: Annotated[str, msgspec.Meta(min_length=1)]
+    account: Account | None = None
+    """The account it acts in; the settings' own where None."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the server listens, where its data lies and whom it trusts. The names are those of `lambent.toml`."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 4566
+    """0 takes a free port."""
+    data: str = "lambent-data"
+    mode: Literal["development", "production"] = "development"
+    account: Account = "000000000000"
+    region: str = "us-east-1"
+    keys: tuple[KeyPair, ...] = ()
+    """Access keys besides the `test`/`test` pair, which exists in development mode only."""
+    environment_idle_s: Annotated[float, msgspec.Meta(gt=0)] = 600.0
+    concurrency: Annotated[int, msgspec.Meta(ge=1)] = 1000
+    """The account's limit of concurrent executions."""
+
+    @property
+    def development(self) -> bool:
+        """Whether the well-known credentials are accepted."""
+        return self.mode == "development"

@@ -1,0 +1,50 @@
+"""The road of targets: push one event into whatever an ARN names."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lambent.kernel.arn import Arn
+
+
+class Target(Protocol):
+    """A service that takes events at its ARNs."""
+
+    async def deliver(self, arn: Arn, event: bytes) -> None:
+        """Take `event` for good: once this returns it survives a crash. Raises AwsError where it cannot."""
+
+    async def call(self, arn: Arn, event: bytes) -> bytes:
+        """Hand `event` over and return the answer. Raises AwsError where there is none."""
+
+
+class NoSuchTarget(Exception):
+    """No service takes events at this ARN."""
+
+
+class Targets:
+    """The targets by the service in their ARN."""
+
+    def __init__(self) -> None:
+        self._by_service: dict[str, Target] = {}
+
+    def register(self, service: str, target: Target) -> None:
+        """Let `target` take the events of every ARN of `service`."""
+        if service in self._by_service:
+            raise ValueError(f"{service} has a target already")
+        self._by_service[service] = target
+
+    async def deliver(self, arn: str, event: bytes) -> None:
+        """Push `event` one way. Raises NoSuchTarget, ValueError for a bad ARN, AwsError from the target."""
+        name = Arn.parse(arn)
+        await self._target(name).deliver(name, event)
+
+    async def call(self, arn: str, event: bytes) -> bytes:
+        """Push `event` and return the answer. Raises as `deliver` does."""
+        name = Arn.parse(arn)
+        return await self._target(name).call(name, event)
+
+    def _target(self, arn: Arn) -> Target:
+        target = self._by_service.get(arn.service)
+        if target is None:
+            raise NoSuchTarget(str(arn))
+        return target

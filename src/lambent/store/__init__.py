@@ -1,0 +1,1 @@
+"""The durable engine: transactions, blobs, outbox and migrations behind one small port."""

@@ -1,0 +1,1 @@
+"""HTTP to (service, operation, dict) and back, driven by botocore's service models."""
