@@ -28,6 +28,8 @@ class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, str]
     log_group: str
     log_format: Literal["Text", "JSON"] = "Text"
+    log_level: str = "INFO"
+    """The application log level; it counts where the format is JSON."""
     architecture: Literal["x86_64", "arm64"] = "x86_64"
 
     @property

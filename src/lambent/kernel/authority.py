@@ -7,12 +7,27 @@ from typing import Protocol
 import msgspec
 
 
+class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What temporary credentials were asked for with; policies and tags narrow what their holder may do."""
+
+    policy: str | None = None
+    """The inline session policy, as it was given."""
+    policy_arns: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
+    """Those inherited from the calling session included."""
+    transitive_tag_keys: tuple[str, ...] = ()
+    """The tags that sessions started from this one inherit."""
+    source_identity: str | None = None
+
+
 class Principal(msgspec.Struct, frozen=True):
     """Who signed a call, as GetCallerIdentity shows it."""
 
     account: str
     arn: str
     user_id: str
+    session: Session | None = None
+    """Set where the call was signed with temporary credentials."""
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -46,8 +61,14 @@ class Authority(Protocol):
     def anonymous(self) -> Principal:
         """Who an unsigned call acts as, where AWS allows unsigned calls."""
 
-    def session(self, role_arn: str, session_name: str, seconds: float) -> SessionCredentials:
-        """New temporary credentials for `role_arn`; they stay valid across a restart."""
+    def session(
+        self, role_arn: str, session_name: str, seconds: float, role_id: str | None = None
+    ) -> SessionCredentials:
+        """New temporary credentials for `role_arn`; they stay valid across a restart.
+
+        `role_id` is the role's own (`AROA...`); without it the user id gets a stand-in that is always the same for
+        this ARN.
+        """
 
 
 class Role(msgspec.Struct, frozen=True):

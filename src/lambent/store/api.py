@@ -13,7 +13,10 @@ Row = tuple[Any, ...]
 
 
 class Transaction(Protocol):
-    """One unit of work. SQL uses `:name` parameters and only what SQLite and PostgreSQL share."""
+    """One unit of work. SQL uses `:name` parameters and only what SQLite and PostgreSQL share.
+
+    Raises ConstraintBroken and StoreError (`store.errors`), never a driver's own exceptions.
+    """
 
     def one(self, sql: str, **values: Any) -> Row | None:
         """The first row, or None."""
@@ -37,3 +40,6 @@ class Store(Protocol):
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` alone and return its result once it is durable; an exception undoes it whole."""
+
+    async def sent(self) -> set[str]:
+        """Wait for commits that put events into the outbox; their targets since this was last asked, by one asker."""

@@ -1,0 +1,134 @@
+"""Rows 4, 5, 6 and 15: a warm synchronous invoke beside an echo on the same HTTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import statistics
+import sys
+import tempfile
+import zipfile
+from typing import Any
+
+import boto3
+
+from benchmarks.client import Connection, request_bytes
+from benchmarks.processes import Process, serve
+from benchmarks.table import Row
+from lambent.app import App
+from lambent.kernel.settings import Settings
+
+ROUNDS = 40
+PER_ROUND = 50
+PAYLOAD = b'{"name":"you"}'
+HANDLER = "def handler(event, context):\n    return {'hello': event['name']}\n"
+ROLE = "arn:aws:iam::000000000000:role/benchmark"
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def measure() -> list[Row]:
+    """The rows, in the order of SPECIFICATION.md."""
+    with tempfile.TemporaryDirectory() as folder, serve("echo") as echo, serve("lambent", folder) as lambent:
+        create(lambent.endpoint)
+        latencies = interleaved(echo, lambent)
+        cpu = {process: cpu_per_call(process, signed) for process, signed in ((echo, ""), (lambent, "lambda"))}
+    echo_p50, warm_p50 = (statistics.median(latencies[process]) for process in (echo, lambent))
+    warm_p99 = statistics.quantiles(latencies[lambent], n=100)[98]
+    return [
+        Row(
+            4,
+            "warm sync invoke p50",
+            f"{warm_p50 * 1e6:.0f} us",
+            f"echo {echo_p50 * 1e6:.0f} us",
+            warm_p50 / echo_p50,
+            "<= 6x",
+        ),
+        Row(
+            5,
+            "warm p99 / p50",
+            f"{warm_p99 * 1e6:.0f} us",
+            f"p50 {warm_p50 * 1e6:.0f} us",
+            warm_p99 / warm_p50,
+            "<= 4x",
+        ),
+        Row(
+            6,
+            "warm invokes per core-second",
+            f"{1 / cpu[lambent]:.0f}",
+            f"echo {1 / cpu[echo]:.0f}",
+            cpu[echo] / cpu[lambent],
+            ">= 0.2x",
+        ),
+        statements(),
+    ]
+
+
+def create(endpoint: str) -> None:
+    """Deploy the function and wait until it is active."""
+    client = boto3.client(
+        "lambda",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("app.py", HANDLER)
+    client.create_function(
+        FunctionName="warm", Runtime=RUNTIME, Handler="app.handler", Role=ROLE, Code={"ZipFile": archive.getvalue()}
+    )
+    client.get_waiter("function_active_v2").wait(FunctionName="warm", WaiterConfig={"Delay": 1})
+
+
+def request_for(endpoint: str, signed: str) -> bytes:
+    """The call that is measured; the echo gets the same bytes without a signature."""
+    return request_bytes(f"{endpoint}/2015-03-31/functions/warm/invocations", PAYLOAD, signed_for=signed)
+
+
+def interleaved(echo: Process, lambent: Process) -> dict[Process, list[float]]:
+    """Latencies in seconds of one client, the two servers taking turns so that noise falls on both."""
+    sides = [(echo, request_for(echo.endpoint, "")), (lambent, request_for(lambent.endpoint, "lambda"))]
+    connections = {process: Connection(process.endpoint) for process, _ in sides}
+    latencies: dict[Process, list[float]] = {process: [] for process, _ in sides}
+    for turn in range(ROUNDS + 1):
+        for process, request in sides:
+            times = [connections[process].timed(request) for _ in range(PER_ROUND)]
+            if turn:
+                latencies[process] += times
+    for connection in connections.values():
+        connection.close()
+    return latencies
+
+
+def cpu_per_call(process: Process, signed: str, calls: int = 4000) -> float:
+    """CPU seconds that one call costs the server with everything it started."""
+    request = request_for(process.endpoint, signed)
+    connection = Connection(process.endpoint)
+    before = process.cpu_s()
+    for _ in range(calls):
+        connection.timed(request)
+    used = process.cpu_s() - before
+    connection.close()
+    return used / calls
+
+
+def statements(calls: int = 200) -> Row:
+    """Row 15: the SQL statements that warm invokes run, those of the log writer behind them set apart."""
+
+    async def count() -> int:
+        with tempfile.TemporaryDirectory() as folder:
+            async with App.running(Settings(port=0, data=folder)) as app:
+                await asyncio.to_thread(create, app.endpoint)
+                request = request_for(app.endpoint, "lambda")
+                connection = Connection(app.endpoint)
+                await asyncio.to_thread(connection.timed, request)
+                with app.counting_statements() as counted:
+                    for _ in range(calls):
+                        await asyncio.to_thread(connection.timed, request)
+                connection.close()
+                return counted()
+
+    with asyncio.Runner() as runner:
+        total: Any = runner.run(count())
+    return Row(15, "SQL statements in a warm invoke", f"{total / calls:.0f}", "none", total / calls, "0")

@@ -1,0 +1,140 @@
+"""The composition root: the only module that knows every part and joins them into a running server."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.resources import files
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lambent.compute.engine import Engine
+from lambent.kernel.clock import SystemClock
+from lambent.kernel.ids import SystemIds
+from lambent.kernel.targets import Targets
+from lambent.kernel.tasks import Supervisor
+from lambent.services import iam, lambda_, logs, sts
+from lambent.services.iam.roles import StoredRoles
+from lambent.services.logs.facts import LogFacts
+from lambent.services.logs.workers import Sweeper
+from lambent.services.sts.authority import SessionAuthority
+from lambent.store import keys
+from lambent.store.blobs import Blobs
+from lambent.store.outbox import Outbox
+from lambent.store.sqlite import SqliteStore
+from lambent.wire.gateway import Gateway
+from lambent.wire.links import CodeLinks
+from lambent.wire.models import Models
+from lambent.wire.server import HttpServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from importlib.resources.abc import Traversable
+
+    from lambent.kernel.service import Service
+    from lambent.kernel.settings import Settings
+
+SCHEMAS = ("iam", "lambda_", "logs")
+"""The services that store something; each names its own tables in `schema/`."""
+
+HOST_VARIABLES = ("PATH", "HOME", "PYENV_ROOT", "UV_PYTHON_INSTALL_DIR", "ASDF_DATA_DIR")
+"""What interpreters are found by. The server's other variables stay its own."""
+
+
+class App:
+    """A running server; `running` is the way to one."""
+
+    def __init__(self, endpoint: str, sandbox: str, services: tuple[Service, ...], store: SqliteStore) -> None:
+        self.endpoint = endpoint
+        """The URL at which clients on this machine reach it."""
+        self.sandbox = sandbox
+        """The sandbox level that functions run at."""
+        self.services = services
+        self.store = store
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, settings: Settings) -> AsyncIterator[App]:
+        """A server that listens for as long as the block lasts and leaves no process behind.
+
+        Raises StoreError where the data folder cannot be used, CannotListen where the address cannot.
+        """
+        folder = Path(settings.data)
+        clock, ids = SystemClock(), SystemIds()
+        async with AsyncExitStack() as stack:
+            store = await SqliteStore.open(folder, _schemas())
+            stack.push_async_callback(store.close)
+            supervisor = Supervisor(clock)
+            facts = LogFacts(store, clock)
+            stack.push_async_callback(facts.close)
+            stack.push_async_callback(supervisor.stop)
+            blobs = Blobs(folder, clock)
+            authority = SessionAuthority(settings, clock, ids, await keys.key(store, ids, "sessions"))
+            links = CodeLinks(await keys.key(store, ids, "links"), clock)
+            engine = Engine(
+                folder=folder,
+                settings=settings,
+                blobs=blobs,
+                facts=facts,
+                authority=authority,
+                clock=clock,
+                ids=ids,
+                supervisor=supervisor,
+                endpoint=lambda: gateway.endpoint,
+                host={name: os.environ[name] for name in HOST_VARIABLES if name in os.environ},
+            )
+            stack.push_async_callback(engine.close)
+            targets = Targets()
+            sweeper = Sweeper(store, clock)
+            services = (
+                iam.build(iam.Parts(store, clock, ids)),
+                lambda_.build(
+                    lambda_.Parts(
+                        store=store,
+                        blobs=blobs,
+                        engine=engine,
+                        links=links,
+                        targets=targets,
+                        clock=clock,
+                        ids=ids,
+                        supervisor=supervisor,
+                    )
+                ),
+                logs.build(logs.Parts(store=store, clock=clock, facts=facts, sweeper=sweeper)),
+                sts.build(sts.Parts(authority, StoredRoles(store))),
+            )
+            gateway = Gateway(
+                services=services,
+                models=Models(ids),
+                authority=authority,
+                links=links,
+                blobs=blobs,
+                clock=clock,
+                ids=ids,
+                settings=settings,
+            )
+            server = HttpServer(gateway.handle, clock)
+            stack.push_async_callback(server.close)
+            port = await server.start(settings.host, settings.port)
+            gateway.endpoint = f"http://{_reachable(settings.host)}:{port}"
+            supervisor.keep("outbox", Outbox(store, targets.deliver, clock).run)
+            for service in services:
+                for name, worker in service.workers.items():
+                    supervisor.keep(f"{service.name}.{name}", worker.run)
+            yield cls(gateway.endpoint, engine.level, services, store)
+
+
+def _schemas() -> dict[str, Traversable]:
+    return {name: files(f"lambent.services.{name}") / "schema" for name in SCHEMAS}
+
+
+def _reachable(host: str) -> str:
+    """`host` as a client on this machine writes it in a URL."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return host if address.version == 4 else f"[{host}]"

@@ -1,0 +1,103 @@
+"""A server in the foreground: it starts, says where it is, deploys what it was told to, and stops on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from lambent.app import App
+from lambent.cli import helper, presence
+from lambent.cli.banner import Facts, JsonScreen, Screen, TerminalScreen
+from lambent.cli.failure import Exit, Failure
+from lambent.cli.terminal import complain
+from lambent.kernel.clock import SystemClock
+from lambent.kernel.tasks import Supervisor
+from lambent.store.errors import StoreError
+from lambent.wire.server import CannotListen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lambent.cli.settings import Loaded
+    from lambent.kernel.settings import Settings
+
+
+def run(loaded: Loaded, paths: Sequence[Path], level: str, *, json: bool) -> int:
+    """Serve until a signal; returns the exit code. Raises Failure where the server cannot start."""
+    for warning in loaded.warnings:
+        complain(warning, warning=True)
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    screen: Screen = JsonScreen() if json else TerminalScreen(loaded.settings)
+    data = Path(loaded.settings.data).absolute()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(loaded.settings, data, paths, screen))
+    return Exit.OK
+
+
+async def _serve(settings: Settings, data: Path, paths: Sequence[Path], screen: Screen) -> None:
+    stop = asyncio.Event()
+    with _stopped_by_signals(stop), _clear_failures():
+        async with App.running(settings) as app:
+            facts = Facts(app.endpoint, str(data), settings.mode, app.level, version("lambent"), os.getpid())
+            with presence.announced(data, facts.endpoint, facts.version):
+                screen.ready(facts)
+                tasks = Supervisor(SystemClock())
+                tasks.start("report", _report(app.endpoint, settings, paths, screen))
+                await stop.wait()
+                screen.stopping()
+                await tasks.stop()
+    screen.stopped()
+
+
+@contextmanager
+def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """The first SIGINT or SIGTERM sets `stop`; a second one ends the process on the spot."""
+    loop = asyncio.get_running_loop()
+
+    def received() -> None:
+        if stop.is_set():
+            # The store is durable at every moment, so nothing is lost.
+            os._exit(Exit.INTERRUPTED)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, received)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _clear_failures() -> Iterator[None]:
+    """What commonly keeps a server from starting leaves as a Failure."""
+    try:
+        yield
+    except StoreError as error:
+        raise Failure(str(error), Exit.MACHINE) from None
+    except CannotListen as error:
+        raise Failure(f"{error}; choose another with --port, or stop what listens there", Exit.MACHINE) from None
+
+
+async def _report(endpoint: str, settings: Settings, paths: Sequence[Path], screen: Screen) -> None:
+    """Deploy `paths` and show each result as it comes; without paths, show what is there already."""
+    try:
+        if paths:
+            with screen.deploying() as step:
+                async for result in helper.run(("deploy", *map(str, paths)), endpoint, settings, step):
+                    screen.deployed(result)
+            screen.all_deployed()
+        else:
+            async for functions in helper.run(("ls",), endpoint, settings):
+                screen.present(functions)
+    except Failure as failure:
+        complain(str(failure))

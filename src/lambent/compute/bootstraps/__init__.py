@@ -1,0 +1,1 @@
+"""The small runtime client of each language: it runs inside the environment, never inside the server."""

@@ -1,0 +1,417 @@
+"""The Python runtime client: runs inside the environment, imports the handler and answers events, one at a time.
+
+It runs on Python 3.9 to 3.14 and imports only what the interpreter holds built in, not even `os`: what a function does
+not ask for costs it nothing. What few functions need waits beside it: `logs.py`, `failures.py`, `values.py`.
+
+Descriptors: 1 and 2 are one pipe for output, 3 is the channel (a packet socket), 4 the lifeline. The first packet in is
+a secret; every packet out, and every frame within the output, starts with it, so that what the function itself writes
+to these descriptors means nothing.
+Packets in: `sequence(4) body-length(4) head-length(2) head body`, the body continued in further packets.
+Packets out: `secret(16) kind(1) sequence(4) body`; a lower-case kind is continued in the next packet.
+Frames within the output: `secret(16) kind(1) length(2) body`.
+"""
+
+# mypy: ignore-errors
+# ruff: noqa: RUF023, S110, S112, SLF001 AWS's order of slots, no contextlib, no logging, no os: see above
+
+import _json
+import marshal
+import posix
+import sys
+import time
+from _thread import _count as other_threads
+from _thread import allocate_lock
+
+CHANNEL = 3
+LIFELINE = 4
+PACKET = 65536
+PIPE_ATOMIC = 4096
+ANSWER_LIMIT = 6291556
+
+FILE = (lambda: 0).__code__.co_filename
+HERE = __file__.rpartition("/")[0]
+PROCESS = posix.getpid()
+
+
+def variable(name, default=None):
+    """An environment variable, without `os`."""
+    value = posix.environ.get(name)
+    return default if value is None else value.decode("utf-8", "surrogateescape")
+
+
+def late(name):
+    """A part of this client that most functions never need."""
+    module = sys.modules.get("_lambent_" + name)
+    if module is None:
+        module = type(sys)("_lambent_" + name)
+        module.client = sys.modules[__name__]
+        with open(HERE + "/" + name + ".pyc", "rb") as file:
+            code = marshal.loads(file.read()[16:])  # noqa: S302 written by the server for this interpreter
+        exec(code, module.__dict__)  # noqa: S102 as above
+        sys.modules[module.__name__] = module
+    return module
+
+
+class Fault(Exception):
+    """An error that the runtime, not the function, names."""
+
+    def __init__(self, kind, message, trace=()):
+        Exception.__init__(self, message)
+        self.kind = kind
+        self.trace = trace
+
+
+class Wire:
+    """The channel, and the framed part of the output."""
+
+    def __init__(self):
+        self.secret = posix.read(CHANNEL, 16)
+        self.output = posix.dup(1)  # the function may close or replace its own
+        self.sequence = b"\0\0\0\0"
+        self._lock = allocate_lock()
+        if len(self.secret) != 16:
+            posix._exit(0)  # the server is gone
+
+    def next(self):
+        """The next event: its head and its body."""
+        packet = self._read()
+        self.sequence = packet[:4]
+        length = int.from_bytes(packet[4:8], "big")
+        start = 10 + int.from_bytes(packet[8:10], "big")
+        head, body = packet[10:start], packet[start:]
+        if len(body) < length:
+            chunks, missing = [body], length - len(body)
+            while missing > 0:
+                chunks.append(self._read())
+                missing -= len(chunks[-1])
+            body = b"".join(chunks)
+        return head, body
+
+    def answer(self, kind, body=b""):
+        """Send one message. What was printed before it is in the pipe by then; where other threads may print on, a mark
+        says where it ends."""
+        if posix.getpid() != PROCESS:
+            posix._exit(0)  # a child that the function forked and let run on answers for nobody
+        if len(body) > ANSWER_LIMIT:
+            kind, body = b"B", b""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                continue  # the function has closed or replaced it
+        if other_threads():
+            self._frame(b"M", self.sequence)
+        room = PACKET - 21
+        sent = 0
+        while len(body) - sent > room:
+            posix.write(CHANNEL, self.secret + kind.lower() + self.sequence + body[sent : sent + room])
+            sent += room
+        posix.write(CHANNEL, self.secret + kind + self.sequence + (body[sent:] if sent else body))
+
+    def log(self, text):
+        """Write `text` to the log as one event, whatever lines it has."""
+        body = text.encode("utf-8", "replace")
+        room = PIPE_ATOMIC - 19
+        sent = 0
+        with self._lock:
+            while len(body) - sent > room:
+                self._frame(b"l", body[sent : sent + room])
+                sent += room
+            self._frame(b"L", body[sent:])
+
+    def _read(self):
+        packet = posix.read(CHANNEL, PACKET)
+        if not packet:
+            posix._exit(0)  # the server is gone
+        return packet
+
+    def _frame(self, kind, body):
+        posix.write(self.output, self.secret + kind + len(body).to_bytes(2, "big") + body)
+
+
+class Json:
+    """JSON by the interpreter's own C code, without the json package and the regular expressions that it imports."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}.__getitem__
+
+    def __init__(self, ascii_only):
+        self.ascii_only = ascii_only
+        self.text = _json.encode_basestring_ascii if ascii_only else _json.encode_basestring
+        self._scan = _json.make_scanner(self)
+        self._encode = _json.make_encoder(None, None, self.text, None, ": ", ", ", False, False, True)
+
+    def decode(self, body):
+        try:
+            text = body.decode().strip(" \t\n\r")
+            value, end = self._scan(text, 0)
+            if end == len(text):
+                return value
+        except Exception:
+            pass  # the slow way below names what is wrong
+        return late("values").decode(body)
+
+    def encode(self, value):
+        """As AWS's client does. What consists of plain values goes the short way; marshal refuses all else, subclasses
+        included, faster than a look at every value could."""
+        try:
+            marshal.dumps(value)
+            return "".join(self._encode(value, 0))
+        except Exception:
+            return late("values").encode(value, self)
+
+
+def _filled(thing, values):
+    for name in thing.__slots__:
+        setattr(thing, name, values.get(name))
+    return thing
+
+
+def _shown(thing, names):
+    return type(thing).__name__ + "([" + ",".join(name + "=" + str(getattr(thing, name)) for name in names) + "])"
+
+
+class CognitoIdentity:
+    """`context.identity`."""
+
+    __slots__ = ["cognito_identity_id", "cognito_identity_pool_id"]
+
+    def __repr__(self):
+        return _shown(self, self.__slots__)
+
+
+class Client:
+    """`context.client_context.client`."""
+
+    __slots__ = ["installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name"]
+
+    def __repr__(self):
+        return _shown(self, self.__slots__)
+
+
+class ClientContext:
+    """`context.client_context`."""
+
+    __slots__ = ["custom", "env", "client"]
+
+    def __repr__(self):
+        return _shown(self, self.__slots__)
+
+
+_NAME = variable(b"AWS_LAMBDA_FUNCTION_NAME")
+_VERSION = variable(b"AWS_LAMBDA_FUNCTION_VERSION")
+_MEMORY = variable(b"AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+_LOG_GROUP = variable(b"AWS_LAMBDA_LOG_GROUP_NAME")
+_LOG_STREAM = variable(b"AWS_LAMBDA_LOG_STREAM_NAME")
+
+
+class LambdaContext:
+    """The second argument of a handler: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
+
+    def __init__(self, request_id, deadline_ms, arn, client_context):
+        self.aws_request_id = request_id
+        self.log_group_name = _LOG_GROUP
+        self.log_stream_name = _LOG_STREAM
+        self.function_name = _NAME
+        self.memory_limit_in_mb = _MEMORY
+        self.function_version = _VERSION
+        self.invoked_function_arn = arn
+        self.tenant_id = None
+        self._epoch_deadline_time_in_ms = deadline_ms
+        self._w3c = {}
+        if isinstance(client_context, dict):
+            trace = client_context.pop("w3c", None)
+            if isinstance(trace, dict):
+                names = ("traceparent", "tracestate", "baggage")
+                self._w3c = {name: trace[name] for name in names if isinstance(trace.get(name), str)}
+        self.client_context = None
+        if client_context is not None:
+            self.client_context = _filled(ClientContext(), client_context)
+            if self.client_context.client is not None:
+                self.client_context.client = _filled(Client(), self.client_context.client)
+        self.identity = identity = CognitoIdentity()
+        identity.cognito_identity_id = identity.cognito_identity_pool_id = None
+
+    def get_remaining_time_in_millis(self):
+        return max(self._epoch_deadline_time_in_ms - int(time.time() * 1000), 0)
+
+    def w3c(self):
+        return dict(self._w3c)
+
+    def log(self, message):
+        runtime.wire.log(str(message))
+
+    def __repr__(self):
+        return _shown(
+            self,
+            (
+                "aws_request_id",
+                "log_group_name",
+                "log_stream_name",
+                "function_name",
+                "memory_limit_in_mb",
+                "function_version",
+                "invoked_function_arn",
+                "client_context",
+                "identity",
+                "tenant_id",
+            ),
+        )
+
+
+class LoggingHook:
+    """Sets AWS's log handler up when, and only if, the function imports logging."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "logging":
+            return None
+        sys.meta_path.remove(self)
+        for finder in sys.meta_path:
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                self._extend(spec.loader)
+                return spec
+        return None
+
+    def _extend(self, loader):
+        execute = loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            late("logs").set_up(module)
+
+        loader.exec_module = exec_module
+
+
+class Runtime:
+    """The loop from event to answer."""
+
+    def __init__(self):
+        self.wire = Wire()
+        self.request_id = None
+        self.json_logs = variable(b"AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+        execution = variable(b"AWS_EXECUTION_ENV", "")
+        self.json = Json(
+            ascii_only=execution in ("AWS_Lambda_python3.9", "AWS_Lambda_python3.10", "AWS_Lambda_python3.11")
+        )
+        self._trace = None
+
+    def run(self):
+        try:
+            handler = self._load(variable(b"_HANDLER", ""))
+        except Exception:
+            # A name in the error is only looked for where it can be: the request does not exist yet.
+            self.wire.answer(b"F", late("failures").report(sys.exc_info()).encode())
+            sys.exit(1)
+        self.wire.answer(b"Y")
+        while True:
+            head, body = self.wire.next()
+            self._one(handler, head, body)
+
+    def _load(self, handler):
+        module, dot, name = handler.rpartition(".")
+        if not dot:
+            problem = "not enough values to unpack (expected 2, got 1)"
+            raise Fault("Runtime.MalformedHandlerName", "Bad handler '%s': %s" % (handler, problem))
+        if module.split(".")[0] in sys.builtin_module_names:
+            problem = "Cannot use built-in module %s as a handler module" % module
+            raise Fault("Runtime.BuiltInModuleConflict", problem)
+        try:
+            loaded = sys.modules["_frozen_importlib"]._gcd_import(module.replace("/", "."))
+        except ImportError as error:
+            raise Fault("Runtime.ImportModuleError", "Unable to import module '%s': %s" % (module, error)) from None
+        except SyntaxError as error:
+            trace = ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)]
+            raise Fault(
+                "Runtime.UserCodeSyntaxError", "Syntax error in module '%s': %s" % (module, error), trace
+            ) from None
+        try:
+            return getattr(loaded, name)
+        except AttributeError:
+            raise Fault("Runtime.HandlerNotFound", "Handler '%s' missing on module '%s'" % (name, module)) from None
+
+    def _one(self, handler, head, body):
+        request_id, deadline, arn, trace, client_context = head.decode().split("\n", 4)
+        self.request_id = request_id
+        if trace != self._trace:
+            self._set_trace(trace)
+        try:
+            context = LambdaContext(request_id, int(deadline), arn, self._client_context(client_context))
+            answer = handler(self._event(body), context)
+            kind = b"R"
+            if not isinstance(answer, bytes):
+                answer = self._text(answer)
+        except Exception:
+            kind = b"E"
+            answer = late("failures").report(sys.exc_info(), request_id)
+        self.wire.answer(kind, answer if isinstance(answer, bytes) else answer.encode())
+
+    def _event(self, body):
+        try:
+            return self.json.decode(body)
+        except Exception as error:
+            raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error) from None
+
+    def _client_context(self, text):
+        if not text:
+            return None
+        try:
+            return self.json.decode(text.encode())
+        except Exception as error:
+            problem = "Unable to parse Client Context JSON: %s" % error
+            raise Fault("Runtime.LambdaContextUnmarshalError", problem) from None
+
+    def _text(self, answer):
+        try:
+            return self.json.encode(answer)
+        except Exception as error:
+            raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error) from None
+
+    def _set_trace(self, trace):
+        self._trace = trace
+        os = sys.modules.get("os")
+        if os is None:  # it will take its environment from posix when it is imported
+            posix.environ[b"_X_AMZN_TRACE_ID"] = trace.encode()
+            posix.putenv(b"_X_AMZN_TRACE_ID", trace.encode())
+        elif trace:
+            os.environ["_X_AMZN_TRACE_ID"] = trace
+        else:
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
+
+
+def _settle():
+    """Make the process what a function expects: its folder, its path, and no descriptors but its own."""
+    for number in posix.listdir("/proc/self/fd") if sys.platform == "linux" else ():
+        if int(number) > LIFELINE:
+            try:
+                posix.close(int(number))
+            except OSError:
+                continue  # the listing's own
+    for number in (CHANNEL, LIFELINE):
+        posix.set_inheritable(number, False)
+    posix.register_at_fork(after_in_child=_disown)
+    posix.umask(0o022)
+    root = variable(b"LAMBDA_TASK_ROOT")
+    runtime = variable(b"LAMBDA_RUNTIME_DIR")
+    posix.chdir(root)
+    sys.path[:] = [root, *(entry for entry in sys.path if entry not in (HERE, runtime)), runtime]
+    sys.argv = [FILE]
+    sys.meta_path.insert(0, LoggingHook())
+
+
+def _disown():
+    """In a forked child: it shares nothing with the server but the output."""
+    for number in (CHANNEL, LIFELINE):
+        try:
+            posix.close(number)
+        except OSError:
+            continue  # the function has closed it
+
+
+if __name__ == "__main__":
+    _settle()
+    runtime = Runtime()
+    runtime.run()

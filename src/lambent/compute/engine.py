@@ -1,0 +1,170 @@
+"""The invocation engine: runs function versions in environments. Everything else about Lambda is somebody else's."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lambent.compute import variables
+from lambent.compute.code import CodeFolder
+from lambent.compute.environment import Environment, Plan
+from lambent.compute.journal import Journal
+from lambent.compute.loglines import JsonLines, TextLines
+from lambent.compute.pool import Pool
+from lambent.compute.runtimes import Runtimes
+from lambent.compute.sandbox.process import ProcessSandbox
+from lambent.kernel import limits
+from lambent.kernel.errors import AwsError
+from lambent.kernel.facts import LogStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lambent.compute.code import Blobs
+    from lambent.compute.environment import Owner
+    from lambent.compute.function import FunctionVersion, Invocation, Outcome
+    from lambent.compute.runtimes import Runtime
+    from lambent.compute.sandbox.api import Sandbox
+    from lambent.kernel.authority import Authority
+    from lambent.kernel.clock import Clock
+    from lambent.kernel.facts import Facts
+    from lambent.kernel.ids import Ids
+    from lambent.kernel.settings import Settings
+    from lambent.kernel.tasks import Supervisor
+
+
+class Engine:
+    """`folder` is the engine's own and holds nothing that cannot be made again: unpacked code, clients, scratch.
+
+    `endpoint` answers the URL at which functions reach this server's AWS services. `host` are the environment variables
+    by which interpreters are found (PATH, HOME, PYENV_ROOT, UV_PYTHON_INSTALL_DIR, ASDF_DATA_DIR); functions see none.
+    Made and used on a running event loop.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        settings: Settings,
+        blobs: Blobs,
+        facts: Facts,
+        authority: Authority,
+        clock: Clock,
+        ids: Ids,
+        supervisor: Supervisor,
+        endpoint: Callable[[], str],
+        host: Mapping[str, str],
+        sandbox: Sandbox | None = None,
+    ) -> None:
+        self._facts = facts
+        self._authority = authority
+        self._clock = clock
+        self._ids = ids
+        self._endpoint = endpoint
+        self._sandbox: Sandbox = sandbox or ProcessSandbox()
+        folder = folder.resolve()  # functions work in other folders
+        self._code = CodeFolder(folder / "code", blobs, ids)
+        self._runtimes = Runtimes(folder / "runtimes", clock, host)
+        self._scratch = _fresh(folder / "scratch")
+        self._pool = Pool(
+            self._environment,
+            clock,
+            supervisor,
+            settings.concurrency,
+            settings.environment_idle_s,
+            limits.CREDENTIALS_MARGIN_S,
+        )
+
+    @property
+    def level(self) -> str:
+        """The sandbox level that environments run at."""
+        return self._sandbox.level
+
+    @property
+    def size(self) -> int:
+        """Environments that live."""
+        return self._pool.size
+
+    async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
+        """Run `function` once. A failure of the function is an outcome, not an exception.
+
+        Raises AwsError: TooManyRequestsException over the concurrency limit, InvalidRuntimeException where this
+        machine cannot run it any more.
+        """
+        return await self._pool.invoke(function, invocation)
+
+    async def prepare(self, code_sha256: str) -> None:
+        """Unpack the package with that sha256 (hex). Raises AwsError InvalidParameterValueException in AWS's words."""
+        await self._code.unpacked(code_sha256)
+
+    async def refusal(self, runtime: str, architecture: str) -> str | None:
+        """Why this machine cannot run such a function, and what would help; None where it can."""
+        return await self._runtimes.refusal(runtime, architecture)
+
+    def retire(self, function_arn: str) -> None:
+        """Let no invocation that comes from now on meet an environment of `function_arn` (unqualified) as it was."""
+        self._pool.retire(function_arn)
+
+    async def close(self) -> None:
+        """End every environment and wait until nothing is left of them."""
+        await self._pool.close()
+        await self._sandbox.close()
+        await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+
+    async def _environment(self, function: FunctionVersion, owner: Owner) -> Environment:
+        runtime = await self._runtimes.find(function.runtime)
+        if runtime is None:
+            raise await self._unsupported(function)
+        root = await self._code.unpacked(function.code_sha256)
+        stream = LogStream(
+            account=function.account,
+            region=function.region,
+            group=function.log_group,
+            name=self._stream_name(function),
+        )
+        return Environment(
+            self._plan(function, runtime, root, stream.name),
+            self._sandbox,
+            self._journal(function, runtime, stream),
+            self._clock,
+            self._ids,
+            owner,
+        )
+
+    def _plan(self, function: FunctionVersion, runtime: Runtime, root: Path, stream: str) -> Plan:
+        scratch = Path(tempfile.mkdtemp(dir=self._scratch))
+        credentials = self._authority.session(function.role, function.name, limits.CREDENTIALS_S)
+        return Plan(
+            function=function,
+            command=runtime.command,
+            variables=variables.build(function, runtime, root, scratch, stream, self._endpoint(), credentials),
+            scratch=scratch,
+            mark=f"AWS_LAMBDA_LOG_STREAM_NAME={stream}".encode(),
+            expires=credentials.expires,
+        )
+
+    def _journal(self, function: FunctionVersion, runtime: Runtime, stream: LogStream) -> Journal:
+        digest = hashlib.sha256(runtime.identifier.encode()).hexdigest()
+        arn = f"arn:aws:lambda:{function.region}::runtime:{digest}"
+        lines = (JsonLines if function.log_format == "JSON" else TextLines)(function, runtime.identifier, arn)
+        return Journal(self._facts, self._clock, stream, lines)
+
+    def _stream_name(self, function: FunctionVersion) -> str:
+        day = datetime.fromtimestamp(self._clock.time(), UTC).strftime("%Y/%m/%d")
+        return f"{day}/[{function.version}]{self._ids.bytes(16).hex()}"
+
+    async def _unsupported(self, function: FunctionVersion) -> AwsError:
+        reason = await self._runtimes.refusal(function.runtime, function.architecture)
+        return AwsError("InvalidRuntimeException", reason or "The runtime is gone.", Type="User")
+
+
+def _fresh(folder: Path) -> Path:
+    """An empty folder; what a server that was killed has left in it goes."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

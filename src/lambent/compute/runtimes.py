@@ -1,0 +1,197 @@
+"""Which runtimes this machine can run: the interpreter that a function asks for, found and proven, or why not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import platform
+import re
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lambent.compute import packages
+from lambent.kernel import limits
+from lambent.kernel.clock import deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lambent.kernel.clock import Clock
+
+log = logging.getLogger(__name__)
+
+_PYTHON = re.compile(r"python3\.(\d+)")
+_PYTHONS = range(9, 15)
+_CLIENT = ("bootstrap.py", "failures.py", "logs.py", "values.py")
+_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    """A runtime that runs here."""
+
+    name: str
+    version: str
+    """The interpreter's full version."""
+    command: tuple[str, ...]
+    """What starts its runtime client."""
+    programs: Path
+    """The folder of the interpreter, for PATH."""
+    folder: Path
+    """LAMBDA_RUNTIME_DIR: what AWS's runtimes bring along."""
+
+    @property
+    def identifier(self) -> str:
+        """As INIT_START names it: `python:3.13.v5`."""
+        language, _, patch = self.version.rpartition(".")
+        return f"python:{language}.v{patch}"
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    version: str
+    implementation: str
+
+
+class Runtimes:
+    """Finds interpreters and remembers what it has proven, by path and modification time. `folder` is its own."""
+
+    def __init__(self, folder: Path, clock: Clock, variables: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._variables = variables
+        self._proven: dict[tuple[Path, int], Runtime | None] = {}
+        self._chosen: dict[str, tuple[Path, int]] = {}
+        self._lock = asyncio.Lock()
+        self._client: Path | None = None
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+
+    async def refusal(self, runtime: str, architecture: str) -> str | None:
+        """Why a function of this runtime cannot run here; None where it can."""
+        here = _MACHINES.get(platform.machine().lower(), platform.machine())
+        if architecture != here:
+            return f"This machine runs {here} functions; architecture {architecture} needs another machine."
+        match = _PYTHON.fullmatch(runtime)
+        if match is None or int(match[1]) not in _PYTHONS:
+            return f"Runtime {runtime} is not built in Lambent yet; python3.9 to python3.14 are."
+        if await self.find(runtime) is None:
+            return _missing(runtime.removeprefix("python"))
+        return None
+
+    async def find(self, runtime: str) -> Runtime | None:
+        """The runtime of that name, or None where no interpreter of exactly that version works."""
+        chosen = self._chosen.get(runtime)
+        if chosen is not None and _modified(chosen[0]) == chosen[1]:
+            return self._proven[chosen]
+        async with self._lock:
+            for key in self._candidates(runtime):
+                if key not in self._proven:
+                    self._proven[key] = await self._prove(runtime, key[0])
+                if self._proven[key] is not None:
+                    self._chosen[runtime] = key
+                    return self._proven[key]
+        return None
+
+    def _candidates(self, runtime: str) -> Iterator[tuple[Path, int]]:
+        """Interpreters that carry the name, best first, each once."""
+        seen: set[Path] = set()
+        for path in _places(runtime.removeprefix("python"), self._variables):
+            with contextlib.suppress(OSError):
+                real = path.resolve(strict=True)
+                if real not in seen and len(seen) < limits.INTERPRETERS_TRIED:
+                    seen.add(real)
+                    yield real, real.stat().st_mtime_ns
+
+    async def _prove(self, runtime: str, path: Path) -> Runtime | None:
+        """Run the interpreter once: it says what it is, and compiles the runtime client."""
+        version = runtime.removeprefix("python")
+        home = self._folder / hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        client = home / "client"
+        client.mkdir(parents=True, exist_ok=True)
+        answer = await self._ask(path, version, client)
+        if answer is None or answer.implementation != "cpython" or not answer.version.startswith(f"{version}."):
+            return None
+        library = home / "runtime"
+        await asyncio.to_thread(packages.link, library, version)
+        return Runtime(
+            name=runtime,
+            version=answer.version,
+            command=(str(path), "-S", "-B", "-u", str(client / "bootstrap.pyc")),
+            programs=path.parent,
+            folder=library,
+        )
+
+    async def _ask(self, path: Path, version: str, folder: Path) -> _Answer | None:
+        with as_file(files("lambent.compute.bootstraps") / "python") as sources:
+            arguments = [version, str(folder), *(str(sources / name) for name in _CLIENT)]
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    path,
+                    "-I",
+                    "-S",
+                    "-B",
+                    sources / "prepare.py",
+                    *arguments,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    env={},
+                )
+            except OSError as error:
+                log.warning("%s does not start: %s", path, error)
+                return None
+            try:
+                async with deadline(self._clock, limits.INTERPRETER_CHECK_S):
+                    out, problem = await process.communicate()
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+        try:
+            return msgspec.json.decode(out, type=_Answer)
+        except msgspec.DecodeError:
+            log.warning("%s is no working interpreter: %s", path, problem.decode(errors="replace").strip())
+            return None
+
+
+def _places(version: str, variables: Mapping[str, str]) -> Iterator[Path]:
+    """Where an interpreter of `version` (`3.13`) may be."""
+    name = f"python{version}"
+    home = Path(variables.get("HOME") or Path.home())
+    for folder in variables.get("PATH", "").split(":"):
+        # A shim is no interpreter: it is a script that picks one by the folder it is called in.
+        if folder.startswith("/") and Path(folder).name != "shims":
+            yield Path(folder) / name
+    managed = (
+        (Path(variables.get("PYENV_ROOT") or home / ".pyenv") / "versions", f"{version}.*"),
+        (Path(variables.get("UV_PYTHON_INSTALL_DIR") or home / ".local/share/uv/python"), f"cpython-{version}.*"),
+        (Path(variables.get("ASDF_DATA_DIR") or home / ".asdf") / "installs/python", f"{version}.*"),
+    )
+    for versions, pattern in managed:
+        for installed in sorted(versions.glob(pattern), key=_patch, reverse=True):
+            yield installed / "bin" / name
+    for folder in ("/usr/local/bin", "/usr/bin"):
+        yield Path(folder) / name
+
+
+def _patch(path: Path) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", path.name)[:3])
+
+
+def _modified(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _missing(version: str) -> str:
+    return (
+        f"No Python {version} was found on this machine. Install one, for example with `uv python install {version}`, "
+        f"`pyenv install {version}` or `apt-get install python{version}`, and try again."
+    )

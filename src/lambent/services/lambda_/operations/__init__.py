@@ -1,0 +1,1 @@
+"""The operations of the Lambda service, one module per noun."""

@@ -1,0 +1,45 @@
+"""UpdateFunctionCode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lambent.services.lambda_ import changes, errors, packages
+from lambent.services.lambda_.rules import answers
+
+if TYPE_CHECKING:
+    from lambent.kernel.call import Call, Request, Response
+    from lambent.services.lambda_.parts import Parts
+    from lambent.services.lambda_.records import Configuration
+
+
+async def update_function_code(call: Call[Parts], request: Request) -> Response:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html"""
+    parts = call.parts
+    key = changes.key_of(call, request["FunctionName"])
+    seen = request.get("RevisionId")
+    function = await changes.changeable(call, key, seen)
+    if "ImageUri" in request:
+        raise errors.invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
+    architecture = request.get("Architectures", [function.configuration.architecture])[0]
+    refusal = await parts.engine.refusal(function.configuration.runtime, architecture)
+    if refusal is not None:
+        raise errors.invalid(refusal)
+    package = await packages.receive(call, request)
+    revision = parts.ids.uuid()
+
+    def edit(old: Configuration) -> Configuration:
+        return msgspec.structs.replace(
+            old,
+            revision=revision,
+            code_sha256=package.digest,
+            code_size=package.size,
+            architecture=architecture,
+        )
+
+    if request.get("DryRun"):
+        trial = msgspec.structs.replace(function, configuration=edit(function.configuration))
+        return answers.configuration(trial)
+    return answers.configuration(await changes.accept(call, key, seen, edit))

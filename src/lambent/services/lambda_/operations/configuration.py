@@ -1,0 +1,40 @@
+"""GetFunctionConfiguration and UpdateFunctionConfiguration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambent.services.lambda_ import changes, errors
+from lambent.services.lambda_.operations.function import existing
+from lambent.services.lambda_.rules import answers, configuration, refusals
+
+if TYPE_CHECKING:
+    from lambent.kernel.call import Call, Request, Response
+    from lambent.services.lambda_.parts import Parts
+    from lambent.services.lambda_.records import Configuration
+
+
+async def get_function_configuration(call: Call[Parts], request: Request) -> Response:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html"""
+    function, qualifier = await existing(call, request)
+    return answers.configuration(function, qualifier)
+
+
+async def update_function_configuration(call: Call[Parts], request: Request) -> Response:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html"""
+    parts = call.parts
+    key = changes.key_of(call, request["FunctionName"])
+    seen = request.get("RevisionId")
+    held = (await changes.changeable(call, key, seen)).configuration
+    refusals.check(call.operation, request, refusals.CONFIGURATION)
+    runtime = request.get("Runtime", held.runtime)
+    configuration.check(request, runtime)
+    refusal = await parts.engine.refusal(runtime, held.architecture)
+    if refusal is not None and "Runtime" in request:
+        raise errors.invalid(refusal)
+    revision = parts.ids.uuid()
+
+    def edit(old: Configuration) -> Configuration:
+        return configuration.changed(old, request, revision)
+
+    return answers.configuration(await changes.accept(call, key, seen, edit))

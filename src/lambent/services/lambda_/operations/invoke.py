@@ -1,0 +1,60 @@
+"""Invoke."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lambent.kernel import limits
+from lambent.services.lambda_ import errors, running
+from lambent.services.lambda_.rules import names, payloads, refusals
+
+if TYPE_CHECKING:
+    from lambent.kernel.call import Call, Request, Response
+    from lambent.services.lambda_.parts import Parts
+
+
+async def invoke(call: Call[Parts], request: Request) -> Response:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
+    key, qualifier = names.parse(call, request["FunctionName"], request.get("Qualifier"))
+    kind = request.get("InvocationType", "RequestResponse")
+    if kind == "Event":
+        raise errors.not_built(call.operation, "InvocationType Event")
+    refusals.check(call.operation, request, refusals.INVOKE)
+    payload = payloads.checked(request.get("Payload", b""))
+    context = _client_context(request.get("ClientContext"))
+    version = await running.resolve(call.parts, key, qualifier)
+    if kind == "DryRun":
+        return {"StatusCode": 204}
+    outcome = await running.invoke(
+        call.parts,
+        version,
+        request_id=call.request_id,
+        payload=payload,
+        invoked_arn=key.arn(qualifier),
+        client_context=context,
+        tail=request.get("LogType") == "Tail",
+    )
+    return {
+        "StatusCode": 200,
+        "ExecutedVersion": version.version,
+        "FunctionError": outcome.error,
+        "LogResult": None if outcome.log_tail is None else base64.b64encode(outcome.log_tail).decode(),
+        "Payload": outcome.payload,
+    }
+
+
+def _client_context(text: str | None) -> bytes | None:
+    if not text:
+        return None
+    if len(text) > limits.CLIENT_CONTEXT_BYTES:
+        raise errors.bad_client_context()
+    try:
+        context = base64.b64decode(text, validate=True)
+        msgspec.json.decode(context, type=dict)
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise errors.bad_client_context() from error
+    return context

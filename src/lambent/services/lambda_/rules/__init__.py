@@ -1,0 +1,1 @@
+"""The pure logic of the Lambda service."""

@@ -1,0 +1,104 @@
+"""From requests to configurations: what a new function has, and what an update leaves of the old one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lambent.kernel import limits
+from lambent.services.lambda_ import errors
+from lambent.services.lambda_.records import Configuration, Logging
+from lambent.services.lambda_.rules import runtimes, variables
+
+if TYPE_CHECKING:
+    from lambent.kernel.call import Request
+
+
+def new(request: Request, name: str, revision: str, code_sha256: str, code_size: int) -> Configuration:
+    """The configuration that a CreateFunction request asks for; `check_new` has passed it."""
+    blank = Configuration(
+        revision=revision,
+        code_sha256=code_sha256,
+        code_size=code_size,
+        runtime=request["Runtime"],
+        handler=request["Handler"],
+        role=request["Role"],
+        logging=Logging(group=f"/aws/lambda/{name}"),
+        architecture=request.get("Architectures", ["x86_64"])[0],
+    )
+    return msgspec.structs.replace(blank, **_changes(blank, request))
+
+
+def changed(old: Configuration, request: Request, revision: str) -> Configuration:
+    """What an UpdateFunctionConfiguration request makes of `old`. A member that is absent stays as it was; one
+    that is given replaces the old one whole, except LoggingConfig, which is merged."""
+    return msgspec.structs.replace(old, revision=revision, **_changes(old, request))
+
+
+def check_new(request: Request) -> None:
+    """Raise AWS's errors for a CreateFunction request that its model allows."""
+    if not request.get("Runtime") or not request.get("Handler"):
+        raise errors.invalid(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        )
+    tags = request.get("Tags", {})
+    if len(tags) > limits.TAGS:
+        raise errors.invalid("Number of tags exceeds resource tag limit.")
+    if any(tag.lower().startswith("aws:") for tag in tags):
+        raise errors.invalid("aws: prefixed tag key names are not allowed for external use.")
+    check(request, request["Runtime"])
+
+
+def check(request: Request, runtime: str) -> None:
+    """Raise AWS's errors for members that create and update share; `runtime` is the one that will hold."""
+    if "Runtime" in request:
+        runtimes.check(request["Runtime"])
+    variables.check(request.get("Environment", {}).get("Variables", {}))
+    runtimes.check_snap_start(runtime, request.get("SnapStart", {}).get("ApplyOn", "None"))
+
+
+def _changes(old: Configuration, request: Request) -> dict[str, Any]:
+    changes = {field: request[member] for member, field in _PLAIN.items() if member in request}
+    if "Environment" in request:
+        changes["variables"] = request["Environment"].get("Variables", {})
+    if "EphemeralStorage" in request:
+        changes["storage_mb"] = request["EphemeralStorage"]["Size"]
+    if "TracingConfig" in request:
+        changes["tracing"] = request["TracingConfig"].get("Mode", old.tracing)
+    if "SnapStart" in request:
+        changes["snap_start"] = request["SnapStart"].get("ApplyOn", "None")
+    if "DeadLetterConfig" in request:
+        changes["dead_letter_arn"] = request["DeadLetterConfig"].get("TargetArn") or None
+    if "VpcConfig" in request:
+        changes["empty_vpc"] = True
+    if "LoggingConfig" in request:
+        changes["logging"] = _logging(old.logging, request["LoggingConfig"])
+    return changes
+
+
+_PLAIN = {
+    "Description": "description",
+    "Handler": "handler",
+    "MemorySize": "memory_mb",
+    "Role": "role",
+    "Runtime": "runtime",
+    "Timeout": "timeout_s",
+}
+
+
+def _logging(old: Logging, wanted: dict[str, str]) -> Logging:
+    log_format = wanted.get("LogFormat", old.format)
+    group = wanted.get("LogGroup", old.group)
+    levels = [wanted.get("ApplicationLogLevel"), wanted.get("SystemLogLevel")]
+    if log_format == "JSON":
+        application, system = levels
+        return Logging(
+            group,
+            "JSON",
+            application or old.application_level or "INFO",
+            system or old.system_level or "INFO",
+        )
+    if any(levels):
+        raise errors.levels_without_json()
+    return Logging(group, "Text")

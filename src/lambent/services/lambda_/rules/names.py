@@ -1,0 +1,52 @@
+"""The ways to name a function: its name, a partial ARN or an ARN, each with or without a qualifier."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from lambent.kernel import limits
+from lambent.services.lambda_ import errors
+from lambent.services.lambda_.records import FunctionKey
+
+if TYPE_CHECKING:
+    from lambent.kernel.call import Call
+
+_NAME = re.compile(
+    r"(arn:aws[a-zA-Z-]*:lambda:)?((?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
+    r"((?P<account>\d{12}):)?(function:)?(?P<name>[a-zA-Z0-9-_.]+)(:(?P<qualifier>.+))?"
+)
+
+
+def parse(call: Call[Any], text: str, qualifier: str | None = None) -> tuple[FunctionKey, str | None]:
+    """The function that `text`, a FunctionName of the model, names for this caller, and the qualifier asked for.
+
+    Raises the errors for functions of another region or account, and for two qualifiers that differ.
+    """
+    if ":" not in text:
+        return FunctionKey(call.account, call.region, text), qualifier
+    match = _NAME.fullmatch(text)
+    assert match is not None, "the model's pattern let the name through"
+    key = FunctionKey(match["account"] or call.account, match["region"] or call.region, match["name"])
+    named = match["qualifier"]
+    if key.region != call.region:
+        raise errors.other_region(key.region, call.region)
+    if key.account != call.account:
+        raise errors.other_account(call.principal.arn, _action(call.operation), key, qualifier or named)
+    if qualifier and named and qualifier != named:
+        raise errors.qualifier_mismatch()
+    return key, qualifier or named
+
+
+def parse_new(call: Call[Any], text: str) -> FunctionKey:
+    """The key of a function to be created. Raises as `parse` does, and for a name that is too long."""
+    key, qualifier = parse(call, text)
+    if len(key.name) > limits.FUNCTION_NAME_LENGTH:
+        raise errors.name_too_long(key.name)
+    if qualifier is not None:
+        raise errors.invalid(f"Unsupported function name: {text}")
+    return key
+
+
+def _action(operation: str) -> str:
+    return "InvokeFunction" if operation == "Invoke" else operation

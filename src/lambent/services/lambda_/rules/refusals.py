@@ -1,0 +1,44 @@
+"""Members of requests that ask for what Lambent does not have yet: refused by name, never ignored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lambent.services.lambda_ import errors
+
+if TYPE_CHECKING:
+    from lambent.kernel.call import Request
+
+CONFIGURATION = (
+    "AcceleratorConfig",
+    "CapacityProviderConfig",
+    "CodeSigningConfigArn",
+    "DurableConfig",
+    "FileSystemConfigs",
+    "ImageConfig",
+    "KMSKeyArn",
+    "Layers",
+    "Publish",
+    "PublishTo",
+    "RuntimeConfig",
+    "TenancyConfig",
+    "VpcConfig",
+)
+CODE = ("Publish", "PublishTo", "S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion", "SourceKMSKeyArn")
+INVOKE = ("DurableExecutionName", "TenantId")
+
+
+def check(operation: str, request: Request, members: tuple[str, ...]) -> None:
+    """Raise the not-built error for the first of `members` that asks for something.
+
+    An empty member asks for nothing: deploy tools send `VpcConfig={"SubnetIds": []}` to say that there is none.
+    """
+    for member in members:
+        if _asks(request.get(member)):
+            raise errors.not_built(operation, member)
+
+
+def _asks(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_asks(part) for part in value.values())
+    return bool(value)

@@ -1,0 +1,74 @@
+"""Running functions: from a name to the version that stands behind it now, and through the engine to an outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambent.compute.function import Invocation
+from lambent.kernel import limits
+from lambent.kernel.clock import deadline
+from lambent.services.lambda_ import errors
+from lambent.services.lambda_.records import LATEST
+
+if TYPE_CHECKING:
+    from lambent.compute.function import FunctionVersion, Outcome
+    from lambent.services.lambda_.parts import Parts
+    from lambent.services.lambda_.records import FunctionKey
+
+
+async def resolve(parts: Parts, key: FunctionKey, qualifier: str | None) -> FunctionVersion:
+    """What an invocation of `key` runs. A function that is being created is waited for.
+
+    Raises AWS's errors where there is no such function or version, or where its creation takes too long.
+    """
+    if qualifier not in (None, LATEST):
+        raise errors.not_found(key, qualifier)
+    version = parts.directory.running(key)
+    if version is not None:
+        return version
+    try:
+        async with deadline(parts.clock, limits.FUNCTION_READY_S):
+            return await _ready(parts, key)
+    except TimeoutError as error:
+        raise errors.not_ready("Pending") from error
+
+
+async def invoke(
+    parts: Parts,
+    version: FunctionVersion,
+    *,
+    request_id: str,
+    payload: bytes,
+    invoked_arn: str,
+    client_context: bytes | None = None,
+    tail: bool = False,
+) -> Outcome:
+    """Run one event through the engine. Raises AwsError where it takes no more."""
+    return await parts.engine.invoke(
+        version,
+        Invocation(
+            request_id=request_id,
+            payload=payload,
+            invoked_arn=invoked_arn,
+            client_context=client_context,
+            trace_id=_trace_id(parts),
+            tail=tail,
+        ),
+    )
+
+
+def _trace_id(parts: Parts) -> str:
+    """A trace of its own for every invocation, as X-Ray writes it; none is sampled, for nobody takes samples yet."""
+    random = parts.ids.bytes(20).hex()
+    return f"Root=1-{int(parts.clock.time()):08x}-{random[:24]};Parent={random[24:]};Sampled=0"
+
+
+async def _ready(parts: Parts, key: FunctionKey) -> FunctionVersion:
+    while True:
+        settlement = parts.directory.next_settlement
+        function = await parts.directory.find(key)
+        if function is None:
+            raise errors.not_found(key, LATEST)
+        if function.state == "Active":
+            return function.version()
+        await settlement.wait()

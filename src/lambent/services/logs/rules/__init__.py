@@ -1,0 +1,1 @@
+"""Pure logic of the service: names, positions, chunks, batches, filter patterns."""

@@ -1,0 +1,31 @@
+"""AWS Security Token Service: who is calling, and temporary credentials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lambent.kernel.service import Service
+from lambent.services.sts.operations.identity import get_access_key_info, get_caller_identity
+from lambent.services.sts.operations.sessions import assume_role, get_session_token
+
+if TYPE_CHECKING:
+    from lambent.kernel.authority import Roles
+    from lambent.services.sts.authority import SessionAuthority
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What STS works with."""
+
+    authority: SessionAuthority
+    roles: Roles
+
+
+def build(parts: Parts) -> Service:
+    """The service as the gateway knows it."""
+    return Service(
+        name="sts",
+        parts=parts,
+        operations=(get_caller_identity, get_access_key_info, assume_role, get_session_token),
+    )

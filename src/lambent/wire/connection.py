@@ -1,0 +1,570 @@
+"""One HTTP/1.1 connection: bytes to requests, responses to bytes, in order and within limits.
+
+httptools (llhttp, strict) parses. A request whose body is small is handed on when it is whole, so that the usual call
+costs one task and no queue; a larger one is handed on at once with a body that is still arriving (`upload`).
+Requests that a client sends ahead wait in a short line, and the client is held back when the line is full.
+
+A client that sends or reads too slowly is cut by one timer a connection: it looks every `HTTP_TICK_S` whether what the
+connection waits for is still the same as at the last look. The hot path therefore never asks for the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import httptools
+
+from lambent.kernel import limits
+from lambent.kernel.body import BodyBroken, BodyTooLarge, WholeBody
+from lambent.wire.http import HttpRequest, HttpResponse
+from lambent.wire.upload import Upload
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from lambent.kernel.clock import Clock, Timer
+    from lambent.wire.http import Handler, Headers
+
+log = logging.getLogger(__name__)
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_BODYLESS = frozenset({204, 304})
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_NO_HOST = "\n"
+_PATIENCE = {
+    "idle": limits.HTTP_KEEP_ALIVE_S,
+    "head": limits.HTTP_HEAD_S,
+    "body": limits.HTTP_REQUEST_IDLE_S,
+    "write": limits.HTTP_REQUEST_IDLE_S,
+    "linger": limits.HTTP_LINGER_S,
+}
+
+
+class Owner(Protocol):
+    """The server, as its connections see it."""
+
+    handler: Handler
+    clock: Clock
+
+    def opened(self, connection: Connection) -> bool:
+        """Take note of a new connection; False where there are too many."""
+
+    def gone(self, connection: Connection) -> None:
+        """The connection is closed and its last request is finished."""
+
+    def stamp(self) -> bytes:
+        """The Date and Server header lines."""
+
+
+class _Refused(Exception):
+    """Leaves the parser with the status to answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class _Job:
+    """A request that waits for its answer; `refusal` is the status where it was not even worth handling."""
+
+    __slots__ = ("modern", "refusal", "request", "upload")
+
+    def __init__(self, request: HttpRequest, *, modern: bool = True, refusal: int = 0) -> None:
+        self.request = request
+        self.modern = modern
+        self.refusal = refusal
+        self.upload: Upload | None = None
+
+
+class Connection(asyncio.Protocol):
+    """The protocol object of one client connection."""
+
+    __slots__ = (
+        "_chunks",
+        "_expecting",
+        "_fault",
+        "_headers",
+        "_held",
+        "_in_head",
+        "_job",
+        "_jobs",
+        "_last",
+        "_lingering",
+        "_lost",
+        "_message_bytes",
+        "_messages",
+        "_owner",
+        "_parser",
+        "_received",
+        "_since",
+        "_streaming",
+        "_task",
+        "_timer",
+        "_transport",
+        "_url",
+        "_wait",
+        "_writable",
+    )
+
+    _transport: asyncio.Transport
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self._parser: Any = httptools.HttpRequestParser(self)
+        # The request that is being received.
+        self._url = b""
+        self._headers: Headers = []
+        self._chunks: list[bytes] = []
+        self._in_head = False
+        self._expecting = False
+        self._message_bytes = 0
+        self._job: _Job | None = None
+        # Those that are received and not answered yet, and bytes that were sent ahead of them.
+        self._jobs: deque[_Job] = deque()
+        self._held: list[memoryview] = []
+        self._task: asyncio.Task[None] | None = None
+        self._streaming = False
+        self._writable: asyncio.Future[None] | None = None
+        # How it ends: no request after those in line; dropping what still comes; closed.
+        self._last = False
+        self._fault = 400
+        self._lingering = False
+        self._lost = False
+        # What it waits for, and since when.
+        self._messages = 0
+        self._received = 0
+        self._wait: tuple[str, int] | None = None
+        self._since = 0.0
+        self._timer: Timer | None = None
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
+        if not self._owner.opened(self):
+            self._last = True
+            transport.write(_FULL)
+            transport.close()
+            return
+        transport.set_write_buffer_limits(high=limits.HTTP_BODY_BUFFER_BYTES)
+        self._timer = self._owner.clock.call_later(limits.HTTP_TICK_S, self._tick)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        if self._lingering:
+            return
+        if not self._held and len(data) <= limits.HTTP_SLICE_BYTES and len(self._jobs) < limits.HTTP_PIPELINED:
+            self._parse(data)
+        else:
+            self._held.append(memoryview(data))
+            self._parse_held()
+
+    def eof_received(self) -> bool:
+        self._last = True
+        self._break_upload("the client stopped sending")
+        return self._task is not None
+
+    def connection_lost(self, _exception: Exception | None) -> None:
+        self._lost = self._last = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._break_upload("the client went away")
+        self._jobs.clear()
+        self._held.clear()
+        if self._task is None:
+            self._owner.gone(self)
+        elif self._streaming:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        self._writable = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
+
+    # What the server asks.
+
+    def finish(self) -> None:
+        """Answer what is in line, then close."""
+        self._last = True
+        if self._task is None:
+            self._transport.close()
+
+    def abort(self) -> asyncio.Task[None] | None:
+        """Close at once and cancel the running request; returns its task."""
+        self._transport.abort()
+        if self._task is not None:
+            self._task.cancel()
+        return self._task
+
+    # What an upload asks (upload.Sender).
+
+    def invite(self) -> None:
+        if self._expecting and not self._transport.is_closing():
+            self._expecting = False
+            self._transport.write(_CONTINUE)
+
+    def hold_back(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def let_go(self) -> None:
+        if not self._held and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # Bytes to requests.
+
+    def _parse(self, data: bytes | memoryview) -> None:
+        if self._last and self._job is None:
+            return
+        self._message_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:  # an upgrade is never taken: go on in HTTP/1.1
+            self._parser = httptools.HttpRequestParser(self)
+            if rest := memoryview(data)[upgrade.args[0] :]:
+                self._parse(rest)
+        except httptools.HttpParserCallbackError as failure:
+            if not isinstance(failure.__context__, _Refused):
+                raise
+            self._refuse(failure.__context__.status)
+        except httptools.HttpParserError:
+            if self._in_head or self._job is not None or not self._last:
+                self._refuse(400)
+        # The headers of an unfinished head, or trailers.
+        if len(self._headers) > limits.HTTP_HEADERS or (self._in_head and self._message_bytes > limits.HTTP_HEAD_BYTES):
+            self._refuse(431)
+
+    def _parse_held(self) -> None:
+        """Parse what was sent ahead, a slice at a time, until the line is full; hold the client back meanwhile."""
+        while self._held and len(self._jobs) < limits.HTTP_PIPELINED:
+            view = self._held[0]
+            if len(view) > limits.HTTP_SLICE_BYTES:
+                self._held[0] = view[limits.HTTP_SLICE_BYTES :]
+                view = view[: limits.HTTP_SLICE_BYTES]
+            else:
+                del self._held[0]
+            self._parse(view)
+        if self._held:
+            self.hold_back()
+        elif self._job is None or self._job.upload is None or not self._job.upload.held_back:
+            self.let_go()
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        self._message_bytes = 0
+        self._messages += 1
+        self._url = b""
+        self._headers = []
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower().decode("latin-1"), value.strip().decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        headers, self._headers = self._headers, []
+        self._check_size(headers)
+        parser = self._parser
+        method = parser.get_method().decode("ascii")
+        path, query = self._target(method, headers)
+        job = _Job(HttpRequest(method, path, query, headers), modern=parser.get_http_version() == "1.1")
+        self._check_framing(job)
+        self._in_head = False
+        self._last = self._last or not parser.should_keep_alive()
+        self._job = job
+        self._open_body(job)
+
+    def on_body(self, data: bytes) -> None:
+        upload = None if self._job is None else self._job.upload
+        if upload is not None:
+            upload.feed(data)
+        else:
+            self._chunks.append(data)
+
+    def on_message_complete(self) -> None:
+        job, self._job = self._job, None
+        if job is None:
+            return
+        self._expecting = False
+        if job.upload is not None:
+            job.upload.end()
+            return
+        if self._chunks:
+            job.request.body = WholeBody(self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks))
+            self._chunks = []
+        self._line_up(job)
+
+    def _check_size(self, headers: Headers) -> None:
+        if len(headers) > limits.HTTP_HEADERS:
+            raise _Refused(431)
+        # What was fed may hold more than the head, so a count is needed only where it is large.
+        if self._message_bytes > limits.HTTP_HEAD_BYTES:
+            size = len(self._url) + sum(len(name) + len(value) + 4 for name, value in headers)
+            if size > limits.HTTP_HEAD_BYTES:
+                raise _Refused(431)
+
+    def _target(self, method: str, headers: Headers) -> tuple[str, str]:
+        """Path and query of the request target; the authority of an absolute one replaces Host (RFC 9112, 3.2.2)."""
+        target = self._url.decode("ascii")
+        if "#" in target or method == "CONNECT":
+            raise _Refused(400)
+        if target.startswith("/") or (target == "*" and method == "OPTIONS"):
+            path, _, query = target.partition("?")
+            return path, query
+        scheme, _, rest = target.partition("://")
+        if scheme.lower() not in ("http", "https"):
+            raise _Refused(400)
+        before, _, query = rest.partition("?")
+        authority, slash, path = before.partition("/")
+        headers[:] = [header for header in headers if header[0] != "host"]
+        headers.append(("host", authority))
+        return slash + path or "/", query
+
+    def _check_framing(self, job: _Job) -> None:
+        """Refuse what llhttp lets through and what proxies and servers may read differently."""
+        request = job.request
+        if not job.modern and self._parser.get_http_version() != "1.0":
+            raise _Refused(505)
+        host = request.header("host", _NO_HOST)
+        if "," in host or (host == _NO_HOST and job.modern):
+            raise _Refused(400)
+        coding = request.header("transfer-encoding")
+        if coding and not job.modern:
+            raise _Refused(400)
+        if coding and coding.lower() != "chunked":
+            raise _Refused(501)
+
+    def _open_body(self, job: _Job) -> None:
+        request = job.request
+        announced = request.header("content-length")
+        length = int(announced) if announced else None
+        expecting = job.modern and request.header("expect").lower() == "100-continue"
+        chunked = length is None and request.header("transfer-encoding") != ""
+        if chunked or (length and (expecting or length > limits.HTTP_BODY_BUFFER_BYTES)):
+            self._expecting = expecting
+            job.upload = request.body = Upload(self, length)
+            self._line_up(job)
+
+    def _line_up(self, job: _Job) -> None:
+        self._jobs.append(job)
+        if self._task is None:
+            # Not the supervisor's: a request lives and dies with its connection, and `_work` lets no failure out.
+            self._task = asyncio.get_running_loop().create_task(self._work())
+
+    def _refuse(self, status: int) -> None:
+        """Answer `status` after what is in line, and read no further request."""
+        job, self._job = self._job, None
+        self._last = self._lingering = True
+        self._in_head = False
+        self._fault = status
+        self._headers = []
+        self._held.clear()
+        if job is None or job.upload is None:
+            self._line_up(_Job(HttpRequest("", "", "", []), refusal=status))
+            return
+        job.upload.fail("the request is malformed or too slow")
+        if self._task is None:
+            self._close()
+
+    def _break_upload(self, reason: str) -> None:
+        if self._job is not None and self._job.upload is not None:
+            self._job.upload.fail(reason)
+
+    # Responses to bytes.
+
+    async def _work(self) -> None:
+        """Answer the line, in order, until it is empty."""
+        try:
+            while self._jobs:
+                await self._answer(self._jobs.popleft())
+                if self._held:
+                    self._parse_held()
+        except Exception:
+            log.exception("a connection failed")
+            self._transport.abort()
+        finally:
+            self._task = None
+            if self._lost:
+                self._owner.gone(self)
+        if self._last and not self._lost:
+            self._close()
+
+    async def _answer(self, job: _Job) -> None:
+        response, lines = await self._respond(job)
+        body = response.body
+        if self._transport.is_closing():
+            await _dispose(body)
+        elif isinstance(body, bytes):
+            self._send(job, response.status, lines, body)
+        else:
+            await self._stream(job, response, lines, body)
+
+    async def _respond(self, job: _Job) -> tuple[HttpResponse, bytes]:
+        """The response and its header lines."""
+        if job.refusal:
+            return _plain(job.refusal)
+        try:
+            response = await self._owner.handler(job.request)
+            return response, _lines(response.headers)
+        except BodyTooLarge:
+            return _plain(413)
+        except BodyBroken:
+            self._last = True
+            return _plain(self._fault)
+        except Exception:
+            log.exception("%s %s failed", job.request.method, job.request.path)
+            return _plain(500)
+
+    def _send(self, job: _Job, status: int, lines: bytes, body: bytes) -> None:
+        if job.upload is not None and not job.upload.complete:
+            self._abandon(job.upload)
+        if status in _BODYLESS:
+            self._transport.write(self._head(job, status, lines, b""))
+            return
+        head = self._head(job, status, lines, b"Content-Length: %d\r\n" % len(body))
+        if job.request.method == "HEAD":
+            self._transport.write(head)
+        elif len(body) <= limits.HTTP_SLICE_BYTES:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            self._transport.write(body)
+
+    async def _stream(self, job: _Job, response: HttpResponse, lines: bytes, body: AsyncIterator[bytes]) -> None:
+        """Send a body of unknown length in chunks, or as long as the response's own Content-Length says."""
+        length = next((int(value) for name, value in response.headers if name.lower() == "content-length"), None)
+        empty = job.request.method == "HEAD" or response.status in _BODYLESS
+        chunked = length is None and job.modern and response.status not in _BODYLESS
+        if length is None and not chunked and not empty:
+            self._last = True
+        if job.upload is not None and not job.upload.complete:
+            self.invite()  # the handler may read on while it answers, and after the head it is too late
+        self._streaming = True
+        try:
+            framing = b"Transfer-Encoding: chunked\r\n" if chunked else b""
+            self._transport.write(self._head(job, response.status, lines, framing))
+            if not empty:
+                await self._pump(body, length, chunked=chunked)
+        except (BodyBroken, ConnectionError):
+            self._transport.abort()
+        except Exception:
+            # The head is out: all that is left is to cut, so that the client sees it.
+            log.exception("the response to %s %s broke off", job.request.method, job.request.path)
+            self._transport.abort()
+        finally:
+            self._streaming = False
+            await _dispose(body)
+        if job.upload is not None and not job.upload.complete:
+            self._abandon(job.upload)
+
+    async def _pump(self, body: AsyncIterator[bytes], length: int | None, *, chunked: bool) -> None:
+        transport = self._transport
+        sent = 0
+        async for data in body:
+            if not data:
+                continue
+            if transport.is_closing():
+                raise ConnectionResetError
+            sent += len(data)
+            if length is not None and sent > length:
+                break
+            transport.write(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
+            if self._writable is not None:
+                await self._writable
+        if length is not None and sent != length:
+            raise ValueError(f"a body of {sent} bytes, {length} announced")
+        if chunked:
+            transport.write(b"0\r\n\r\n")
+
+    def _head(self, job: _Job, status: int, lines: bytes, framing: bytes) -> bytes:
+        start = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+        connection = b"\r\n"
+        if self._last and not self._jobs:
+            connection = b"Connection: close\r\n\r\n"
+        elif not job.modern:
+            connection = b"Connection: keep-alive\r\n\r\n"
+        return b"".join((start, lines, framing, self._owner.stamp(), connection))
+
+    def _abandon(self, upload: Upload) -> None:
+        """The handler has answered without the whole body: skip a short rest, close after a long one."""
+        upload.discard()
+        length = upload.length
+        if self._expecting or length is None or length > limits.HTTP_DRAIN_BYTES:
+            self._last = True
+
+    def _close(self) -> None:
+        """Close; but to a client that is still sending only say so, or it would lose its answer to a reset."""
+        if self._transport.is_closing():
+            return
+        if not self._lingering and self._job is None:
+            self._transport.close()
+            return
+        self._lingering = True
+        self._transport.write_eof()
+        self._transport.resume_reading()
+
+    # Time.
+
+    def _tick(self) -> None:
+        now = self._owner.clock.monotonic()
+        wait = self._waiting_for()
+        if wait is None or wait != self._wait:
+            self._wait = wait
+            self._since = now
+        elif now - self._since >= _PATIENCE[wait[0]]:
+            self._give_up(wait[0])
+        if not self._lost:
+            self._timer = self._owner.clock.call_later(limits.HTTP_TICK_S, self._tick)
+
+    def _waiting_for(self) -> tuple[str, int] | None:
+        """What the client owes us, with a number that changes as it delivers; None where it owes nothing."""
+        if unsent := self._transport.get_write_buffer_size():
+            return "write", unsent
+        if self._lingering and self._task is None:
+            return "linger", 0
+        if self._in_head:
+            return "head", self._messages
+        if self._job is not None:
+            upload = self._job.upload
+            held_back = upload is not None and upload.held_back
+            return None if held_back else ("body", self._received // limits.HTTP_TRICKLE_BYTES)
+        if self._task is not None or self._held:
+            return None
+        return "idle", self._messages
+
+    def _give_up(self, wait: str) -> None:
+        if wait in ("head", "body"):
+            self._refuse(408)
+        elif wait == "idle":
+            self._transport.close()
+        else:
+            self._transport.abort()
+
+
+def _lines(headers: Headers) -> bytes:
+    """Header lines. Raises ValueError for a header that would break out of its line, or is not Latin-1."""
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if text.count("\r") != len(headers) or text.count("\n") != len(headers) or "\0" in text:
+        raise ValueError("a header holds a line break or NUL")
+    return text.encode("latin-1")
+
+
+def _plain(status: int) -> tuple[HttpResponse, bytes]:
+    headers = [("Content-Type", "text/plain; charset=utf-8")]
+    return HttpResponse(status, headers, HTTPStatus(status).phrase.encode() + b"\n"), _lines(headers)
+
+
+async def _dispose(body: bytes | AsyncIterator[bytes]) -> None:
+    """Let an iterator that is not read to its end run its `finally` now."""
+    close = getattr(body, "aclose", None)
+    if close is not None:
+        await close()

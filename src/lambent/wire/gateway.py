@@ -1,0 +1,243 @@
+"""The gateway: one request of any service, from HTTP to the operation that answers it and back.
+
+In order: what browsers may do, Lambent's own pages, which operation is meant, who asks, the body, the operation. An
+error of any step leaves in the protocol that the client speaks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from functools import lru_cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from lambent.kernel import errors, limits
+from lambent.kernel.body import BodyBroken, BodyTooLarge, WholeBody
+from lambent.kernel.call import Call
+from lambent.kernel.errors import AwsError
+from lambent.wire import compress, refusals
+from lambent.wire.checked import CheckedBody
+from lambent.wire.chunked import ChunkedBody
+from lambent.wire.cors import Browsers, is_loopback
+from lambent.wire.http import HttpResponse
+from lambent.wire.links import CodePage
+from lambent.wire.route import Router, Unroutable
+from lambent.wire.sigv4 import UNSIGNED_PAYLOAD, Fault, NotAuthentic, Verifier, read_claim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lambent.kernel.authority import Authority, Principal
+    from lambent.kernel.body import Body
+    from lambent.kernel.call import Request, Response
+    from lambent.kernel.clock import Clock
+    from lambent.kernel.ids import Ids
+    from lambent.kernel.service import Operation, Service
+    from lambent.kernel.settings import Settings
+    from lambent.store.blobs import Blobs
+    from lambent.wire.http import Handler, HttpRequest
+    from lambent.wire.links import CodeLinks
+    from lambent.wire.models import Models
+    from lambent.wire.protocol import Codec
+    from lambent.wire.route import Route
+    from lambent.wire.sigv4 import Claim
+
+log = logging.getLogger(__name__)
+
+PAGES = "/_lambent/"
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?", re.ASCII)
+
+
+class Gateway:
+    """Answers every request of the AWS endpoint; `handle` is the HTTP server's handler."""
+
+    def __init__(
+        self,
+        *,
+        services: Iterable[Service],
+        models: Models,
+        authority: Authority,
+        links: CodeLinks,
+        blobs: Blobs,
+        clock: Clock,
+        ids: Ids,
+        settings: Settings,
+    ) -> None:
+        self._models = models
+        self._authority = authority
+        self._clock = clock
+        self._ids = ids
+        self._region = settings.region
+        self._browsers = Browsers(loopback=is_loopback(settings.host), hosts=(settings.host,))
+        self._pages: Mapping[str, Handler] = {"code": CodePage(links, blobs, ids)}
+        self._operations: dict[tuple[str, str], tuple[Operation, object]] = {}
+        self._refused: dict[tuple[str, str], str] = {}
+        for service in services:
+            for operation in service.operations:
+                self._operations[service.name, operation.__name__] = (operation, service.parts)
+            for name, reason in service.refused.items():
+                self._refused[service.name, name] = reason
+        names = sorted({name for name, _ in self._operations})
+        self._router = Router(models, names)
+        self._verifier = Verifier(authority.credential, clock)
+        self._health = json.dumps({"status": "ok", "version": version("lambent"), "services": names}).encode()
+        self._endpoint_of = lru_cache(limits.HOSTS_CACHED)(self._endpoint)
+        self.endpoint = f"http://{settings.host}:{settings.port}"
+        """The base URL for requests whose Host header is no address."""
+
+    async def handle(self, http: HttpRequest) -> HttpResponse:
+        """The response to any request. Raises BodyBroken where the client went away."""
+        answer = self._browsers.answer(http)
+        if answer is not None:
+            return answer
+        response = await (self._page(http) if http.path.startswith(PAGES) else self._call(http))
+        self._browsers.expose(http, response)
+        return response
+
+    # One call.
+
+    async def _call(self, http: HttpRequest) -> HttpResponse:
+        request_id = self._ids.uuid()
+        started = self._clock.monotonic()
+        claim: Claim | None = None
+        fault: NotAuthentic | None = None
+        try:
+            claim = read_claim(http)
+        except NotAuthentic as failure:
+            fault = failure
+        try:
+            route = await self._route(http, claim)
+        except Unroutable as failure:
+            log.debug("%s %s: %s, request %s", http.method, http.path, failure, request_id)
+            return failure.errors.write(failure.error, request_id)
+        codec = self._models.codec(route.service, route.operation, route.protocol)
+        try:
+            if fault is not None:
+                raise fault
+            output = await self._perform(http, claim, codec, request_id)
+            response = codec.encode(output or {}, request_id)
+        except BodyBroken:
+            raise
+        except Exception as failure:  # noqa: BLE001 the gateway turns whatever went wrong into an answer
+            response = codec.encode_error(self._error(failure, codec, route, request_id), request_id)
+        if log.isEnabledFor(logging.DEBUG):
+            took = (self._clock.monotonic() - started) * 1000
+            what = f"{codec.service}:{codec.operation}"
+            log.debug("%s %s %d %.1f ms, request %s", http.method, what, response.status, took, request_id)
+        return response
+
+    async def _route(self, http: HttpRequest, claim: Claim | None) -> Route:
+        """The operation that is asked for. Raises Unroutable, BodyTooLarge, BodyBroken."""
+        scope = None if claim is None else claim.scope.service
+        if not self._router.wants_body(http):
+            return self._router.find(http, scope)
+        data = await http.body.read(limits.REQUEST_BODY_BYTES)
+        http.body = WholeBody(data)
+        return self._router.find(http, scope, _content(http, data, limits.REQUEST_BODY_BYTES))
+
+    async def _perform(self, http: HttpRequest, claim: Claim | None, codec: Codec, request_id: str) -> Response | None:
+        found = self._operations.get((codec.service, codec.method))
+        if found is None:
+            raise self._missing(codec)
+        operation, parts = found
+        principal, body = await self._admit(http, claim, codec)
+        request: Request = codec.decode(http, body)
+        call: Call[Any] = Call(
+            parts=parts,
+            service=codec.service,
+            operation=codec.operation,
+            account=principal.account,
+            region=self._region if claim is None else claim.scope.region,
+            principal=principal,
+            request_id=request_id,
+            endpoint=self._endpoint_of(http.scheme, http.header("host")),
+        )
+        return await operation(call, request)
+
+    async def _admit(self, http: HttpRequest, claim: Claim | None, codec: Codec) -> tuple[Principal, bytes | Body]:
+        """Who asks, and with what body. Raises NotAuthentic, AwsError, BodyTooLarge, BodyBroken."""
+        if claim is None:
+            if not codec.unsigned:
+                raise NotAuthentic(Fault.MISSING)
+            principal = self._authority.anonymous()
+            if codec.streams_input:
+                return principal, CheckedBody(http.body, codec.body_limit)
+            return principal, _content(http, await http.body.read(codec.body_limit), codec.body_limit)
+        if claim.payload.startswith("STREAMING-") or (codec.streams_input and claim.payload):
+            return await self._admit_stream(http, claim, codec)
+        data = await http.body.read(codec.body_limit)
+        payload = claim.payload
+        if payload != UNSIGNED_PAYLOAD:
+            payload = hashlib.sha256(data).hexdigest()
+            if claim.payload and claim.payload != payload:
+                raise NotAuthentic(
+                    Fault.BODY_HASH, ClientComputedContentSHA256=claim.payload, S3ComputedContentSHA256=payload
+                )
+        principal = self._verifier.verify(http, claim, payload).principal
+        if codec.streams_input:
+            return principal, WholeBody(data)
+        return principal, _content(http, data, codec.body_limit)
+
+    async def _admit_stream(self, http: HttpRequest, claim: Claim, codec: Codec) -> tuple[Principal, bytes | Body]:
+        """Verify before the body comes: what its hash or its chunks must be is part of what was signed."""
+        signer = self._verifier.verify(http, claim, claim.payload)
+        body: Body
+        if claim.payload.startswith("STREAMING-"):
+            body = ChunkedBody(http, claim, signer.key, codec.body_limit)
+        else:
+            digest = None if claim.payload == UNSIGNED_PAYLOAD else claim.payload
+            body = CheckedBody(http.body, codec.body_limit, digest)
+        if codec.streams_input:
+            return signer.principal, body
+        return signer.principal, _content(http, await body.read(codec.body_limit), codec.body_limit)
+
+    def _missing(self, codec: Codec) -> AwsError:
+        reason = self._refused.get((codec.service, codec.operation))
+        if reason is not None:
+            return refusals.refused(codec.service, codec.operation, reason)
+        return errors.not_built(codec.service, codec.operation)
+
+    def _error(self, failure: Exception, codec: Codec, route: Route, request_id: str) -> AwsError:
+        if isinstance(failure, AwsError):
+            return failure
+        if isinstance(failure, NotAuthentic):
+            return refusals.not_authentic(failure, route.service, route.protocol)
+        if isinstance(failure, BodyTooLarge):
+            return refusals.too_large(codec.service, codec.operation, failure.limit)
+        log.error("%s:%s failed, request %s", codec.service, codec.operation, request_id, exc_info=failure)
+        return refusals.internal(codec.service)
+
+    def _endpoint(self, scheme: str, host: str) -> str:
+        return f"{scheme}://{host}" if _HOST.fullmatch(host) else self.endpoint
+
+    # Lambent's own pages.
+
+    async def _page(self, http: HttpRequest) -> HttpResponse:
+        name = http.path.removeprefix(PAGES).partition("/")[0]
+        if name == "health" and http.path == f"{PAGES}health":
+            if http.method not in ("GET", "HEAD"):
+                return _json(405, b'{"message":"Method Not Allowed"}', ("Allow", "GET, HEAD"))
+            return _json(200, self._health)
+        page = self._pages.get(name)
+        if page is None:
+            return _json(404, b'{"message":"Not Found"}')
+        return await page(http)
+
+
+def _content(http: HttpRequest, data: bytes, limit: int) -> bytes:
+    """The body as the client had it before it compressed it. Raises BodyTooLarge, AwsError."""
+    coding = http.header("content-encoding")
+    if not coding:
+        return data
+    for name in reversed(compress.codings(coding)):
+        if name != "gzip":
+            raise AwsError("UnsupportedMediaTypeException", f"Content-Encoding {name} is not supported.", status=415)
+        data = compress.inflate(data, limit)
+    return data
+
+
+def _json(status: int, body: bytes, *headers: tuple[str, str]) -> HttpResponse:
+    return HttpResponse(status, [("Content-Type", "application/json"), *headers], body)

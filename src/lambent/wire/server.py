@@ -1,0 +1,138 @@
+"""The HTTP/1.1 server: it listens, counts connections and closes them in good order; `connection` speaks HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from lambent.kernel import limits
+from lambent.kernel.clock import deadline
+from lambent.wire.connection import Connection
+
+if TYPE_CHECKING:
+    from lambent.kernel.clock import Clock
+    from lambent.wire.http import Handler
+
+log = logging.getLogger(__name__)
+
+_ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on: taken, unknown, or not allowed."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"cannot listen on {host} port {port}: {reason}")
+        self.host = host
+        self.port = port
+        self.reason = reason
+
+
+class HttpServer:
+    """Serves one handler on every address of one host name."""
+
+    def __init__(self, handler: Handler, clock: Clock) -> None:
+        self.handler = handler
+        self.clock = clock
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[Connection] = set()
+        self._nobody = asyncio.Event()
+        self._nobody.set()
+        self._second = -1
+        self._stamp = b""
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen, and return the port; 0 takes a free one. Raises CannotListen."""
+        sockets = await _bind(host, port)
+        loop = asyncio.get_running_loop()
+        for listener in sockets:
+            server = await loop.create_server(lambda: Connection(self), sock=listener, backlog=limits.HTTP_BACKLOG)
+            self._servers.append(server)
+        number: int = sockets[0].getsockname()[1]
+        return number
+
+    async def close(self, patience: float = limits.STOP_PATIENCE_S) -> None:
+        """Accept nothing more, let running requests finish within `patience` seconds, then cut them."""
+        for server in self._servers:
+            server.close()
+        for connection in list(self._connections):
+            connection.finish()
+        with contextlib.suppress(TimeoutError):
+            async with deadline(self.clock, patience):
+                await self._nobody.wait()
+        tasks = [task for connection in list(self._connections) if (task := connection.abort())]
+        if tasks:
+            log.warning("%d requests were cut off after %.0f s", len(tasks), patience)
+            await asyncio.wait(tasks, timeout=patience)
+        self._servers.clear()
+
+    def opened(self, connection: Connection) -> bool:
+        """Take note of a new connection; False where there are too many."""
+        self._connections.add(connection)
+        self._nobody.clear()
+        return len(self._connections) <= limits.HTTP_CONNECTIONS
+
+    def gone(self, connection: Connection) -> None:
+        """Forget a connection that is closed and whose last request is finished."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._nobody.set()
+
+    def stamp(self) -> bytes:
+        """The Date and Server header lines, made once a second."""
+        now = int(self.clock.time())
+        if now != self._second:
+            self._second = now
+            self._stamp = f"Date: {formatdate(now, usegmt=True)}\r\nServer: Lambent\r\n".encode()
+        return self._stamp
+
+
+async def _bind(host: str, port: int) -> list[socket.socket]:
+    """A listening socket per address of `host`, all on one port. Raises CannotListen."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, UnicodeError) as failure:
+        raise CannotListen(host, port, _reason(failure)) from failure
+    sockets: list[socket.socket] = []
+    absent: OSError | None = None
+    for family, _, _, _, address in found:
+        try:
+            sockets.append(_listener(family, (address[0], port, *address[2:])))
+        except OSError as failure:
+            if failure.errno in _ABSENT:
+                absent = failure
+                continue
+            for listener in sockets:
+                listener.close()
+            raise CannotListen(host, port, _reason(failure)) from failure
+        port = sockets[0].getsockname()[1]
+    if not sockets:
+        assert absent is not None
+        raise CannotListen(host, port, _reason(absent)) from absent
+    return sockets
+
+
+def _listener(family: int, address: tuple[object, ...]) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setblocking(False)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(limits.HTTP_BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _reason(failure: Exception) -> str:
+    return getattr(failure, "strerror", None) or str(failure)

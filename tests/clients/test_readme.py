@@ -1,0 +1,59 @@
+"""The README's first session, pasted line by line, prints what the README says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Server
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SESSION = "## A first session"
+ENDPOINT = "http://127.0.0.1:4566"
+
+
+def steps() -> list[tuple[str, str]]:
+    """Each block of commands with the output that the README shows for it."""
+    section = README.read_text().split(SESSION)[1].split("\n## ")[0]
+    found: list[tuple[str, str]] = []
+    for kind, text in BLOCK.findall(section):
+        if kind == "sh":
+            found.append((text, ""))
+        else:
+            found[-1] = (found[-1][0], text)
+    return found
+
+
+def shown(text: str) -> re.Pattern[str]:
+    """The output as a pattern: `...` stands for anything, blanks for blanks."""
+    lines = (r"[^\n]*".join(map(re.escape, line.strip().split("..."))) for line in text.strip().splitlines())
+    return re.compile(r"\s+".join(line.replace(r"\ ", r"\s+") for line in lines))
+
+
+@pytest.mark.skipif(shutil.which("python3.11") is None, reason="the README's function asks for python3.11")
+def test_the_first_session_prints_what_the_readme_says(lambent: Server, tmp_path: Path) -> None:
+    environment = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
+    shell = subprocess.Popen(
+        ["bash", "-e"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=tmp_path,
+        env=environment,
+        text=True,
+    )
+    script = "".join(f"{commands}\necho '=== {number}'\n" for number, (commands, _) in enumerate(steps()))
+    printed, _ = shell.communicate(script.replace(ENDPOINT, lambent.endpoint), timeout=110)
+    assert shell.returncode == 0, printed
+    for number, (commands, output) in enumerate(steps()):
+        part, _, printed = printed.partition(f"=== {number}\n")
+        assert shown(output).search(part), f"{commands}\nprinted\n{part}\nand the README shows\n{output}"

@@ -1,0 +1,46 @@
+"""What most tests of this service do first: create a function, wait until it is settled, invoke it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.services.lambda_.packages import package
+from tests.support import ROLE, RUNTIME
+
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
+
+
+def new(name: str, code: str = "echo", **members: Any) -> dict[str, Any]:
+    """The parameters of CreateFunction for the package called `code`."""
+    return {
+        "FunctionName": name,
+        "Runtime": RUNTIME,
+        "Role": ROLE,
+        "Handler": "index.handler",
+        "Code": {"ZipFile": package(code)},
+        **members,
+    }
+
+
+def create(client: Any, name: str, code: str = "echo", **members: Any) -> dict[str, Any]:
+    """Create a function and wait until it is active; returns its configuration."""
+    client.create_function(**new(name, code, **members))
+    return settle(client, name)
+
+
+def settle(client: Any, name: str) -> dict[str, Any]:
+    """Wait until neither the creation nor an update of the function is under way; returns its configuration."""
+    for _ in range(10_000):
+        held: dict[str, Any] = client.get_function_configuration(FunctionName=name)
+        if held["State"] == "Active" and held["LastUpdateStatus"] == "Successful":
+            return held
+    raise AssertionError(f"{name} does not settle")
+
+
+def invoke(client: Any, name: str, event: Any = None, **members: Any) -> Any:
+    """What the function returns for `event`; a failure of the function fails the test."""
+    answer = client.invoke(FunctionName=name, Payload=json.dumps(event), **members)
+    payload = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, payload
+    return payload

@@ -1,0 +1,5 @@
+"""Answers the event."""
+
+
+def handler(event, context):
+    return event

@@ -1,0 +1,5 @@
+"""Answers the event too, from another package."""
+
+
+def handler(event, context):
+    return event

@@ -1,0 +1,5 @@
+"""Raises."""
+
+
+def handler(event, context):
+    raise Exception("Handler fails")

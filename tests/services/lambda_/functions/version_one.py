@@ -1,0 +1,5 @@
+"""The first version of a function that is updated."""
+
+
+def handler(event, context):
+    return "one"

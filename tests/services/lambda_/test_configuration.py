@@ -1,0 +1,141 @@
+"""The configuration of functions and its updates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.config import Config
+
+from tests.services.lambda_.calls import create, invoke, new, settle
+from tests.support import ROLE
+
+if TYPE_CHECKING:
+    from tests.conftest import Server
+
+
+@pytest.fixture
+def client(lambent: Server) -> Any:
+    return lambent.client("lambda")
+
+
+def changed(client: Any, **members: Any) -> dict[str, Any]:
+    client.update_function_configuration(FunctionName="f", **members)
+    return settle(client, "f")
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("Description", "another"),
+        ("Handler", "index.other"),
+        ("MemorySize", 3008),
+        ("Timeout", 900),
+        ("Role", f"{ROLE}-of-another-name"),
+        ("EphemeralStorage", {"Size": 10240}),
+        ("TracingConfig", {"Mode": "Active"}),
+        ("DeadLetterConfig", {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:queue"}),
+        ("Environment", {"Variables": {"AA": "1"}}),
+        ("LoggingConfig", {"LogFormat": "Text", "LogGroup": "/mine"}),
+    ],
+)
+def test_a_member_that_is_given_changes_and_no_other(client: Any, member: str, value: Any) -> None:
+    before = create(client, "f")
+    after = changed(client, **{member: value})
+    assert after[member] == value
+    moving = {member, "RevisionId", "LastModified", "ResponseMetadata"}
+    assert {key: part for key, part in after.items() if key not in moving} == {
+        key: part for key, part in before.items() if key not in moving
+    }
+
+
+def test_the_members_given_at_creation_are_kept(client: Any) -> None:
+    members = {
+        "Description": "described",
+        "MemorySize": 512,
+        "Timeout": 60,
+        "EphemeralStorage": {"Size": 1024},
+        "TracingConfig": {"Mode": "Active"},
+        "Environment": {"Variables": {"AA": "1", "BB": "ünïcode"}},
+        "LoggingConfig": {"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG", "LogGroup": "/mine"},
+        "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:queue"},
+    }
+    held = create(client, "f", **members)
+    members["LoggingConfig"]["SystemLogLevel"] = "INFO"
+    assert {key: held[key] for key in members} == members
+
+
+def test_an_environment_is_replaced_whole(client: Any) -> None:
+    create(client, "f", "variables", Environment={"Variables": {"AA": "1", "BB": "2"}})
+    assert invoke(client, "f", {"AA": "", "BB": ""}) == {"AA": "1", "BB": "2"}
+    changed(client, Environment={"Variables": {"BB": "3"}})
+    assert invoke(client, "f", {"AA": "", "BB": ""}) == {"AA": None, "BB": "3"}
+    changed(client, Description="says nothing of variables")
+    assert invoke(client, "f", {"BB": ""}) == {"BB": "3"}
+    assert changed(client, Environment={})["Environment"] == {"Variables": {}}
+
+
+def test_a_dead_letter_target_is_taken_away_by_an_empty_one(client: Any) -> None:
+    create(client, "f", DeadLetterConfig={"TargetArn": "arn:aws:sqs:us-east-1:000000000000:queue"})
+    assert "DeadLetterConfig" not in changed(client, DeadLetterConfig={"TargetArn": ""})
+
+
+def test_logging_is_merged(client: Any) -> None:
+    create(client, "f", LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG"})
+    assert changed(client, LoggingConfig={"SystemLogLevel": "WARN"})["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": "DEBUG",
+        "SystemLogLevel": "WARN",
+        "LogGroup": "/aws/lambda/f",
+    }
+    assert changed(client, LoggingConfig={"LogFormat": "Text"})["LoggingConfig"] == {
+        "LogFormat": "Text",
+        "LogGroup": "/aws/lambda/f",
+    }
+
+
+def test_each_update_changes_the_revision_twice(client: Any) -> None:
+    created = client.create_function(**new("f"))
+    active = settle(client, "f")
+    accepted = client.update_function_configuration(FunctionName="f", Timeout=5)
+    complete = settle(client, "f")
+    revisions = [answer["RevisionId"] for answer in (created, active, accepted, complete)]
+    assert len(set(revisions)) == 4
+
+
+def test_four_kilobytes_of_variables_are_taken_and_no_more(client: Any) -> None:
+    most = "a" * (4096 - len('{"AA":""}'))
+    create(client, "f", Environment={"Variables": {"AA": most}})
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match="exceeded the 4KB limit"):
+        client.update_function_configuration(FunctionName="f", Environment={"Variables": {"AA": most + "a"}})
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "path"),
+    [
+        ("Timeout", 0, "timeout"),
+        ("MemorySize", 127, "memorySize"),
+        ("MemorySize", 32769, "memorySize"),
+        ("EphemeralStorage", {"Size": 511}, "ephemeralStorage.size"),
+        ("Handler", "with a space", "handler"),
+        ("Description", "a" * 257, "description"),
+    ],
+)
+def test_the_models_limits_hold(lambent: Server, member: str, value: Any, path: str) -> None:
+    client = lambent.client("lambda", config=Config(parameter_validation=False))
+    create(client, "f")
+    for call, members in (
+        (client.create_function, new("g", **{member: value})),
+        (client.update_function_configuration, {"FunctionName": "f", member: value}),
+    ):
+        with pytest.raises(client.exceptions.ClientError) as caught:
+            call(**members)
+        assert caught.value.response["Error"]["Code"] == "ValidationException"
+        assert f"at '{path}' failed to satisfy constraint" in caught.value.response["Error"]["Message"]
+
+
+def test_a_runtime_is_changed_only_to_one_that_runs_here(client: Any) -> None:
+    before = create(client, "f")
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match="java21"):
+        client.update_function_configuration(FunctionName="f", Runtime="java21")
+    assert settle(client, "f")["RevisionId"] == before["RevisionId"]

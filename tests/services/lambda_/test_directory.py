@@ -1,0 +1,281 @@
+"""The directory: what it keeps in memory is never older than what anybody has been told."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from lambent.kernel import limits
+from lambent.kernel.clock import SystemClock
+from lambent.kernel.errors import AwsError
+from lambent.kernel.tasks import Supervisor
+from lambent.services.lambda_ import errors, store
+from lambent.services.lambda_.directory import Directory
+from lambent.services.lambda_.records import Configuration, Function, FunctionKey, Logging, settled, updating
+from lambent.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+    from typing import TypeVar
+
+    from lambent.store.api import Transaction
+
+    T = TypeVar("T")
+
+KEY = FunctionKey("000000000000", "us-east-1", "f")
+
+
+class SlowStore:
+    """The real store, whose reads and writes wait where a test says so, before and after they happen."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.before_read = asyncio.Event()
+        self.after_read = asyncio.Event()
+        self.after_write = asyncio.Event()
+        self.reads = 0
+        self.has_read = asyncio.Event()
+        self.has_written = asyncio.Event()
+        self.open()
+
+    def open(self) -> None:
+        for gate in (self.before_read, self.after_read, self.after_write):
+            gate.set()
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        self.reads += 1
+        await self.before_read.wait()
+        result = await self._store.read(work)
+        self.has_read.set()
+        await self.after_read.wait()
+        return result
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        result = await self._store.write(work)
+        self.has_written.set()
+        await self.after_write.wait()
+        return result
+
+
+@pytest.fixture
+async def slow(tmp_path: Path) -> AsyncIterator[SlowStore]:
+    opened = await SqliteStore.open(tmp_path, {"lambda": files("lambent.services.lambda_") / "schema"})
+    yield SlowStore(opened)
+    await opened.close()
+
+
+@pytest.fixture
+async def supervisor() -> AsyncIterator[Supervisor]:
+    made = Supervisor(SystemClock())
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+def directory(slow: SlowStore, supervisor: Supervisor) -> Directory:
+    return Directory(slow, supervisor)
+
+
+def function(name: str = KEY.name, revision: str = "one") -> Function:
+    held = Configuration(
+        revision=revision,
+        code_sha256="ab" * 32,
+        code_size=1,
+        runtime="python3.11",
+        handler="index.handler",
+        role="arn:aws:iam::000000000000:role/r",
+        logging=Logging(group=f"/aws/lambda/{name}"),
+    )
+    new = Function(
+        account=KEY.account, region=KEY.region, name=name, configuration=held, revision_id="1", modified_ms=0
+    )
+    return settled(new, "2")
+
+
+async def create(directory: Directory, new: Function) -> None:
+    assert await directory.change(new.key, lambda tx: store.insert(tx, new))
+
+
+async def update(directory: Directory, revision: str) -> None:
+    """Accept and complete a change in one step."""
+
+    def work(tx: Transaction) -> None:
+        old = store.find(tx, KEY)
+        assert old is not None
+        new = msgspec.structs.replace(old.configuration, revision=revision)
+        store.update(tx, msgspec.structs.replace(old, configuration=new))
+
+    await directory.change(KEY, work)
+
+
+def revision(directory: Directory) -> str | None:
+    kept = directory.running(KEY)
+    return None if kept is None else kept.revision
+
+
+async def test_what_was_found_is_kept(directory: Directory, slow: SlowStore) -> None:
+    await create(directory, function())
+    assert directory.running(KEY) is None
+    await directory.find(KEY)
+    reads = slow.reads
+    assert revision(directory) == "one"
+    assert slow.reads == reads
+
+
+async def test_what_is_not_there_is_not_kept(directory: Directory) -> None:
+    assert await directory.find(KEY) is None
+    await create(directory, function())
+    assert await directory.find(KEY) == function()
+
+
+async def test_a_function_that_is_being_created_is_not_kept(directory: Directory) -> None:
+    await create(directory, msgspec.structs.replace(function(), state="Pending", update=None))
+    await directory.find(KEY)
+    assert directory.running(KEY) is None
+
+
+async def test_a_change_is_seen_at_once(directory: Directory) -> None:
+    await create(directory, function())
+    await directory.find(KEY)
+    await update(directory, "two")
+    assert revision(directory) is None
+    await directory.find(KEY)
+    assert revision(directory) == "two"
+
+
+async def test_a_slow_read_does_not_bring_back_what_a_change_replaced(directory: Directory, slow: SlowStore) -> None:
+    await create(directory, function())
+    slow.after_read.clear()
+    slow.has_read.clear()
+    read = asyncio.ensure_future(directory.find(KEY))
+    await slow.has_read.wait()
+    change = asyncio.ensure_future(update(directory, "two"))
+    await change
+    slow.after_read.set()
+    found = await read
+    assert found is not None
+    assert found.configuration.revision == "one"
+    assert revision(directory) is None
+
+
+async def test_nothing_is_kept_while_a_change_is_under_way(directory: Directory, slow: SlowStore) -> None:
+    await create(directory, function())
+    await directory.find(KEY)
+    slow.after_write.clear()
+    slow.has_written.clear()
+    change = asyncio.ensure_future(update(directory, "two"))
+    await slow.has_written.wait()
+    assert revision(directory) is None
+    found = await directory.find(KEY)
+    assert found is not None
+    assert found.configuration.revision == "two"
+    assert revision(directory) is None
+    slow.after_write.set()
+    await change
+    await directory.find(KEY)
+    assert revision(directory) == "two"
+
+
+async def test_a_read_from_before_a_change_that_has_not_ended_is_not_kept(
+    directory: Directory, slow: SlowStore
+) -> None:
+    await create(directory, function())
+    slow.after_read.clear()
+    slow.after_write.clear()
+    slow.has_read.clear()
+    slow.has_written.clear()
+    read = asyncio.ensure_future(directory.find(KEY))
+    await slow.has_read.wait()
+    change = asyncio.ensure_future(update(directory, "two"))
+    await slow.has_written.wait()
+    slow.after_read.set()
+    await read
+    assert revision(directory) is None
+    slow.after_write.set()
+    await change
+
+
+async def test_a_caller_who_goes_away_does_not_leave_a_change_half_way(directory: Directory, slow: SlowStore) -> None:
+    await create(directory, function())
+    await directory.find(KEY)
+    await directory.changes()
+    slow.after_write.clear()
+    slow.has_written.clear()
+    change = asyncio.ensure_future(update(directory, "two"))
+    await slow.has_written.wait()
+    change.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await change
+    slow.after_write.set()
+    await directory.changes()
+    await directory.find(KEY)
+    assert revision(directory) == "two"
+
+
+async def test_a_refused_change_is_its_callers_error(directory: Directory, caplog: pytest.LogCaptureFixture) -> None:
+    def work(tx: Transaction) -> None:
+        raise errors.not_found(KEY)
+
+    with pytest.raises(AwsError, match="Function not found"):
+        await directory.change(KEY, work)
+    assert not caplog.records
+
+
+async def test_an_update_serves_the_old_configuration_until_it_is_settled(directory: Directory) -> None:
+    await create(directory, function())
+    new = msgspec.structs.replace(function().configuration, revision="two")
+    await directory.change(KEY, lambda tx: store.update(tx, updating(function(), new, "3", 5)))
+    await directory.find(KEY)
+    assert revision(directory) == "one"
+    awaited = directory.next_settlement
+    done = await directory.settle(10, lambda old: settled(old, "4"))
+    assert [one.revision_id for one in done] == ["4"]
+    assert awaited.is_set()
+    assert revision(directory) is None
+    await directory.find(KEY)
+    assert revision(directory) == "two"
+    assert await directory.settle(10, lambda old: settled(old, "5")) == []
+
+
+async def test_a_function_that_was_deleted_meanwhile_is_not_settled(directory: Directory, slow: SlowStore) -> None:
+    await create(directory, msgspec.structs.replace(function(), state="Pending", update=None))
+    slow.after_read.clear()
+    slow.has_read.clear()
+    settling = asyncio.ensure_future(directory.settle(10, lambda old: settled(old, "4")))
+    await slow.has_read.wait()
+    await directory.change(KEY, lambda tx: store.delete(tx, KEY))
+    slow.after_read.set()
+    assert await settling == []
+    assert await directory.find(KEY) is None
+
+
+async def test_the_memory_is_bounded(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FUNCTIONS_CACHED", 3)
+    for number in range(5):
+        new = function(f"f{number}")
+        await create(directory, new)
+        await directory.find(new.key)
+    kept = [directory.running(function(f"f{number}").key) is not None for number in range(5)]
+    assert kept == [False, False, True, True, True]
+
+
+async def test_changes_and_reads_at_once_never_leave_an_old_function(directory: Directory) -> None:
+    await create(directory, function())
+
+    async def reader() -> None:
+        for _ in range(50):
+            await directory.find(KEY)
+
+    async def writer(name: str) -> None:
+        for number in range(10):
+            await update(directory, f"{name}{number}")
+
+    await asyncio.gather(*(reader() for _ in range(8)), *(writer(name) for name in "abc"))
+    stored = await directory.find(KEY)
+    assert stored is not None
+    assert revision(directory) == stored.configuration.revision

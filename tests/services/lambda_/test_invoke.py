@@ -1,0 +1,131 @@
+"""Invoking functions through the API."""
+
+from __future__ import annotations
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.services.lambda_.calls import ARN, create, invoke, new
+
+if TYPE_CHECKING:
+    from tests.conftest import Server
+
+
+@pytest.fixture
+def client(lambent: Server) -> Any:
+    return lambent.client("lambda")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [None, 0, -1, 0.5, 10**30, "", "ünïcöde \U0001f600 \x00", [], {}, {"a": [None, True, {"b": ""}]}, "x" * 5_000_000],
+    ids=[
+        "null",
+        "zero",
+        "negative",
+        "float",
+        "large number",
+        "empty text",
+        "text",
+        "list",
+        "object",
+        "nested",
+        "large",
+    ],
+)
+def test_an_event_comes_back_as_it_was(client: Any, event: Any) -> None:
+    create(client, "f")
+    assert invoke(client, "f", event) == event
+
+
+def test_every_form_of_the_name_invokes(client: Any) -> None:
+    create(client, "f", "context")
+    forms = {
+        "f": f"{ARN}f",
+        "f:$LATEST": f"{ARN}f:$LATEST",
+        f"{ARN}f": f"{ARN}f",
+        f"{ARN}f:$LATEST": f"{ARN}f:$LATEST",
+        "000000000000:function:f": f"{ARN}f",
+    }
+    for name, arn in forms.items():
+        assert invoke(client, name)["context"]["invoked_function_arn"] == arn
+    assert invoke(client, "f", Qualifier="$LATEST")["context"]["invoked_function_arn"] == f"{ARN}f:$LATEST"
+
+
+def test_the_client_context_arrives(client: Any) -> None:
+    create(client, "f", "context")
+    context = {"custom": {"foo": "bar"}, "env": {"fizz": "buzz"}}
+    encoded = base64.b64encode(json.dumps(context).encode()).decode()
+    assert invoke(client, "f", ClientContext=encoded)["context"]["client_context"] == context
+
+
+@pytest.mark.parametrize("context", ["not base64", "eyJ4Ijog", base64.b64encode(b"[1]").decode(), "a" * 3584])
+def test_a_bad_client_context_is_refused(client: Any, context: str) -> None:
+    create(client, "f")
+    with pytest.raises(client.exceptions.InvalidRequestContentException, match="valid Base64-encoded JSON object"):
+        client.invoke(FunctionName="f", ClientContext=context)
+
+
+def test_the_tail_of_the_log_comes_when_it_is_asked_for(client: Any) -> None:
+    create(client, "f")
+    assert "LogResult" not in client.invoke(FunctionName="f")
+    answer = client.invoke(FunctionName="f", LogType="Tail")
+    log = base64.b64decode(answer["LogResult"]).decode()
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    assert f"START RequestId: {request_id} Version: $LATEST" in log
+    assert f"REPORT RequestId: {request_id}\t" in log
+
+
+def test_events_in_the_background_are_not_built(client: Any) -> None:
+    create(client, "f")
+    with pytest.raises(client.exceptions.ClientError) as caught:
+        client.invoke(FunctionName="f", InvocationType="Event")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert "InvocationType Event" in caught.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize("qualifier", ["1", "live"])
+def test_a_version_or_alias_that_is_not_there_cannot_be_invoked(client: Any, qualifier: str) -> None:
+    create(client, "f")
+    with pytest.raises(client.exceptions.ResourceNotFoundException, match=f"Function not found: {ARN}f:{qualifier}"):
+        client.invoke(FunctionName="f", Qualifier=qualifier)
+
+
+def test_a_dry_run_runs_nothing(client: Any) -> None:
+    create(client, "f", "counter")
+    assert client.invoke(FunctionName="f", InvocationType="DryRun")["StatusCode"] == 204
+    assert invoke(client, "f") == {"counter": 0}
+
+
+def test_fifty_callers_at_once_each_get_their_own_answer(client: Any) -> None:
+    create(client, "f")
+
+    def caller(number: int) -> bool:
+        return all(invoke(client, "f", {"caller": number, "call": call})["call"] == call for call in range(4))
+
+    with ThreadPoolExecutor(50) as threads:
+        assert all(threads.map(caller, range(50)))
+
+
+def test_fifty_functions_are_created_and_invoked_at_once(client: Any) -> None:
+    def one(number: int) -> Any:
+        name = f"f{number}"
+        client.create_function(**new(name))
+        return invoke(client, name, number)
+
+    with ThreadPoolExecutor(50) as threads:
+        assert list(threads.map(one, range(50))) == list(range(50))
+
+
+def test_a_warm_invocation_asks_no_database(client: Any, lambent: Server) -> None:
+    create(client, "f")
+    invoke(client, "f")
+    before = lambent.app.store.statements
+    for number in range(20):
+        assert invoke(client, "f", number) == number
+    # The logs of these invocations are stored on their own time, a batch at once.
+    assert lambent.app.store.statements - before < 20

@@ -1,0 +1,155 @@
+"""The background loops: what was accepted is completed, and code that nobody refers to goes."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from lambent.kernel import limits
+from lambent.kernel.clock import VirtualClock
+from lambent.kernel.errors import AwsError
+from lambent.kernel.ids import SeededIds
+from lambent.kernel.targets import Targets
+from lambent.kernel.tasks import Supervisor
+from lambent.services.lambda_ import Parts, running, store
+from lambent.services.lambda_.records import Configuration, Function, Logging, settled, updating
+from lambent.services.lambda_.workers import CodeSweeper, Settler
+from lambent.store.blobs import Blobs
+from lambent.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+class Retirements:
+    """Stands where the engine stands and remembers which functions were retired."""
+
+    def __init__(self) -> None:
+        self.retired: list[str] = []
+        self.enough = asyncio.Event()
+
+    def retire(self, function_arn: str) -> None:
+        self.retired.append(function_arn)
+        self.enough.set()
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
+    clock = VirtualClock()
+    opened = await SqliteStore.open(tmp_path, {"lambda": files("lambent.services.lambda_") / "schema"})
+    supervisor = Supervisor(clock)
+    engine: Any = Retirements()
+    links: Any = None
+    yield Parts(
+        store=opened,
+        blobs=Blobs(tmp_path, clock),
+        engine=engine,
+        links=links,
+        targets=Targets(),
+        clock=clock,
+        ids=SeededIds(),
+        supervisor=supervisor,
+    )
+    await supervisor.stop()
+    await opened.close()
+
+
+def pending(name: str, code_sha256: str = "ab" * 32) -> Function:
+    held = Configuration(
+        revision="one",
+        code_sha256=code_sha256,
+        code_size=1,
+        runtime="python3.11",
+        handler="index.handler",
+        role="arn:aws:iam::000000000000:role/r",
+        logging=Logging(group=f"/aws/lambda/{name}"),
+    )
+    return Function(
+        account="000000000000",
+        region="us-east-1",
+        name=name,
+        configuration=held,
+        revision_id="accepted",
+        modified_ms=0,
+    )
+
+
+async def keep(parts: Parts, *functions: Function) -> None:
+    """Store `functions` as a server that was killed afterwards would have left them."""
+    for function in functions:
+        await parts.store.write(lambda tx, function=function: store.insert(tx, function))
+
+
+async def test_what_a_crash_left_behind_is_completed_at_the_start(parts: Parts) -> None:
+    new = pending("new")
+    old = settled(pending("old"), "active")
+    changed = updating(old, msgspec.structs.replace(old.configuration, revision="two"), "changed", 5)
+    await keep(parts, new, changed)
+    assert changed.version().revision == "one"
+    awaited = parts.directory.next_settlement
+    parts.supervisor.start("settler", Settler(parts).run())
+    await awaited.wait()
+    for function, revision in ((new, "one"), (changed, "two")):
+        found = await parts.directory.find(function.key)
+        assert found is not None
+        assert found.settled
+        assert found.revision_id != function.revision_id
+        assert found.version().revision == revision
+
+
+async def test_more_than_one_round_is_completed(parts: Parts) -> None:
+    count = limits.FUNCTIONS_SETTLED * 2 + 3
+    await keep(parts, *(pending(f"f{number:03}") for number in range(count)))
+    parts.supervisor.start("settler", Settler(parts).run())
+    engine: Any = parts.engine
+    while len(engine.retired) < count:
+        engine.enough.clear()
+        await engine.enough.wait()
+    assert len(set(engine.retired)) == count
+    assert await parts.store.read(lambda tx: store.unsettled(tx, 10)) == []
+
+
+async def test_an_invocation_waits_for_the_creation(parts: Parts) -> None:
+    new = pending("new")
+    await keep(parts, new)
+    waiting = asyncio.ensure_future(running.resolve(parts, new.key, None))
+    parts.supervisor.start("settler", Settler(parts).run())
+    assert (await waiting).revision == "one"
+
+
+async def test_an_invocation_waits_no_longer_than_its_limit(parts: Parts) -> None:
+    new = pending("new")
+    await keep(parts, new)
+    waiting = asyncio.ensure_future(running.resolve(parts, new.key, None))
+    found = await parts.directory.find(new.key)
+    assert found == new
+    clock = parts.clock
+    assert isinstance(clock, VirtualClock)
+    await clock.advance(limits.FUNCTION_READY_S)
+    with pytest.raises(AwsError, match="currently in the following state: Pending") as caught:
+        await waiting
+    assert caught.value.code == "ResourceConflictException"
+
+
+async def test_packages_that_nobody_refers_to_go_once_they_are_old(parts: Parts) -> None:
+    clock = parts.clock
+    assert isinstance(clock, VirtualClock)
+    new, replaced, lost = [(await parts.blobs.put(name.encode())).digest for name in ("new", "replaced", "lost")]
+    old = settled(pending("f", replaced), "active")
+    await keep(parts, updating(old, msgspec.structs.replace(old.configuration, code_sha256=new), "changed", 5))
+    parts.supervisor.start("sweeper", CodeSweeper(parts).run())
+    await clock.advance(limits.CODE_UNUSED_S - 1)
+    young = (await parts.blobs.put(b"young")).digest
+    await clock.advance(2)
+    for _ in range(1000):
+        if not parts.blobs.path(lost).exists():
+            break
+        await parts.store.read(lambda tx: None)
+        await clock.advance(limits.CODE_SWEEP_S / 100)
+    kept = [parts.blobs.path(digest).exists() for digest in (new, replaced, lost, young)]
+    assert kept == [True, True, False, True]

@@ -1,0 +1,70 @@
+"""The shape of the house: one home per operation, pages up to date, one word for one thing."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from lambent.app import catalogue
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "lambent"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+def test_every_operation_has_one_home_named_after_it() -> None:
+    for service, (operations, _) in catalogue().items():
+        for operation in operations:
+            definition = f"async def {operation.__name__}("
+            homes = [path for path in (SOURCE / "services").rglob("*.py") if definition in path.read_text()]
+            assert len(homes) == 1, (service, operation.__name__, homes)
+            assert homes[0].parent.name == "operations", homes
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [path for path in MODULES if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert not silent
+
+
+def test_every_public_function_is_documented() -> None:
+    silent = []
+    for path in MODULES:
+        for node in ast.parse(path.read_text()).body:
+            public = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_"
+            if public and not ast.get_docstring(node):
+                silent.append(f"{path.relative_to(SOURCE)}:{node.name}")
+    assert not silent
+
+
+def test_no_module_is_too_long_to_read() -> None:
+    long = {
+        str(path.relative_to(SOURCE)): lines for path in MODULES if (lines := len(path.read_text().splitlines())) > 700
+    }
+    assert not long
+
+
+def test_the_status_pages_are_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/status_pages.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert not broken
+
+
+def test_what_is_left_for_later_is_written_nowhere_in_the_code() -> None:
+    pattern = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError")
+    found = [str(path.relative_to(SOURCE)) for path in MODULES if pattern.search(path.read_text())]
+    assert not found
