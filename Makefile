@@ -46,4 +46,4 @@ clean: ## remove what the commands made, but not the data folder
 	@scripts/setup $*
 
 $(NODE_MODULES)/.ready: tests/clients/node/package.json tests/clients/node/package-lock.json
-	@scripts/setup-node
+	@scripts/setup-clients

@@ -6,13 +6,13 @@ import asyncio
 import sys
 
 import uvloop
-from lambent.wire.server import HttpServer
 
 from lambent.app import App
 from lambent.kernel import limits
 from lambent.kernel.clock import SystemClock
 from lambent.kernel.settings import Settings
 from lambent.wire.http import HttpRequest, HttpResponse
+from lambent.wire.server import HttpServer
 
 
 async def _input_closes() -> None:
@@ -40,7 +40,11 @@ async def lambent(data: str) -> None:
         await _input_closes()
 
 
-if __name__ == "__main__":
-    kind, *arguments = sys.argv[1:]
+def main() -> None:
+    """Run the server that the first argument names; Lambent takes its data folder as the second."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run({"echo": echo, "lambent": lambent}[kind](*arguments))
+        runner.run(echo() if sys.argv[1] == "echo" else lambent(sys.argv[2]))
+
+
+if __name__ == "__main__":
+    main()

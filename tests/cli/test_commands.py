@@ -74,7 +74,8 @@ def test_deploy_creates_then_leaves_alone_then_updates(cli: Cli, greet: Path) ->
     )
 
     assert cli.json("deploy", str(greet))[0]["action"] == "unchanged"
-    assert cli.server.client("lambda").get_function_configuration(FunctionName="greet") == first
+    again = cli.server.client("lambda").get_function_configuration(FunctionName="greet")
+    assert again["RevisionId"] == first["RevisionId"]
 
     (greet / "app.py").write_text(CODE.replace("nobody", "somebody"))
     assert cli.json("deploy", str(greet))[0]["action"] == "updated"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.support import RUNTIME, archive, aws_environment
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def handler(event, context):
 
 @pytest.mark.slow
 def test_the_node_sdk_sees_what_aws_would_answer(lambent: Server, tmp_path: Path) -> None:
-    assert (FOLDER / "node_modules").is_dir(), "run scripts/setup-node (make test-all does)"
+    assert (FOLDER / "node_modules").is_dir(), "run scripts/setup-clients (make test-all does)"
     code = tmp_path / "code.zip"
     code.write_bytes(archive({"app.py": CODE}))
     done = subprocess.run(
@@ -55,5 +56,5 @@ def test_the_node_sdk_sees_what_aws_would_answer(lambent: Server, tmp_path: Path
         "missingStatus": 404,
         "account": "000000000000",
         "noRole": True,
-        "assumed": "arn:aws:sts::000000000000:assumed-role/node/s",
+        "assumed": "arn:aws:sts::000000000000:assumed-role/node/session",
     }

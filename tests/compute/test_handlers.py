@@ -165,9 +165,14 @@ def handler(event, c):
     }
 """
     function = shop.function(source, memory_mb=512, timeout_s=30, version="7")
-    client = {"custom": {"k": "\n"}, "env": {"e": 1}, "client": {"app_title": "T"}, "w3c": {"traceparent": "t", "x": "y"}}
+    client = {
+        "custom": {"k": "\n"},
+        "env": {"e": 1},
+        "client": {"app_title": "T"},
+        "w3c": {"traceparent": "t", "x": "y"},
+    }
     invocation = shop.invocation(client_context=json.dumps(client).encode(), invoked_arn="arn:x:7")
-    outcome = await shop.engine.invoke(function, invocation)
+    outcome = await shop.run(function, invocation)
     seen = json.loads(outcome.payload)
     shown = seen.pop("repr")
     assert 29_000 < seen.pop("left") <= 30_000
@@ -185,7 +190,9 @@ def handler(event, c):
         "client": [{"k": "\n"}, {"e": 1}, "T"],
         "w3c": {"traceparent": "t"},
     }
-    assert shown.startswith(f"LambdaContext([aws_request_id={invocation.request_id},log_group_name={function.log_group},")
+    assert shown.startswith(
+        f"LambdaContext([aws_request_id={invocation.request_id},log_group_name={function.log_group},"
+    )
     assert "client_context=ClientContext([custom={'k': '\\n'},env={'e': 1},client=Client([" in shown
     assert shown.endswith(
         "identity=CognitoIdentity([cognito_identity_id=None,cognito_identity_pool_id=None]),tenant_id=None])"

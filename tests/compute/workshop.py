@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lambent.compute.engine import Engine
 from lambent.compute.function import FunctionVersion, Invocation, Outcome
 from lambent.kernel.authority import Principal, SessionCredentials
-from lambent.kernel.clock import SystemClock
+from lambent.kernel.clock import SystemClock, settle
 from lambent.kernel.ids import SystemIds
 from lambent.kernel.settings import Settings
 from lambent.kernel.tasks import Supervisor
@@ -161,8 +161,14 @@ class Workshop:
         }
         return Invocation(**{**values, **fields})
 
+    async def run(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
+        """The outcome; the report is in the log by then."""
+        outcome = await self.engine.invoke(function, invocation)
+        await settle(2)
+        return outcome
+
     async def invoke(self, function: FunctionVersion, event: Any = None, **fields: Any) -> Outcome:
-        return await self.engine.invoke(function, self.invocation(event, **fields))
+        return await self.run(function, self.invocation(event, **fields))
 
     async def result(self, function: FunctionVersion, event: Any = None, **fields: Any) -> Any:
         """The decoded answer of a call that must succeed."""

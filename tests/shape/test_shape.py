@@ -7,21 +7,23 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lambent.app import catalogue
+if TYPE_CHECKING:
+    from tests.conftest import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "lambent"
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 
-def test_every_operation_has_one_home_named_after_it() -> None:
-    for service, (operations, _) in catalogue().items():
-        for operation in operations:
+def test_every_operation_has_one_home_named_after_it(lambent: Server) -> None:
+    for service in lambent.app.services:
+        for operation in service.operations:
             definition = f"async def {operation.__name__}("
-            homes = [path for path in (SOURCE / "services").rglob("*.py") if definition in path.read_text()]
-            assert len(homes) == 1, (service, operation.__name__, homes)
-            assert homes[0].parent.name == "operations", homes
+            modules = (SOURCE / "services").glob(f"{service.name}*/operations/*.py")
+            homes = [path for path in modules if definition in path.read_text()]
+            assert len(homes) == 1, (service.name, operation.__name__, homes)
 
 
 def test_every_module_says_what_it_is() -> None:

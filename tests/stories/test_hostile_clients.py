@@ -92,7 +92,7 @@ def test_bad_input_is_answered_as_aws_answers_it(lambent: Server) -> None:
         400,
     )
     assert raised(functions.invoke, FunctionName="echo", Payload=b'"' + b"x" * 7_000_000 + b'"')[:2] == (
-        "RequestTooLargeException",
+        "RequestEntityTooLargeException",
         413,
     )
     assert raised(functions.invoke, FunctionName="nobody")[:2] == ("ResourceNotFoundException", 404)

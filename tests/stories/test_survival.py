@@ -140,7 +140,7 @@ def test_a_restarted_server_finds_everything_again(tmp_path: Path) -> None:
 def test_sessions_outlive_a_restart(tmp_path: Path) -> None:
     with server_process(tmp_path) as server:
         role = server.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)["Role"]
-        session = server.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="s")["Credentials"]
+        session = server.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="session")["Credentials"]
         server.kill()
     with server_process(tmp_path) as server:
         assumed = server.client(
@@ -149,7 +149,7 @@ def test_sessions_outlive_a_restart(tmp_path: Path) -> None:
             aws_secret_access_key=session["SecretAccessKey"],
             aws_session_token=session["SessionToken"],
         )
-        assert assumed.get_caller_identity()["Arn"] == "arn:aws:sts::000000000000:assumed-role/r/s"
+        assert assumed.get_caller_identity()["Arn"] == "arn:aws:sts::000000000000:assumed-role/r/session"
 
 
 def test_no_function_process_outlives_a_killed_server(tmp_path: Path) -> None:

@@ -147,6 +147,8 @@ class TerminalScreen:
         callable_now = [result for result in self._results if result["action"] != "failed"]
         if not callable_now:
             return
+        # The smallest is the one to begin with.
+        callable_now.sort(key=lambda result: int(result["bytes"]))
         first = callable_now[0]
         self._line()
         self._line("Try it in another terminal, here:")
@@ -157,7 +159,9 @@ class TerminalScreen:
             self._command(
                 f"aws lambda invoke --function-name {result['function']} --payload {_payload(result)} out.json{show}"
             )
-        self._command(f"aws logs tail /aws/lambda/{first['function']}")
+        # `aws logs tail` would be shorter, and version 1 of the AWS CLI does not have it.
+        group = f"/aws/lambda/{first['function']}"
+        self._command(f"aws logs filter-log-events --log-group-name {group} --query 'events[].message' --output text")
         self._line()
         self._command(f"{program()} invoke {first['function']}{_event_flag(first)}")
         self._command(f"{program()} logs {first['function']} --follow")

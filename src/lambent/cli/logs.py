@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -127,7 +128,8 @@ def _show(event: dict[str, Any], *, json: bool) -> None:
 
 
 def _printable(message: str) -> str:
-    """`message` without what could steer the terminal: a log is somebody else's text."""
+    """`message` without the control characters that could steer the terminal: a log is somebody else's text."""
     return "".join(
-        letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in message
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(letter) == "Cc" and letter not in "\n\t" else letter
+        for letter in message
     )

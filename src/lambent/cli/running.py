@@ -46,7 +46,7 @@ async def _serve(settings: Settings, data: Path, paths: Sequence[Path], screen: 
     stop = asyncio.Event()
     with _stopped_by_signals(stop), _clear_failures():
         async with App.running(settings) as app:
-            facts = Facts(app.endpoint, str(data), settings.mode, app.level, version("lambent"), os.getpid())
+            facts = Facts(app.endpoint, str(data), settings.mode, app.sandbox, version("lambent"), os.getpid())
             with presence.announced(data, facts.endpoint, facts.version):
                 screen.ready(facts)
                 tasks = Supervisor(SystemClock())

@@ -43,7 +43,6 @@ class Client:
         secret: bytes,
         command: tuple[str, ...],
         variables: Mapping[str, str],
-        mark: bytes,
         scratch: Path,
     ) -> None:
         self._clock = clock
@@ -59,7 +58,7 @@ class Client:
             command=command,
             variables=variables,
             descriptors=(nothing, writing, writing, theirs.fileno()),
-            mark=mark,
+            mark=f"TMPDIR={scratch}".encode(),
             scratch=scratch,
         )
         try:
@@ -99,6 +98,8 @@ class Client:
 
     def heard(self, kind: bytes, sequence: int, body: bytes) -> None:
         self._drain(sequence)
+        if self._output.mark != sequence:
+            self._output.end()
         self._listener.heard(self, kind, sequence, body)
 
     def hung_up(self) -> None:

@@ -142,9 +142,8 @@ class Engine:
         return Plan(
             function=function,
             command=runtime.command,
-            variables=variables.build(function, runtime, root, scratch, stream, self._endpoint(), credentials),
+            variables=variables.build(function, runtime, root, stream, self._endpoint(), credentials),
             scratch=scratch,
-            mark=f"AWS_LAMBDA_LOG_STREAM_NAME={stream}".encode(),
             expires=credentials.expires,
         )
 

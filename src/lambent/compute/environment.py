@@ -51,8 +51,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     variables: Mapping[str, str]
     scratch: Path
-    mark: bytes
-    """As in `sandbox.api.Launch`."""
+    """A folder of this environment alone."""
     expires: float
     """When its credentials end, in seconds since the epoch."""
 
@@ -99,6 +98,7 @@ class Environment:
         self._running: _Running | None = None
         self._unreported: Callable[[], bytes | None] | None = None
         self._loop = asyncio.get_running_loop()
+        self._boots = 0
         self._boot_began = 0.0
         self._init_ms: float | None = None
         self._initialised = False
@@ -110,8 +110,13 @@ class Environment:
         return self._initialised
 
     def start(self) -> None:
-        """Begin INIT. Raises OSError where no process can be started."""
-        self._boot()
+        """Begin INIT. Raises OSError where no process can be started; nothing is left of the environment then."""
+        try:
+            self._boot()
+        except OSError:
+            self._move(State.GONE)
+            self._clear()
+            raise
         self._journal.init_start()
         self._move(State.INIT)
         self._arm(limits.INIT_S, self._init_timed_out)
@@ -183,10 +188,11 @@ class Environment:
     def _boot(self) -> None:
         self._boot_began = self._clock.monotonic()
         plan = self.plan
-        secret = self._ids.bytes(16)
-        self._client = Client(
-            self._sandbox, self._clock, self, secret, plan.command, plan.variables, plan.mark, plan.scratch
-        )
+        self._boots += 1
+        scratch = plan.scratch / str(self._boots)
+        scratch.mkdir()
+        variables = {"TMPDIR": str(scratch), **plan.variables}
+        self._client = Client(self._sandbox, self._clock, self, self._ids.bytes(16), plan.command, variables, scratch)
 
     def _init_done(self, client: Client) -> None:
         self._initialised = True
@@ -336,6 +342,8 @@ class Environment:
     def _clear(self) -> None:
         """Remove the scratch folder; most are empty, and the others may take long."""
         try:
+            for boot in range(1, self._boots + 1):
+                (self.plan.scratch / str(boot)).rmdir()
             self.plan.scratch.rmdir()
         except OSError:
             self._loop.run_in_executor(None, partial(shutil.rmtree, self.plan.scratch, ignore_errors=True))

@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from lambent.compute.environment import Environment, State
+from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 
 if TYPE_CHECKING:
@@ -243,6 +244,7 @@ class Pool:
             oldest.stop()
 
     def _retire_idle(self) -> None:
+        """Stop what has been idle for too long, and come again when the next is due, but not at every instant."""
         self._sweep = None
         due = self._clock.monotonic() - self._idle_s
         for group in list(self._groups.values()):
@@ -250,7 +252,7 @@ class Pool:
                 group.idle.pop(0).stop()
         oldest = min((group.idle[0].idle_since for group in self._groups.values() if group.idle), default=None)
         if oldest is not None:
-            self._sweep = self._clock.call_later(oldest - due, self._retire_idle)
+            self._sweep = self._clock.call_later(max(oldest - due, limits.IDLE_SWEEP_S), self._retire_idle)
 
     def _forget(self, group: _Group) -> None:
         if not (group.members or group.planned or group.waiting):

@@ -24,7 +24,6 @@ def build(
     function: FunctionVersion,
     runtime: Runtime,
     root: Path,
-    scratch: Path,
     log_stream: str,
     endpoint: str,
     credentials: SessionCredentials,
@@ -32,7 +31,7 @@ def build(
     """Defaults that the function's own variables may replace, then these, then what is reserved."""
     own = {name: value for name, value in function.variables.items() if "\0" not in name + value and "=" not in name}
     return {
-        **_defaults(runtime, root, scratch, endpoint),
+        **_defaults(runtime, root, endpoint),
         **own,
         **_reserved(function, runtime, root, log_stream),
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
@@ -41,7 +40,7 @@ def build(
     }
 
 
-def _defaults(runtime: Runtime, root: Path, scratch: Path, endpoint: str) -> dict[str, str]:
+def _defaults(runtime: Runtime, root: Path, endpoint: str) -> dict[str, str]:
     library = f"/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:{root}:{root}/lib:/opt/lib"
     return {
         "PATH": f"{runtime.programs}:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
@@ -51,7 +50,6 @@ def _defaults(runtime: Runtime, root: Path, scratch: Path, endpoint: str) -> dic
         "TZ": ":UTC",
         "PWD": str(root),
         "SHLVL": "0",
-        "TMPDIR": str(scratch),
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": f"{_XRAY_HOST}:{_XRAY_PORT}",

@@ -63,7 +63,7 @@ class _VirtualTimer:
 
 
 class VirtualClock:
-    """A clock that stands still until a test moves it with `advance`."""
+    """A clock that stands still until a test moves it with `advance`. What is due at once happens at once."""
 
     def __init__(self, start: float = 1_700_000_000.0) -> None:
         self._start = start
@@ -78,8 +78,10 @@ class VirtualClock:
         return self._elapsed
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
+        if delay <= 0:
+            return asyncio.get_running_loop().call_soon(callback)
         timer = _VirtualTimer(callback)
-        heapq.heappush(self._timers, (self._elapsed + max(delay, 0.0), next(self._order), timer))
+        heapq.heappush(self._timers, (self._elapsed + delay, next(self._order), timer))
         return timer
 
     async def sleep(self, delay: float) -> None:

@@ -30,7 +30,7 @@ REQUEST_BODY_BYTES: Final = 16 * MIB
 NESTING_DEPTH: Final = 64
 FORM_FIELDS: Final = 50_000
 VIOLATIONS_TOLD: Final = 10
-PATTERN_VALUE_LENGTH: Final = 4 * KIB
+PATTERN_STEPS: Final = 4_000_000
 
 # Signatures: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 CLOCK_SKEW_S: Final = 15 * 60
@@ -84,7 +84,7 @@ LOG_LINE_BYTES: Final = 256 * KIB
 
 # Environments.
 ENVIRONMENT_OPEN_FILES: Final = 1024
-ENVIRONMENT_STOP_S: Final = 5.0
+IDLE_SWEEP_S: Final = 0.1
 CREDENTIALS_S: Final = 6 * 3600
 CREDENTIALS_MARGIN_S: Final = 20 * 60
 CHANNEL_PACKET_BYTES: Final = 64 * KIB

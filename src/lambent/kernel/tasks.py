@@ -55,13 +55,13 @@ class Supervisor:
             try:
                 await work()
             except Exception:
+                if self._clock.monotonic() - started > limits.RESTART_PAUSE_MAX_S:
+                    pause = limits.RESTART_PAUSE_MIN_S
                 log.exception("task %s failed; it starts again in %.1f s", name, pause)
             else:
                 return
             await self._clock.sleep(pause)
-            ran = self._clock.monotonic() - started
-            pause = limits.RESTART_PAUSE_MIN_S if ran > limits.RESTART_PAUSE_MAX_S else pause * 2
-            pause = min(pause, limits.RESTART_PAUSE_MAX_S)
+            pause = min(pause * 2, limits.RESTART_PAUSE_MAX_S)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -69,11 +69,11 @@ def dump(tree: Any) -> bytes:
     return cbor2.dumps(tree)
 
 
-def _refuse_tag(_value: Any, _immutable: bool) -> Any:  # noqa: FBT001 of cbor2's seam
+def _refuse_tag(_value: Any, _immutable: bool) -> Any:
     raise Unreadable("Unexpected tag")
 
 
-def _instant(value: Any, _immutable: bool) -> datetime:  # noqa: FBT001 of cbor2's seam
+def _instant(value: Any, _immutable: bool) -> datetime:
     if type(value) not in (int, float):
         raise unconvertible(value, "timestamp")
     return from_epoch(value)
@@ -138,5 +138,6 @@ def _write_blob(value: bytes | bytearray | memoryview | str) -> bytes:
     return value.encode() if isinstance(value, str) else bytes(value)
 
 
-_TAGS = dict.fromkeys((0, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004), _refuse_tag)
-_TAGS |= {43000: _refuse_tag, 1: _instant}
+_OTHER_TAGS = (0, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 256, 258, 260, 261, 1004, 43000)
+_TAGS: dict[int, Callable[[Any, bool], Any]] = {1: _instant, **dict.fromkeys(_OTHER_TAGS, _refuse_tag)}
+"""cbor2 knows more tags than the protocol, among them shared and cyclic values."""

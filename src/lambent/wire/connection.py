@@ -36,6 +36,13 @@ _BODYLESS = frozenset({204, 304})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _NO_HOST = "\n"
+_COMMON = (
+    "Accept Accept-Encoding Authorization Connection Content-Encoding Content-Length Content-Type Date Expect Host "
+    "Transfer-Encoding User-Agent X-Amz-Client-Context X-Amz-Content-SHA256 X-Amz-Date X-Amz-Invocation-Type "
+    "X-Amz-Log-Type X-Amz-Security-Token X-Amz-Target amz-sdk-invocation-id amz-sdk-request"
+)
+# The headers that AWS clients send, in the two spellings they use, to save the work of decoding them.
+_NAMES = {form.encode(): name.lower() for name in _COMMON.split() for form in (name, name.lower())}
 _PATIENCE = {
     "idle": limits.HTTP_KEEP_ALIVE_S,
     "head": limits.HTTP_HEAD_S,
@@ -72,10 +79,11 @@ class _Refused(Exception):
 class _Job:
     """A request that waits for its answer; `refusal` is the status where it was not even worth handling."""
 
-    __slots__ = ("modern", "refusal", "request", "upload")
+    __slots__ = ("has_body", "modern", "refusal", "request", "upload")
 
     def __init__(self, request: HttpRequest, *, modern: bool = True, refusal: int = 0) -> None:
         self.request = request
+        self.has_body = False
         self.modern = modern
         self.refusal = refusal
         self.upload: Upload | None = None
@@ -100,6 +108,7 @@ class Connection(asyncio.Protocol):
         "_messages",
         "_owner",
         "_parser",
+        "_piece",
         "_received",
         "_since",
         "_streaming",
@@ -122,6 +131,7 @@ class Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._in_head = False
         self._expecting = False
+        self._piece = 0
         self._message_bytes = 0
         self._job: _Job | None = None
         # Those that are received and not answered yet, and bytes that were sent ahead of them.
@@ -167,6 +177,9 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         self._last = True
         self._break_upload("the client stopped sending")
+        if self._streaming and self._task is not None:
+            self._task.cancel()  # hardly a client that only stopped sending: most have gone
+            return False
         return self._task is not None
 
     def connection_lost(self, _exception: Exception | None) -> None:
@@ -224,13 +237,12 @@ class Connection(asyncio.Protocol):
     def _parse(self, data: bytes | memoryview) -> None:
         if self._last and self._job is None:
             return
-        self._message_bytes += len(data)
+        self._piece = len(data)
+        self._message_bytes += self._piece
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:  # an upgrade is never taken: go on in HTTP/1.1
-            self._parser = httptools.HttpRequestParser(self)
-            if rest := memoryview(data)[upgrade.args[0] :]:
-                self._parse(rest)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._refuse_upgrade(memoryview(data)[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as failure:
             if not isinstance(failure.__context__, _Refused):
                 raise
@@ -241,6 +253,17 @@ class Connection(asyncio.Protocol):
         # The headers of an unfinished head, or trailers.
         if len(self._headers) > limits.HTTP_HEADERS or (self._in_head and self._message_bytes > limits.HTTP_HEAD_BYTES):
             self._refuse(431)
+
+    def _refuse_upgrade(self, rest: memoryview) -> None:
+        """Go on in HTTP/1.1. llhttp takes the request to end at its head, so its body needs a parser of its own."""
+        self._parser = httptools.HttpRequestParser(self)
+        if self._job is not None:
+            length = self._job.request.header("content-length")
+            framing = f"Content-Length: {length}" if length else "Transfer-Encoding: chunked"
+            self._parser = httptools.HttpRequestParser(_AfterHead(self))
+            self._parser.feed_data(f"POST / HTTP/1.1\r\n{framing}\r\n\r\n".encode())
+        if rest:
+            self._parse(rest)
 
     def _parse_held(self) -> None:
         """Parse what was sent ahead, a slice at a time, until the line is full; hold the client back meanwhile."""
@@ -259,7 +282,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._in_head = True
-        self._message_bytes = 0
+        self._message_bytes = self._piece  # at most: it may have begun within the piece
         self._messages += 1
         self._url = b""
         self._headers = []
@@ -268,7 +291,8 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower().decode("latin-1"), value.strip().decode("latin-1")))
+        known = _NAMES.get(name) or name.lower().decode("latin-1")
+        self._headers.append((known, value.strip().decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         headers, self._headers = self._headers, []
@@ -291,9 +315,10 @@ class Connection(asyncio.Protocol):
             self._chunks.append(data)
 
     def on_message_complete(self) -> None:
-        job, self._job = self._job, None
-        if job is None:
+        job = self._job
+        if job is None or (job.has_body and self._parser.should_upgrade()):
             return
+        self._job = None
         self._expecting = False
         if job.upload is not None:
             job.upload.end()
@@ -349,6 +374,7 @@ class Connection(asyncio.Protocol):
         length = int(announced) if announced else None
         expecting = job.modern and request.header("expect").lower() == "100-continue"
         chunked = length is None and request.header("transfer-encoding") != ""
+        job.has_body = chunked or bool(length)
         if chunked or (length and (expecting or length > limits.HTTP_BODY_BUFFER_BYTES)):
             self._expecting = expecting
             job.upload = request.body = Upload(self, length)
@@ -388,6 +414,8 @@ class Connection(asyncio.Protocol):
                 await self._answer(self._jobs.popleft())
                 if self._held:
                     self._parse_held()
+            if self._last:
+                self._close()
         except Exception:
             log.exception("a connection failed")
             self._transport.abort()
@@ -395,8 +423,6 @@ class Connection(asyncio.Protocol):
             self._task = None
             if self._lost:
                 self._owner.gone(self)
-        if self._last and not self._lost:
-            self._close()
 
     async def _answer(self, job: _Job) -> None:
         response, lines = await self._respond(job)
@@ -509,8 +535,11 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return
         self._lingering = True
-        self._transport.write_eof()
-        self._transport.resume_reading()
+        try:
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        except OSError:  # it has gone meanwhile
+            self._transport.abort()
 
     # Time.
 
@@ -548,6 +577,35 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         else:
             self._transport.abort()
+
+
+class _AfterHead:
+    """Tells a connection of the body of a request whose head it knows, and of every request after it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known = True
+        self.on_body = connection.on_body
+
+    def on_message_begin(self) -> None:
+        if not self._known:
+            self._connection.on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if not self._known:
+            self._connection.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._known:
+            self._connection.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if not self._known:
+            self._connection.on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._known = False
+        self._connection.on_message_complete()
 
 
 def _lines(headers: Headers) -> bytes:

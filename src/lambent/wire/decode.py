@@ -56,8 +56,7 @@ def _form(shape: Shape, *, ec2: bool) -> ReadRequest:
     read = form.reader(shape, ec2=ec2)
 
     def read_request(http: HttpRequest, body: bytes | Body) -> Request:
-        assert isinstance(body, bytes)
-        return read({**form.parse(http.query), **form.parse(body)})
+        return read({**form.parse(http.query), **form.parse(_whole_body(body))})
 
     return read_request
 
@@ -66,7 +65,7 @@ def _whole(shape: Shape, format_: Format) -> ReadRequest:
     read = format_.reader(shape, shape.members)
 
     def read_request(_http: HttpRequest, body: bytes | Body) -> Request:
-        request: Request = read(body) if body else {}
+        request: Request = read(_whole_body(body)) if body else {}
         return request
 
     return read_request
@@ -97,7 +96,7 @@ def _rest_body(shape: Shape, format_: Format) -> Callable[[bytes | Body], Reques
         if not members:
             return lambda _body: {}
         read = format_.reader(shape, members)
-        return lambda body: read(body) if body else {}
+        return lambda body: read(_whole_body(body)) if body else {}
     member = shape.members[payload]
     if streams(shape):
         return lambda body: {payload: WholeBody(body) if isinstance(body, bytes) else body}
@@ -106,13 +105,17 @@ def _rest_body(shape: Shape, format_: Format) -> Callable[[bytes | Body], Reques
     if member.kind == "string":
         return lambda body: {payload: _utf8(body)} if body else {}
     read_payload = format_.payload_reader(member)
-    return lambda body: {payload: read_payload(body)} if body else {}
+    return lambda body: {payload: read_payload(_whole_body(body))} if body else {}
+
+
+def _whole_body(body: bytes | Body) -> bytes:
+    assert isinstance(body, bytes), "only an operation that streams its input is given a Body"
+    return body
 
 
 def _utf8(body: bytes | Body) -> str:
-    assert isinstance(body, bytes)
     try:
-        return body.decode()
+        return _whole_body(body).decode()
     except UnicodeDecodeError as error:
         raise Unreadable("The body is not UTF-8") from error
 

@@ -104,7 +104,7 @@ def _ec2(operation: Operation) -> WriteResponse:
     root = f"{operation.wire_name}Response"
     namespace = service.metadata.get("xmlNamespace", "").rstrip("/") + "/"
     opening = f"{xml.DECLARATION}<{root}{xml.default_namespace(namespace)}>"
-    write = None if shape is None else xml.Writer(legacy=True).members(shape, shape.members)
+    write = None if shape is None else xml.Writer(legacy=False).members(shape, shape.members)
 
     def write_response(output: Response, request_id: str) -> HttpResponse:
         pieces = [opening, f"<requestId>{request_id}</requestId>"]
@@ -143,7 +143,7 @@ def _rest_body(shape: Shape, format_: Format) -> tuple[Callable[[Response], byte
     payload = shape.payload
     if payload is None:
         members = {name: member for name, member in shape.members.items() if name not in shape.outside}
-        if not members and (shape.members or not isinstance(format_, json.JsonFormat)):
+        if not members and not isinstance(format_, json.JsonFormat):
             return lambda _output: b"", ""
         return format_.writer(shape, members), format_.content_type
     member = shape.members[payload]

@@ -146,9 +146,9 @@ def _query(known: _KnownError, error: AwsError, request_id: str) -> HttpResponse
 
 
 def _error_response(known: _KnownError, error: AwsError, request_id: str) -> str:
-    namespace = known.model.metadata.get("xmlNamespace", "")
+    namespace = xml.default_namespace(known.model.metadata.get("xmlNamespace", ""))
     return (
-        f"<ErrorResponse{xml.default_namespace(namespace)}><Error><Type>{_fault(known, error)}</Type>{_details(known, error)}</Error>"
+        f"<ErrorResponse{namespace}><Error><Type>{_fault(known, error)}</Type>{_details(known, error)}</Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"
     )
 
@@ -187,7 +187,7 @@ def _details(known: _KnownError, error: AwsError) -> str:
     pieces = [f"<Code>{xml.text(known.code)}</Code>"]
     if error.message:
         pieces.append(f"<Message>{xml.text(error.message)}</Message>")
-    xml.Writer(legacy=True).members(known.shape, known.members)(modelled, pieces.append)
+    xml.Writer(legacy=False).members(known.shape, known.members)(modelled, pieces.append)
     pieces.extend(f"<{name}>{xml.text(str(value))}</{name}>" for name, value in others.items())
     return "".join(pieces)
 

@@ -174,9 +174,7 @@ def _event_writer(name: str, shape: Shape, format_: Format, content_type: str) -
     return write_event
 
 
-def _payload_writer(
-    member: Shape, name: str, format_: Format, content_type: str
-) -> tuple[Callable[[Any], bytes], str]:
+def _payload_writer(member: Shape, name: str, format_: Format, content_type: str) -> tuple[Callable[[Any], bytes], str]:
     if member.kind == "blob":
         return lambda inside: inside.get(name, b""), "application/octet-stream"
     if member.kind == "string":

@@ -41,7 +41,7 @@ class CodeLinks:
     def code(self, endpoint: str, digest: str, seconds: int) -> str:
         """A URL below `endpoint` that answers the blob `digest` (sha256, hex) for `seconds`."""
         now = self._clock.time()
-        scope = Scope(_ACCESS_KEY_ID, sigv4.iso(now)[:8], _REGION, "s3", ("host",))
+        scope = Scope.of(_ACCESS_KEY_ID, sigv4.iso(now)[:8], _REGION, "s3", "host")
         http = HttpRequest("GET", PREFIX + digest, "", [("host", urlsplit(endpoint).netloc)])
         query = sigv4.presign(http, self._credential.secret_access_key, scope, now, seconds)
         return f"{endpoint}{http.path}?{query}"

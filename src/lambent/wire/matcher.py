@@ -11,6 +11,7 @@ from lambent.wire.scalars import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
     from lambent.wire.http import HttpRequest
     from lambent.wire.shapes import Operation
 

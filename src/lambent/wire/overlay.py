@@ -34,7 +34,7 @@ class Overlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     values_shown: bool = True
     """Whether the service's validation messages quote the value that fails."""
     elements_not_null: bool = False
-    """Whether the service's messages list "Member must not be null" among the constraints of a collection's elements."""
+    """Whether messages list "Member must not be null" among the constraints of a collection's elements."""
 
 
 def load(service: str) -> Overlay:

@@ -20,6 +20,7 @@ from lambent.wire.scalars import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
     from lambent.wire.errors import ErrorWriter
     from lambent.wire.http import HttpRequest
     from lambent.wire.models import Models

@@ -88,11 +88,16 @@ class Scope(msgspec.Struct, frozen=True):
     region: str
     service: str
     headers: tuple[str, ...]
+    signed_headers: str
+    """The headers joined by semicolons."""
+    path: str
+    """`20261121/us-east-1/lambda/aws4_request`."""
 
-    @property
-    def path(self) -> str:
-        """`20261121/us-east-1/lambda/aws4_request`."""
-        return f"{self.date}/{self.region}/{self.service}/{TERMINATOR}"
+    @classmethod
+    def of(cls, access_key_id: str, date: str, region: str, service: str, signed_headers: str) -> Scope:
+        """A scope whose other fields follow from these."""
+        path = f"{date}/{region}/{service}/{TERMINATOR}"
+        return cls(access_key_id, date, region, service, tuple(signed_headers.split(";")), signed_headers, path)
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -180,7 +185,7 @@ def canonical_request(http: HttpRequest, scope: Scope, payload: str, *, presigne
         if "  " in value or "\t" in value:
             value = b" ".join(value.encode("latin-1").split()).decode("latin-1")
         lines.append(f"{name}:{value}")
-    lines += "", ";".join(scope.headers), payload
+    lines += "", scope.signed_headers, payload
     return "\n".join(lines)
 
 
@@ -189,7 +194,7 @@ def canonical_path(path: str, service: str) -> str:
     if _PLAIN_PATH.fullmatch(path):
         return path
     if service in RAW_PATH_SERVICES:
-        return quote(unquote_to_bytes(path), safe="/~") or "/"
+        return "/".join([quote(unquote_to_bytes(part), safe="~") for part in path.split("/")])
     kept: list[str] = []
     for part in path.split("/"):
         if part == "..":
@@ -237,7 +242,7 @@ def presign(http: HttpRequest, secret: str, scope: Scope, when: float, seconds: 
         "X-Amz-Credential": f"{scope.access_key_id}/{scope.path}",
         "X-Amz-Date": timestamp,
         "X-Amz-Expires": str(seconds),
-        "X-Amz-SignedHeaders": ";".join(scope.headers),
+        "X-Amz-SignedHeaders": scope.signed_headers,
     }
     if token is not None:
         parameters["X-Amz-Security-Token"] = token
@@ -256,10 +261,10 @@ def iso(seconds: float) -> str:
 
 def _header_claim(http: HttpRequest, authorization: str) -> Claim:
     algorithm, _, parameters = authorization.partition(" ")
-    if algorithm != ALGORITHM:
-        _refuse_algorithm(algorithm, authorization)
-    before, mark, signature = parameters.rpartition("Signature=")
     timestamp = http.header("x-amz-date") or _from_date(http.header("date"))
+    if algorithm != ALGORITHM:
+        raise _bad_algorithm(algorithm, authorization, timestamp)
+    before, mark, signature = parameters.rpartition("Signature=")
     if not (mark and timestamp and signature.isalnum()):
         before, signature = _rare_parameters(parameters, authorization, timestamp)
     scope = _scope(before) if len(before) <= _SCOPE_CACHED else _scope.__wrapped__(before)
@@ -274,12 +279,12 @@ def _header_claim(http: HttpRequest, authorization: str) -> Claim:
     )
 
 
-def _refuse_algorithm(algorithm: str, authorization: str) -> None:
-    if algorithm == "AWS4-ECDSA-P256-SHA256":
-        raise NotAuthentic(Fault.UNSUPPORTED, "Signature Version 4A is not supported; sign with AWS4-HMAC-SHA256.")
-    if algorithm == "AWS":
-        raise NotAuthentic(Fault.UNSUPPORTED, "Signature Version 2 is not supported; sign with AWS4-HMAC-SHA256.")
-    raise _incomplete(("Credential", "Signature", "SignedHeaders"), authorization, dated=False)
+def _bad_algorithm(algorithm: str, authorization: str, timestamp: str) -> NotAuthentic:
+    version = {"AWS4-ECDSA-P256-SHA256": "4A", "AWS": "2"}.get(algorithm)
+    if version is None:
+        return _incomplete(("Credential", "Signature", "SignedHeaders"), authorization, dated=bool(timestamp))
+    text = f"Signature Version {version} is not supported; sign with {ALGORITHM}."
+    return NotAuthentic(Fault.UNSUPPORTED, text)
 
 
 def _rare_parameters(parameters: str, authorization: str, timestamp: str) -> tuple[str, str]:
@@ -326,10 +331,9 @@ def _credential_scope(credential: str, signed_headers: str) -> Scope:
         )
     if not _REGION.fullmatch(region):
         raise NotAuthentic(Fault.SCOPE, "Credential should be scoped to a valid region.")
-    headers = tuple(signed_headers.split(";"))
-    if "host" not in headers:
+    if "host" not in signed_headers.split(";"):
         raise NotAuthentic(Fault.SCOPE, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
-    return Scope(key, date, region, service, headers)
+    return Scope.of(key, date, region, service, signed_headers)
 
 
 def _query_claim(http: HttpRequest) -> Claim:

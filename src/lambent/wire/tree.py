@@ -7,6 +7,7 @@ are a bug of the operation that answered them.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ Conversion = tuple[type | None, Convert]
 Slots = dict[str, tuple[str, type | None, Convert]]
 
 
-class _Compiler:
+class _Compiler(ABC):
     def __init__(self, scalar: Callable[[Shape], Conversion]) -> None:
         """`scalar` is the conversion of a shape that holds a single value."""
         self._scalar = scalar
@@ -60,17 +61,17 @@ class _Compiler:
             self._fill(slots, shape.members)
         return known
 
-    def _fill(self, slots: Slots, members: Mapping[str, Shape]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _fill(self, slots: Slots, members: Mapping[str, Shape]) -> None: ...
 
-    def _structure(self, name: str, slots: Slots) -> Convert:
-        raise NotImplementedError
+    @abstractmethod
+    def _structure(self, name: str, slots: Slots) -> Convert: ...
 
-    def _list(self, exact: type | None, convert: Convert) -> Convert:
-        raise NotImplementedError
+    @abstractmethod
+    def _list(self, exact: type | None, convert: Convert) -> Convert: ...
 
-    def _map(self, exact: type | None, convert: Convert) -> Convert:
-        raise NotImplementedError
+    @abstractmethod
+    def _map(self, exact: type | None, convert: Convert) -> Convert: ...
 
 
 class Reader(_Compiler):
@@ -80,7 +81,7 @@ class Reader(_Compiler):
         for name, member in members.items():
             slots[member.wire_name(name)] = (name, *self._conversion(member))
 
-    def _structure(self, name: str, slots: Slots) -> Convert:
+    def _structure(self, name: str, slots: Slots) -> Convert:  # noqa: ARG002 only a writer names it
         def read(value: Any) -> Any:
             if type(value) is not dict:
                 raise Unreadable(_unexpected(value))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from lambent.kernel import limits
+from lambent.wire.patterns import compile_pattern
 
 if TYPE_CHECKING:
     from lambent.wire.shapes import Shape
@@ -225,30 +224,13 @@ def _constraints(shape: Shape) -> list[tuple[str, Test]]:
 
 
 def _pattern_test(pattern: str) -> Test:
+    """Compiles at the first value, because most patterns never see one."""
+
     def test(value: str) -> bool:
         compiled = compile_pattern(pattern)
-        if compiled is None or len(value) > limits.PATTERN_VALUE_LENGTH:
-            return True
-        return compiled.fullmatch(value) is not None
+        return compiled is None or compiled.takes(value)
 
     return test
-
-
-@cache
-def compile_pattern(pattern: str) -> re.Pattern[str] | None:
-    """The model's (Java's, ECMAScript's) pattern in Python's language; None where Python has no such pattern."""
-    translated = pattern
-    for theirs, ours in _TRANSLATED:
-        translated = translated.replace(theirs, ours)
-    try:
-        return re.compile(_anchored(translated))
-    except (re.error, OverflowError, RecursionError):
-        return None
-
-
-def _anchored(pattern: str) -> str:
-    """Java's `\\Z` and `\\z` are Python's `\\Z`; the match is of the whole value in any case."""
-    return pattern.replace("\\z", "\\Z")
 
 
 def show(value: Any, *, sensitive: bool = False) -> str:
@@ -283,9 +265,3 @@ _SENSITIVE = "***Sensitive Data Redacted***"
 _MEASURED = frozenset({"string", "blob", "list", "map"})
 _NUMBERS = frozenset({"integer", "long", "float", "double"})
 _SPACES = "\\x20\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
-_TRANSLATED = (
-    ("\\p{Alpha}", "a-zA-Z"),
-    ("\\p{L}", "\\w"),  # with digits and `_`, which stand beside it almost everywhere
-    ("\\p{N}", "\\w"),
-    ("\\p{Z}", _SPACES),
-)

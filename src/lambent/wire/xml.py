@@ -200,7 +200,7 @@ class Writer:
     """Compiles shapes into functions from an operation's output to XML text."""
 
     def __init__(self, *, legacy: bool) -> None:
-        """The form protocols' answers are `legacy`: their flattened lists may be named after the list's member."""
+        """The protocol query is `legacy`: it may name the elements of a flattened list after the list's member."""
         self._legacy = legacy
         self._structures: dict[str, Write] = {}
 

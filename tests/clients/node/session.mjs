@@ -51,13 +51,15 @@ seen.logged = logs.events.map((event) => event.message);
 
 seen.account = (await new STSClient({}).send(new GetCallerIdentityCommand({}))).Account;
 const iam = new IAMClient({});
-const trust = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal: "*", Action: "sts:AssumeRole" }] };
+const lambda = { Service: "lambda.amazonaws.com" };
+const statement = { Effect: "Allow", Principal: lambda, Action: "sts:AssumeRole" };
+const trust = { Version: "2012-10-17", Statement: [statement] };
 const { Role } = await iam.send(
   new CreateRoleCommand({ RoleName: "node", AssumeRolePolicyDocument: JSON.stringify(trust) }),
 );
 seen.noRole = await iam.send(new GetRoleCommand({ RoleName: "nobody" })).catch((e) => e instanceof NoSuchEntityException);
 const { Credentials } = await new STSClient({}).send(
-  new AssumeRoleCommand({ RoleArn: Role.Arn, RoleSessionName: "s" }),
+  new AssumeRoleCommand({ RoleArn: Role.Arn, RoleSessionName: "session" }),
 );
 const assumed = new STSClient({
   credentials: {

@@ -11,8 +11,6 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ACCOUNT = "000000000000"
-
 
 def trust(principal: Any = None, **members: Any) -> str:
     """A trust policy of one statement."""

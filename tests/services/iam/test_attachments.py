@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.services.iam.documents import ACCOUNT, permissions, refused, trust
+from tests.services.iam.documents import permissions, refused, trust
 
 if TYPE_CHECKING:
-    from tests.conftest import Server
+    from tests.services.account import Account
 
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
 @pytest.fixture
-def iam(lambent: Server) -> Any:
-    client = lambent.client("iam")
+def iam(account: Account) -> Any:
+    client = account.client("iam")
     client.create_role(RoleName="worker", AssumeRolePolicyDocument=trust())
     return client
 
@@ -85,7 +85,7 @@ def test_a_policy_knows_where_it_is_used(iam: Any) -> None:
     assert iam.list_entities_for_policy(PolicyArn=own, EntityFilter="User")["PolicyRoles"] == []
 
 
-def test_a_missing_policy_has_no_entities(iam: Any) -> None:
-    arn = f"arn:aws:iam::{ACCOUNT}:policy/nothing"
+def test_a_missing_policy_has_no_entities(iam: Any, account: Account) -> None:
+    arn = f"arn:aws:iam::{account.number}:policy/nothing"
     expected = ("NoSuchEntity", f"Policy {arn} was not found.", 404)
     assert refused(lambda: iam.list_entities_for_policy(PolicyArn=arn)) == expected

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from tests.services.iam.documents import permissions, refused, trust
 
 if TYPE_CHECKING:
-    from tests.conftest import Server
+    from tests.services.account import Account
 
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
-def test_terraform_makes_a_role_and_takes_it_away(lambent: Server) -> None:
-    iam = lambent.client("iam")
-    assert lambent.client("sts").get_caller_identity()["Account"] == "000000000000"
+def test_terraform_makes_a_role_and_takes_it_away(account: Account) -> None:
+    iam = account.client("iam")
+    assert account.client("sts").get_caller_identity()["Account"] == account.number
     assert iam.list_account_aliases()["AccountAliases"] == []
     created = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=trust(), Tags=[{"Key": "a", "Value": "b"}])
     assert iam.get_role(RoleName="worker")["Role"]["Arn"] == created["Role"]["Arn"]
@@ -36,7 +36,7 @@ def test_terraform_makes_a_role_and_takes_it_away(lambent: Server) -> None:
     )
 
 
-def test_the_role_exists_waiter_returns(lambent: Server) -> None:
-    iam = lambent.client("iam")
+def test_the_role_exists_waiter_returns(account: Account) -> None:
+    iam = account.client("iam")
     iam.create_role(RoleName="worker", AssumeRolePolicyDocument=trust())
     iam.get_waiter("role_exists").wait(RoleName="worker", WaiterConfig={"Delay": 1, "MaxAttempts": 2})

@@ -12,7 +12,7 @@ from lambent.services.iam.managed import ManagedPolicies
 from tests.services.iam.documents import refused
 
 if TYPE_CHECKING:
-    from tests.conftest import Server
+    from tests.services.account import Account
 
 USUAL = {
     "/": (
@@ -57,8 +57,8 @@ def test_names_and_ids_are_unique(managed: ManagedPolicies) -> None:
     assert len({each.policy_id for each in policies}) == len(policies)
 
 
-def test_a_policy_of_aws_is_answered_like_any_other(lambent: Server) -> None:
-    iam = lambent.client("iam")
+def test_a_policy_of_aws_is_answered_like_any_other(account: Account) -> None:
+    iam = account.client("iam")
     found = iam.get_policy(PolicyArn=BASIC)["Policy"]
     assert (found["DefaultVersionId"], found["Path"], found["Tags"]) == ("v1", "/service-role/", [])
     version = iam.get_policy_version(PolicyArn=BASIC, VersionId="v1")["PolicyVersion"]

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.services.iam.documents import ACCOUNT, permissions, refused, trust
+from tests.services.iam.documents import permissions, refused, trust
 
 if TYPE_CHECKING:
-    from tests.conftest import Server
+    from tests.services.account import Account
 
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
 @pytest.fixture
-def iam(lambent: Server) -> Any:
-    return lambent.client("iam")
+def iam(account: Account) -> Any:
+    return account.client("iam")
 
 
 def create(iam: Any, name: str, **options: Any) -> str:
@@ -56,7 +56,7 @@ def test_a_policy_can_be_made_again(iam: Any) -> None:
 
 
 @pytest.mark.parametrize("operation", ["delete_policy", "tag_policy", "untag_policy", "create_policy_version"])
-def test_a_policy_of_aws_is_not_changed(iam: Any, operation: str) -> None:
+def test_a_policy_of_aws_is_not_changed(iam: Any, account: Account, operation: str) -> None:
     options: dict[str, dict[str, Any]] = {
         "tag_policy": {"Tags": [{"Key": "a", "Value": "b"}]},
         "untag_policy": {"TagKeys": ["a"]},
@@ -65,7 +65,7 @@ def test_a_policy_of_aws_is_not_changed(iam: Any, operation: str) -> None:
     work = getattr(iam, operation)
     code, message, status = refused(lambda: work(PolicyArn=ADMINISTRATOR, **options.get(operation, {})))
     assert (code, status) == ("AccessDenied", 403)
-    assert f"arn:aws:iam::{ACCOUNT}:root is not authorized to perform: iam:" in message
+    assert f"arn:aws:iam::{account.number}:root is not authorized to perform: iam:" in message
 
 
 def test_a_document_has_a_quota(iam: Any) -> None:

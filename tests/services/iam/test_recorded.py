@@ -10,11 +10,11 @@ import pytest
 from tests.services.replay import Replay, scenarios
 
 if TYPE_CHECKING:
-    from tests.conftest import Server
+    from tests.services.account import Account
 
 SCENARIOS = scenarios(Path(__file__).parent / "recorded")
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_an_answer_is_that_of_aws(name: str, lambent: Server) -> None:
-    Replay(lambent).play(SCENARIOS[name])
+def test_an_answer_is_that_of_aws(name: str, account: Account) -> None:
+    Replay(account).play(SCENARIOS[name])

@@ -10,12 +10,12 @@ import pytest
 from tests.services.iam.documents import permissions, refused, trust
 
 if TYPE_CHECKING:
-    from tests.conftest import Server
+    from tests.services.account import Account
 
 
 @pytest.fixture
-def iam(lambent: Server) -> Any:
-    client = lambent.client("iam")
+def iam(account: Account) -> Any:
+    client = account.client("iam")
     client.create_role(RoleName="worker", AssumeRolePolicyDocument=trust())
     return client
 

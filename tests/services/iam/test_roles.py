@@ -11,17 +11,17 @@ import pytest
 from botocore.config import Config
 
 from tests.conftest import serving, settings_for
-from tests.services.iam.documents import ACCOUNT, permissions, refused, trust
+from tests.services.iam.documents import permissions, refused, trust
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import Server
+    from tests.services.account import Account
 
 
 @pytest.fixture
-def iam(lambent: Server) -> Any:
-    return lambent.client("iam")
+def iam(account: Account) -> Any:
+    return account.client("iam")
 
 
 def test_a_role_is_found_whatever_the_case_of_its_name(iam: Any) -> None:
@@ -40,7 +40,7 @@ def test_a_missing_role_is_a_typed_exception(iam: Any) -> None:
         iam.get_role(RoleName="nobody")
 
 
-def test_a_document_comes_back_as_it_was_given(iam: Any, lambent: Server) -> None:
+def test_a_document_comes_back_as_it_was_given(iam: Any) -> None:
     odd = json.dumps(json.loads(trust(Sid="Grüße mit + und %20")), indent=3, ensure_ascii=False)
     iam.create_role(RoleName="odd", AssumeRolePolicyDocument=odd)
     raw: list[bytes] = []
@@ -50,13 +50,13 @@ def test_a_document_comes_back_as_it_was_given(iam: Any, lambent: Server) -> Non
     assert b"%7B%0A%20%20%20%22Version%22%3A%20%222012-10-17%22" in raw[0]
 
 
-def test_each_account_has_roles_of_its_own(lambent: Server) -> None:
-    mine, theirs = lambent.client("iam"), lambent.client("iam", aws_access_key_id="111122223333")
+def test_each_account_has_roles_of_its_own(account: Account) -> None:
+    mine, theirs = account.client("iam"), account.client("iam", aws_access_key_id="111122223333")
     mine.create_role(RoleName="worker", AssumeRolePolicyDocument=trust())
     other = theirs.create_role(RoleName="worker", AssumeRolePolicyDocument=trust())["Role"]
     assert other["Arn"] == "arn:aws:iam::111122223333:role/worker"
     theirs.delete_role(RoleName="worker")
-    assert mine.get_role(RoleName="worker")["Role"]["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/worker"
+    assert mine.get_role(RoleName="worker")["Role"]["Arn"] == f"arn:aws:iam::{account.number}:role/worker"
 
 
 def test_a_role_is_still_there_after_a_restart(tmp_path: Path) -> None:
@@ -123,8 +123,8 @@ def test_a_role_takes_fifty_tags(iam: Any) -> None:
 
 
 @pytest.mark.parametrize("seconds", [3599, 43201])
-def test_a_session_duration_out_of_bounds_is_refused(lambent: Server, seconds: int) -> None:
-    iam = lambent.client("iam", config=Config(parameter_validation=False))
+def test_a_session_duration_out_of_bounds_is_refused(account: Account, seconds: int) -> None:
+    iam = account.client("iam", config=Config(parameter_validation=False))
     request = {"RoleName": "r", "AssumeRolePolicyDocument": trust(), "MaxSessionDuration": seconds}
     code, message, status = refused(lambda: iam.create_role(**request))
     assert (code, status) == ("ValidationError", 400)
@@ -135,3 +135,11 @@ def test_what_is_not_built_says_so(iam: Any) -> None:
     code, message, status = refused(lambda: iam.create_user(UserName="alice"))
     assert (code, status) == ("NotImplemented", 501)
     assert "CreateUser" in message
+
+
+def test_a_name_is_ascii(account: Account) -> None:
+    iam = account.client("iam", config=Config(parameter_validation=False))
+    code, message, status = refused(lambda: iam.create_role(RoleName="rôle", AssumeRolePolicyDocument=trust()))
+    assert (code, status) == ("ValidationError", 400)
+    assert message.endswith("Member must satisfy regular expression pattern: [\\w+=,.@-]+")
+    iam.create_role(RoleName="role", AssumeRolePolicyDocument=trust(), Tags=[{"Key": "Größe in m²", "Value": "日本"}])

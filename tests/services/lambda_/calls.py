@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.services.lambda_.packages import package
 from tests.support import ROLE, RUNTIME
 
+if TYPE_CHECKING:
+    from tests.conftest import Server
+
+_accounts = itertools.count(100_000_000_000)
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
+
+
+def own_client(server: Server, **options: Any) -> Any:
+    """A client for an account that nobody else on this server uses."""
+    return server.client("lambda", aws_access_key_id=str(next(_accounts)), **options)
 
 
 def new(name: str, code: str = "echo", **members: Any) -> dict[str, Any]:

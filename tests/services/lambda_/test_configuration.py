@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.config import Config
 
-from tests.services.lambda_.calls import create, invoke, new, settle
+from tests.services.lambda_.calls import create, invoke, new, own_client, settle
 from tests.support import ROLE
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def client(lambent: Server) -> Any:
-    return lambent.client("lambda")
+def client(shared_lambent: Server) -> Any:
+    return own_client(shared_lambent)
 
 
 def changed(client: Any, **members: Any) -> dict[str, Any]:
@@ -121,8 +121,8 @@ def test_four_kilobytes_of_variables_are_taken_and_no_more(client: Any) -> None:
         ("Description", "a" * 257, "description"),
     ],
 )
-def test_the_models_limits_hold(lambent: Server, member: str, value: Any, path: str) -> None:
-    client = lambent.client("lambda", config=Config(parameter_validation=False))
+def test_the_models_limits_hold(shared_lambent: Server, member: str, value: Any, path: str) -> None:
+    client = own_client(shared_lambent, config=Config(parameter_validation=False))
     create(client, "f")
     for call, members in (
         (client.create_function, new("g", **{member: value})),

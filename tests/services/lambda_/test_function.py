@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import serving, settings_for
-from tests.services.lambda_.calls import ARN, create, invoke, new, settle
+from tests.services.lambda_.calls import ARN, create, invoke, new, own_client, settle
 from tests.services.lambda_.packages import package
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def client(lambent: Server) -> Any:
-    return lambent.client("lambda")
+def client(shared_lambent: Server) -> Any:
+    return own_client(shared_lambent)
 
 
 def names(client: Any, **members: Any) -> list[str]:

@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.services.lambda_.calls import ARN, create, invoke, new
+from tests.services.lambda_.calls import create, invoke, new, own_client
 
 if TYPE_CHECKING:
     from tests.conftest import Server
 
 
 @pytest.fixture
-def client(lambent: Server) -> Any:
-    return lambent.client("lambda")
+def client(shared_lambent: Server) -> Any:
+    return own_client(shared_lambent)
+
+
+def arn(client: Any) -> str:
+    """The ARN of the function `f` in the client's account."""
+    return client.get_function_configuration(FunctionName="f")["FunctionArn"]
 
 
 @pytest.mark.parametrize(
@@ -44,16 +49,13 @@ def test_an_event_comes_back_as_it_was(client: Any, event: Any) -> None:
 
 def test_every_form_of_the_name_invokes(client: Any) -> None:
     create(client, "f", "context")
-    forms = {
-        "f": f"{ARN}f",
-        "f:$LATEST": f"{ARN}f:$LATEST",
-        f"{ARN}f": f"{ARN}f",
-        f"{ARN}f:$LATEST": f"{ARN}f:$LATEST",
-        "000000000000:function:f": f"{ARN}f",
-    }
-    for name, arn in forms.items():
-        assert invoke(client, name)["context"]["invoked_function_arn"] == arn
-    assert invoke(client, "f", Qualifier="$LATEST")["context"]["invoked_function_arn"] == f"{ARN}f:$LATEST"
+    bare = arn(client)
+    latest = f"{bare}:$LATEST"
+    partial = bare.removeprefix("arn:aws:lambda:us-east-1:")
+    forms = {"f": bare, "f:$LATEST": latest, bare: bare, latest: latest, partial: bare, f"{partial}:$LATEST": latest}
+    for name, expected in forms.items():
+        assert invoke(client, name)["context"]["invoked_function_arn"] == expected
+    assert invoke(client, "f", Qualifier="$LATEST")["context"]["invoked_function_arn"] == latest
 
 
 def test_the_client_context_arrives(client: Any) -> None:
@@ -91,7 +93,9 @@ def test_events_in_the_background_are_not_built(client: Any) -> None:
 @pytest.mark.parametrize("qualifier", ["1", "live"])
 def test_a_version_or_alias_that_is_not_there_cannot_be_invoked(client: Any, qualifier: str) -> None:
     create(client, "f")
-    with pytest.raises(client.exceptions.ResourceNotFoundException, match=f"Function not found: {ARN}f:{qualifier}"):
+    with pytest.raises(
+        client.exceptions.ResourceNotFoundException, match=f"Function not found: {arn(client)}:{qualifier}"
+    ):
         client.invoke(FunctionName="f", Qualifier=qualifier)
 
 
@@ -121,7 +125,8 @@ def test_fifty_functions_are_created_and_invoked_at_once(client: Any) -> None:
         assert list(threads.map(one, range(50))) == list(range(50))
 
 
-def test_a_warm_invocation_asks_no_database(client: Any, lambent: Server) -> None:
+def test_a_warm_invocation_asks_no_database(lambent: Server) -> None:
+    client = lambent.client("lambda")
     create(client, "f")
     invoke(client, "f")
     before = lambent.app.store.statements

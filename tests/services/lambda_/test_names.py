@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import botocore.session
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from lambent.kernel.errors import AwsError
 from lambent.services.lambda_.records import FunctionKey
 from lambent.services.lambda_.rules import names
 
+MODEL = botocore.session.get_session().get_service_model("lambda")
 HERE = FunctionKey("123456789012", "eu-central-1", "my-function")
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:my-function"
 
@@ -53,6 +56,18 @@ def test_the_arn_of_a_key_names_it(name: str, qualifier: str) -> None:
     key = FunctionKey(HERE.account, HERE.region, name)
     assert names.parse(call(), key.arn()) == (key, None)
     assert names.parse(call(), key.arn(qualifier)) == (key, qualifier)
+
+
+@pytest.mark.parametrize("shape", ["FunctionName", "NamespacedFunctionName"])
+@given(data=st.data())
+def test_whatever_the_model_lets_through_is_understood(shape: str, data: st.DataObject) -> None:
+    text = data.draw(st.from_regex(re.compile(MODEL.shape_for(shape).metadata["pattern"], re.ASCII), fullmatch=True))
+    try:
+        key, _ = names.parse(call(), text)
+    except AwsError as error:
+        assert error.code in ("ResourceNotFoundException", "AccessDeniedException")
+    else:
+        assert (key.account, key.region) == (HERE.account, HERE.region)
 
 
 def test_another_region_is_not_reachable() -> None:

@@ -46,27 +46,28 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_an_answer_is_that_of_aws(name: str, lambent: Server) -> None:
-    replay = Replay(lambent)
+def test_an_answer_is_that_of_aws(name: str, shared_lambent: Server) -> None:
+    account = f"{list(SCENARIOS).index(name):012}"
+    replay = Replay(shared_lambent, account)
     for number, call in enumerate(SCENARIOS[name]["calls"], start=1):
         replay.play(call, f"call {number}, {call['call']}")
 
 
 class Replay:
-    """One scenario: the names of this run, and the values that have been seen under a label."""
+    """One scenario in an account of its own: the names of this run, and the values seen under a label."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, account: str) -> None:
         config = Config(parameter_validation=False, read_timeout=60)
-        self._client = server.client("lambda", config=config)
+        self._client = server.client("lambda", aws_access_key_id=account, config=config)
         self._client.meta.events.register("before-parse.lambda", self._keep)
         self._raw: dict[str, Any] = {}
         self._seen: dict[str, str] = {}
         self._names = {
-            "account": "000000000000",
-            "arn": "arn:aws:lambda:us-east-1:000000000000:function:recorded",
+            "account": account,
+            "arn": f"arn:aws:lambda:us-east-1:{account}:function:recorded",
             "name": "recorded",
             "region": "us-east-1",
-            "role": "arn:aws:iam::000000000000:role/recorded",
+            "role": f"arn:aws:iam::{account}:role/recorded",
             "runtime": RUNTIME,
         }
 

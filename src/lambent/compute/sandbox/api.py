@@ -26,7 +26,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """The guest's end of its descriptors 0, 1, 2, ... in order, and the only ones it has. They stay the caller's to
     close; the guest gets its own."""
     mark: bytes
-    """`NAME=value` of a variable that no other environment has: what carries it, belongs to this one."""
+    """`NAME=value` of a variable that no other launch ever has: a process that carries it came from this one."""
     scratch: Path
     """A folder of this environment alone that the guest may write to. The caller makes and removes it."""
 

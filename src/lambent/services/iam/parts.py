@@ -48,7 +48,7 @@ def find_policy(tx: Transaction, managed: ManagedPolicies, account: str, policy_
     if parsed.account != account:
         return None
     found = store.find_policy(tx, account, names.last(parsed).lower())
-    return found if found is not None and found.arn.lower() == policy_arn.lower() else None
+    return found if found is not None and found.arn == policy_arn else None
 
 
 def own_policy(tx: Transaction, caller: Caller, policy_arn: str, missing: AwsError | None = None) -> Policy:
@@ -59,7 +59,7 @@ def own_policy(tx: Transaction, caller: Caller, policy_arn: str, missing: AwsErr
     if parsed.account != caller.account:
         raise errors.not_yours(caller.arn, caller.action, policy_arn)
     found = store.find_policy(tx, caller.account, names.last(parsed).lower())
-    if found is None or found.arn.lower() != policy_arn.lower():
+    if found is None or found.arn != policy_arn:
         raise missing or errors.no_policy(policy_arn)
     return found
 

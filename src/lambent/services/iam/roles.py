@@ -25,6 +25,6 @@ class StoredRoles:
             return None
         key = names.last(parsed).lower()
         found = await self._store.read(lambda tx: store.find_role(tx, parsed.account, key))
-        if found is None or found.arn.lower() != role_arn.lower():
+        if found is None or found.arn != role_arn:
             return None
         return Role(found.arn, found.role_id, found.max_session_s)

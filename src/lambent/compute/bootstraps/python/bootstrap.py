@@ -136,7 +136,7 @@ class Json:
     object_hook = object_pairs_hook = None
     parse_float = float
     parse_int = int
-    parse_constant = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}.__getitem__
+    parse_constant = None  # NaN and the infinities are no JSON on the way in
 
     def __init__(self, ascii_only):
         self.ascii_only = ascii_only

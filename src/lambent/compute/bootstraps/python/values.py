@@ -18,7 +18,11 @@ class _Raw(str):
 
 def decode(body):
     """The value in `body`. Raises ValueError with json's own words."""
-    return json.loads(body)
+    return json.loads(body, parse_constant=_no_constant)
+
+
+def _no_constant(name):
+    raise ValueError("Expecting value: " + name)
 
 
 def encode(value, client_json):

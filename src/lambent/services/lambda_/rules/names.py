@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lambent.kernel.call import Call
 
 _NAME = re.compile(
-    r"(arn:aws[a-zA-Z-]*:lambda:)?((?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
     r"((?P<account>\d{12}):)?(function:)?(?P<name>[a-zA-Z0-9-_.]+)(:(?P<qualifier>.+))?"
 )
 

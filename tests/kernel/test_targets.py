@@ -1,0 +1,59 @@
+"""The road of targets: an event reaches whatever its ARN names."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambent.kernel.arn import Arn
+from lambent.kernel.errors import AwsError
+from lambent.kernel.targets import NoSuchTarget, Targets
+
+QUEUE = "arn:aws:sqs:us-east-1:000000000000:queue"
+
+
+class Service:
+    """A target that remembers what it was given and answers with it."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[Arn, bytes]] = []
+
+    async def deliver(self, arn: Arn, event: bytes) -> None:
+        self.given.append((arn, event))
+
+    async def call(self, arn: Arn, event: bytes) -> bytes:
+        if event == b"bad":
+            raise AwsError("ResourceNotFoundException", "no such function")
+        return event.upper()
+
+
+async def test_an_event_goes_to_the_service_in_its_arn() -> None:
+    targets, sqs, other = Targets(), Service(), Service()
+    targets.register("sqs", sqs)
+    targets.register("lambda", other)
+    await targets.deliver(QUEUE, b"event")
+    assert sqs.given == [(Arn.parse(QUEUE), b"event")]
+    assert other.given == []
+
+
+async def test_a_call_brings_the_answer_or_the_targets_error() -> None:
+    targets = Targets()
+    targets.register("sqs", Service())
+    assert await targets.call(QUEUE, b"event") == b"EVENT"
+    with pytest.raises(AwsError, match="no such function"):
+        await targets.call(QUEUE, b"bad")
+
+
+async def test_an_arn_that_nobody_takes_is_named() -> None:
+    targets = Targets()
+    for push in (targets.deliver, targets.call):
+        with pytest.raises(NoSuchTarget, match=QUEUE):
+            await push(QUEUE, b"event")
+        with pytest.raises(ValueError, match="not an ARN"):
+            await push("queue", b"event")
+
+
+def test_a_service_has_one_target() -> None:
+    targets = Targets()
+    targets.register("sqs", Service())
+    with pytest.raises(ValueError, match="sqs has a target already"):
+        targets.register("sqs", Service())
