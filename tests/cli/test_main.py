@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +22,18 @@ if TYPE_CHECKING:
 
 COMMANDS = ("up", "status", "doctor", "deploy", "invoke", "logs", "ls", "rm")
 HEAVY = ("boto3", "botocore", "uvloop", "lambent.app", "asyncio", "cryptography")
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """A web server that knows nothing of AWS."""
+
+    def _answer(self) -> None:
+        self.send_error(404)
+
+    do_GET = do_POST = _answer  # noqa: N815 - the names that http.server looks for
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in http.server
+        pass
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -119,6 +133,23 @@ def test_a_server_that_is_not_there_is_one_line_and_code_3(
     code, out, err = run(capsys, *arguments, "--endpoint", endpoint)
     assert (code, out) == (Exit.UNREACHABLE, "")
     assert err == f"lambent: no server answers at {endpoint}; start one with: lambent up\n"
+
+
+@pytest.mark.parametrize("command", ["ls", "status"])
+def test_another_program_at_the_endpoint_is_one_line_and_code_3(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            endpoint = f"http://127.0.0.1:{server.server_port}"
+            code, out, err = run(capsys, command, "--endpoint", endpoint)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert (code, out) == (Exit.UNREACHABLE, "")
+    assert err == f"lambent: what listens at {endpoint} does not speak AWS; is it another program?\n"
 
 
 @pytest.mark.parametrize("variable", ["LAMBENT_ENDPOINT", "AWS_ENDPOINT_URL"])

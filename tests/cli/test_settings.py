@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,9 +11,6 @@ import pytest
 from lambent.cli import settings
 from lambent.cli.failure import Exit, Failure
 from lambent.kernel.settings import Settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEYS = '[[keys]]\naccess_key_id = "AKIAEXAMPLE"\nsecret_access_key = "a-secret"\n'
 
@@ -162,3 +159,11 @@ def test_the_log_level_comes_from_flag_then_variable() -> None:
     assert settings.log_level("info", {"LAMBENT_LOG_LEVEL": "debug"}) == "info"
     with pytest.raises(Failure, match="LAMBENT_LOG_LEVEL: 'loud' is not allowed; it takes debug, info"):
         settings.log_level(None, {"LAMBENT_LOG_LEVEL": "loud"})
+
+
+def test_the_guide_lists_every_setting_with_its_default() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "settings.md").read_text("utf-8")
+    for field in msgspec.structs.fields(Settings):
+        default = "none" if field.name == "keys" else f"`{field.default:g}`" if isinstance(field.default, float) else ""
+        assert f"| `{field.name}` |" in guide
+        assert (default or f"| `{field.default}` |") in guide

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import BotoCoreError
 
 from lambent.cli.failure import Exit
 from tests.support import READY_LINE, aws_environment, client, free_port
@@ -48,10 +49,14 @@ class Up:
                 return line
         raise AssertionError(f"{words} was not printed:\n{self.printed}")
 
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        self._child.send_signal(number)
+
     def stop(self, number: int = signal.SIGINT) -> int:
         """Send a signal, read the rest, and return the exit code."""
         assert self._child.stdout is not None
-        self._child.send_signal(number)
+        self.signal(number)
         self.printed += self._child.stdout.read()
         return self._child.wait(30)
 
@@ -292,3 +297,26 @@ def test_status_knows_the_server_of_this_folder(tmp_path: Path) -> None:
     assert (facts["process"], facts["version"], facts["data"]) == (ready["process"], ready["version"], ready["data"])
     assert facts["functions"] == []
     assert not (tmp_path / "lambent-data" / "server.json").exists()
+
+
+def test_a_second_ctrl_c_does_not_wait_for_a_running_call(tmp_path: Path) -> None:
+    slow = "import time\ndef handler(event, context):\n    print('begun', flush=True)\n    time.sleep(50)\n"
+    function(tmp_path, "slow", {"app.py": slow, "function.toml": "timeout = 55\n"})
+    with up(tmp_path, "--port", "0", "--deploy", "slow", "--json") as server:
+        endpoint = json.loads(server.until('"ready"'))["endpoint"]
+        server.until("all-deployed")
+        call = threading.Thread(target=_called_in_vain, args=(endpoint,))
+        call.start()
+        logs = client(endpoint, "logs")
+        while not logs.describe_log_groups()["logGroups"]:
+            pass
+        server.signal(signal.SIGINT)
+        server.until("stopping")
+        assert server.stop() == Exit.INTERRUPTED
+        call.join(30)
+        assert not call.is_alive()
+
+
+def _called_in_vain(endpoint: str) -> None:
+    with pytest.raises(BotoCoreError):
+        client(endpoint, "lambda").invoke(FunctionName="slow")

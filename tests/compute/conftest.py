@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +12,6 @@ from tests.compute.workshop import Workshop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -26,12 +25,12 @@ async def shop(tmp_path: Path) -> AsyncIterator[Workshop]:
     assert len(asyncio.all_tasks()) == 1, "tasks are left behind"
 
 
-def open_files() -> set[str]:
-    """What the descriptors of this process point at."""
-    targets = set()
-    for number in os.listdir("/proc/self/fd"):
+def open_files() -> set[tuple[str, str]]:
+    """The descriptors of this process and what they point at."""
+    files = set()
+    for number in Path("/proc/self/fd").iterdir():
         try:
-            targets.add(f"{number} {os.readlink(f'/proc/self/fd/{number}')}")
+            files.add((number.name, str(number.readlink())))
         except FileNotFoundError:
             continue  # the listing's own
-    return targets
+    return files

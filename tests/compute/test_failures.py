@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,6 +59,7 @@ async def test_a_handler_that_takes_no_arguments_hides_the_clients_own_frames(sh
     ("statement", "problem"),
     [
         ("sys.exit(3)", "Runtime exited with error: exit status 3"),
+        ("exit(5)", "Runtime exited with error: exit status 5"),
         ("sys.exit(0)", "Runtime exited without providing a reason"),
         ("os._exit(0)", "Runtime exited without providing a reason"),
         ("os._exit(4)", "Runtime exited with error: exit status 4"),
@@ -207,8 +209,7 @@ def running(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()[0] != "Z"
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 async def gone(pid: int) -> None:

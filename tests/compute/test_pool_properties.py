@@ -1,6 +1,6 @@
 """The pool under random calls, crashes, timeouts, failing starts and updates, on the virtual clock.
 
-The sandbox is scripted at its seam: guests are coroutines-free objects that speak the channel's protocol over the
+The sandbox is scripted at its seam: guests are objects that speak the channel's protocol over the
 descriptors that a launch hands them, as a real runtime client does. Everything above the seam is the real thing.
 """
 
@@ -203,7 +203,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     steps=st.lists(STEPS, max_size=40),
     starts=st.lists(st.sampled_from(["Y", "Y", "Y", "F", "crash", "hang", "refuse"]), max_size=12),
@@ -213,6 +213,7 @@ def test_never_above_the_limit_never_refused_below_it_none_lost_none_leaked(
 ) -> None:
     with TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder), steps, starts))
+        assert list(Path(folder).iterdir()) == [], "scratch folders are left"
 
 
 async def play(folder: Path, steps: list[tuple[Any, ...]], starts: list[str]) -> None:
@@ -245,4 +246,3 @@ async def play(folder: Path, steps: list[tuple[Any, ...]], starts: list[str]) ->
     await scene.box.close()
     await scene.supervisor.stop()
     await asyncio.gather(*calls, return_exceptions=True)
-    assert list(folder.iterdir()) == [], "scratch folders are left"

@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lambent.compute.engine import Engine
@@ -21,6 +20,8 @@ from lambent.kernel.settings import Settings
 from lambent.kernel.tasks import Supervisor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lambent.kernel.clock import Clock
     from lambent.kernel.facts import LogEvent, LogStream
 

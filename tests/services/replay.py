@@ -78,7 +78,7 @@ class Replay:
             getattr(client, operation)(**request)
         response = caught.value.response
         # The JSON protocol does not say whose fault it was.
-        fault = {} if client.meta.service_model.protocol_name == "json" else {"Type": "Sender"}
+        fault = {} if client.meta.service_model.resolved_protocol == "json" else {"Type": "Sender"}
         assert response["Error"] == fault | {"Code": call["error"], "Message": call["message"]}, where
         assert response["ResponseMetadata"]["HTTPStatusCode"] == call["status"], where
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 import botocore.auth
@@ -21,9 +21,6 @@ from lambent.kernel.errors import AwsError
 from lambent.wire import refusals, sigv4
 from lambent.wire.http import HttpRequest
 from lambent.wire.sigv4 import EMPTY_SHA256, UNSIGNED_PAYLOAD, Fault, NotAuthentic, Scope, Verifier, read_claim
-
-if TYPE_CHECKING:
-    from lambent.wire.http import Headers
 
 ME = Principal("000000000000", "arn:aws:iam::000000000000:root", "000000000000")
 MISMATCH = (
@@ -74,14 +71,14 @@ class Case(NamedTuple):
     method: str = "GET"
     path: str = "/"
     query: str = ""
-    headers: Headers = []
+    headers: tuple[tuple[str, str], ...] = ()
     signed: str = "host;x-amz-date"
     body: bytes = b""
 
 
 VANILLA = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"
-DUPLICATES = [("my-header1", "value2"), ("my-header1", "value2"), ("my-header1", "value1")]
-SPACES = [("my-header1", "value1"), ("my-header2", '"a   b   c"')]
+DUPLICATES = (("my-header1", "value2"), ("my-header1", "value2"), ("my-header1", "value1"))
+SPACES = (("my-header1", "value1"), ("my-header2", '"a   b   c"'))
 SUITE_CASES = {
     "get-vanilla": Case(VANILLA),
     "get-slash": Case(VANILLA, path="//"),
@@ -111,7 +108,7 @@ SUITE_CASES = {
     "post-x-www-form-urlencoded": Case(
         "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
         method="POST",
-        headers=[("content-type", "application/x-www-form-urlencoded")],
+        headers=(("content-type", "application/x-www-form-urlencoded"),),
         signed="content-type;host;x-amz-date",
         body=b"Param1=value1",
     ),

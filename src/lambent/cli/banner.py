@@ -147,8 +147,8 @@ class TerminalScreen:
         callable_now = [result for result in self._results if result["action"] != "failed"]
         if not callable_now:
             return
-        # The smallest is the one to begin with.
-        callable_now.sort(key=lambda result: int(result["bytes"]))
+        # The smallest with a sample event is the one to begin with.
+        callable_now.sort(key=lambda result: (_event(result) is None, int(result["bytes"])))
         first = callable_now[0]
         self._line()
         self._line("Try it in another terminal, here:")
@@ -156,9 +156,7 @@ class TerminalScreen:
         self._command(f"export {' '.join(self._variables())}")
         for result in callable_now:
             show = " && cat out.json" if result is first else ""
-            self._command(
-                f"aws lambda invoke --function-name {result['function']} --payload {_payload(result)} out.json{show}"
-            )
+            self._command(f"aws lambda invoke --function-name {result['function']}{_payload(result)} out.json{show}")
         # `aws logs tail` would be shorter, and version 1 of the AWS CLI does not have it.
         group = f"/aws/lambda/{first['function']}"
         self._command(f"aws logs filter-log-events --log-group-name {group} --query 'events[].message' --output text")
@@ -168,6 +166,9 @@ class TerminalScreen:
         self._line()
 
     def stopping(self) -> None:
+        if self._console.is_terminal:
+            # The terminal has just written ^C.
+            self._line()
         self._line("Stopping ...")
 
     def stopped(self) -> None:
@@ -201,7 +202,7 @@ def program() -> str:
 def _payload(result: dict[str, Any]) -> str:
     """The payload for `aws lambda invoke`, spelled so that versions 1 and 2 of the AWS CLI send the same bytes."""
     event = _event(result)
-    return f"fileb://{event}" if event else "fileb://<(echo '{}')"
+    return f" --payload fileb://{event}" if event else ""
 
 
 def _event_flag(result: dict[str, Any]) -> str:

@@ -94,21 +94,30 @@ def server(given: str | None) -> Iterator[Aws]:
 def explained(address: str) -> Iterator[None]:
     """What goes wrong with the server at `address` leaves as a Failure."""
     from botocore import exceptions
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
     except exceptions.ClientError as error:
-        raise _refused(error.response) from None
+        raise _refused(address, error.response) from None
+    except ResponseParserError:
+        raise _stranger(address) from None
     except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
         raise _unreachable(address, error) from None
     except exceptions.BotoCoreError as error:
         raise Failure(str(error), Exit.USAGE) from None
 
 
-def _refused(response: Any) -> Failure:
+def _refused(address: str, response: Any) -> Failure:
     error = response.get("Error", {})
     code, message = error.get("Code", "Unknown"), error.get("Message", "")
+    if "<html" in message.lower():
+        return _stranger(address)
     return Failure(f"{code}: {message}" if message else str(code), Exit.REFUSED)
+
+
+def _stranger(address: str) -> Failure:
+    return Failure(f"what listens at {address} does not speak AWS; is it another program?", Exit.UNREACHABLE)
 
 
 def _unreachable(address: str, error: Exception) -> Failure:

@@ -21,8 +21,8 @@ class Exit(IntEnum):
 
 
 class Failure(Exception):
-    """Ends a command. The text is one line: what is wrong, then what to do next."""
+    """Ends a command. The text says what is wrong, then what to do next; it becomes one line, whatever it quotes."""
 
     def __init__(self, text: str, code: Exit) -> None:
-        super().__init__(text)
+        super().__init__(" ".join(text.split()))
         self.code = code

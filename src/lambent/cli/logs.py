@@ -121,13 +121,13 @@ def _show(event: dict[str, Any], *, json: bool) -> None:
         from rich.text import Text
 
         style = "dim" if message.startswith(("START ", "END ", "REPORT ", "INIT_START ")) else ""
-        console().print(Text.assemble((stamp, "cyan"), "  ", (_printable(message), style)), soft_wrap=True)
+        console().print(Text.assemble((stamp, "cyan"), "  ", (printable(message), style)), soft_wrap=True)
     else:
         sys.stdout.write(f"{stamp} {message}\n")
         sys.stdout.flush()
 
 
-def _printable(message: str) -> str:
+def printable(message: str) -> str:
     """`message` without the control characters that could steer the terminal: a log is somebody else's text."""
     return "".join(
         "\N{REPLACEMENT CHARACTER}" if unicodedata.category(letter) == "Cc" and letter not in "\n\t" else letter

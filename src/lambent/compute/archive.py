@@ -57,7 +57,7 @@ class _Unpacking:
 
     def run(self) -> None:
         entries = self._archive.infolist()
-        if not any(not entry.is_dir() for entry in entries):
+        if all(_is_folder(entry) for entry in entries):
             raise _empty()
         if sum(entry.file_size for entry in entries) > limits.FUNCTION_UNZIPPED_BYTES:
             raise _too_large()
@@ -79,6 +79,8 @@ class _Unpacking:
             raise _Unsafe("a file without a name")
         if entry.flag_bits & _ENCRYPTED or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise _Unsafe("an encrypted entry, or a compression that AWS does not open")
+        if entry.header_offset < 0:
+            raise _Unsafe("an entry before the file")
         self._folder(path.parent)
         if kind == stat.S_IFLNK:
             self._links.append((path, self._link_target(entry)))
@@ -93,14 +95,15 @@ class _Unpacking:
             self._folder(path.parent)
         if len(self._folders) >= limits.FUNCTION_FILES:
             raise _Unsafe("too many folders")
-        path.mkdir(mode=0o755)
+        path.mkdir()
+        path.chmod(0o755)  # whatever the server's umask
         self._folders.add(path)
 
     def _file(self, entry: zipfile.ZipInfo, path: Path) -> None:
         mode = 0o755 if (entry.external_attr >> 16) & 0o111 and entry.create_system == _MADE_ON_UNIX else 0o644
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         with os.fdopen(descriptor, "wb") as out, self._archive.open(entry) as content:
-            os.fchmod(descriptor, mode)  # whatever the server's umask
+            os.fchmod(descriptor, mode)
             while chunk := content.read(_CHUNK):
                 self._written += len(chunk)
                 if self._written > limits.FUNCTION_UNZIPPED_BYTES:
@@ -160,12 +163,16 @@ def _parts(entry: zipfile.ZipInfo) -> list[str]:
 
 def _kind(entry: zipfile.ZipInfo) -> int:
     """The file type: a folder, a link or a plain file; devices, pipes and sockets are refused."""
-    if entry.is_dir():
+    if _is_folder(entry):
         return stat.S_IFDIR
     kind = stat.S_IFMT(entry.external_attr >> 16) if entry.create_system == _MADE_ON_UNIX else 0
     if kind in (0, stat.S_IFREG, stat.S_IFLNK):
         return kind or stat.S_IFREG
     raise _Unsafe("an entry that is neither file, folder nor link")
+
+
+def _is_folder(entry: zipfile.ZipInfo) -> bool:
+    return entry.filename.endswith("/")
 
 
 def _modified(entry: zipfile.ZipInfo) -> int:

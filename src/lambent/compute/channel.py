@@ -7,6 +7,7 @@ own, lacks the environment's secret, and is dropped without the stream getting o
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from collections import deque
 from typing import Protocol
@@ -116,13 +117,19 @@ class Channel:
             return False
         except OSError:
             packet = b""
-        if not packet:
+        if not packet and self._closed_there():
             self.close()
             self._listener.hung_up()
             return False
         if len(packet) >= _HEAD and packet.startswith(self._secret):
             self._packet(packet)
         return True
+
+    def _closed_there(self) -> bool:
+        """An empty packet, which the function can send, looks like the end of the connection."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
 
     def _packet(self, packet: bytes) -> None:
         kind = packet[SECRET_BYTES]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 from lambent.compute import channel
@@ -50,27 +51,25 @@ class Client:
         self._output = Output(secret)
         self._loop = asyncio.get_running_loop()
         self._resume: Timer | None = None
-        self._printed, writing = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
-        os.set_blocking(self._printed, False)
-        ours, theirs = channel.pair()
-        nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        launch = Launch(
-            command=command,
-            variables=variables,
-            descriptors=(nothing, writing, writing, theirs.fileno()),
-            mark=f"TMPDIR={scratch}".encode(),
-            scratch=scratch,
-        )
-        try:
+        with ExitStack() as unless_started, ExitStack() as guests:
+            self._printed, writing = os.pipe()
+            unless_started.callback(os.close, self._printed)
+            guests.callback(os.close, writing)
+            ours, theirs = channel.pair()
+            unless_started.callback(ours.close)
+            guests.callback(theirs.close)
+            nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            guests.callback(os.close, nothing)
+            launch = Launch(
+                command=command,
+                variables=variables,
+                descriptors=(nothing, writing, writing, theirs.fileno()),
+                mark=f"TMPDIR={scratch}".encode(),
+                scratch=scratch,
+            )
             self._guest = sandbox.spawn(launch, self)
-        except BaseException:
-            ours.close()
-            os.close(self._printed)
-            raise
-        finally:
-            os.close(nothing)
-            os.close(writing)
-            theirs.close()
+            unless_started.pop_all()
+        os.set_blocking(self._printed, False)
         self._channel = channel.Channel(ours, secret, self, limits.INVOKE_PAYLOAD_BYTES)
         self._loop.add_reader(self._printed, self._readable)
 

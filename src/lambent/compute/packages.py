@@ -19,7 +19,7 @@ _AT_LEAST = re.compile(r">=\s*3\.(\d+)")
 
 def link(folder: Path, version: str) -> None:
     """Fill `folder` with links to the packages for Python `version` (`3.13`): all of them, or none."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir()
     distributions = [metadata.distribution(name) for name in _OFFERED]
     if not all(_suits(distribution, version) for distribution in distributions):
         return

@@ -91,7 +91,7 @@ class Runtimes:
         async with self._lock:
             for key in self._candidates(runtime):
                 if key not in self._proven:
-                    self._proven[key] = await self._prove(runtime, key[0])
+                    self._proven[key] = await self._prove(runtime, *key)
                 if self._proven[key] is not None:
                     self._chosen[runtime] = key
                     return self._proven[key]
@@ -107,12 +107,12 @@ class Runtimes:
                     seen.add(real)
                     yield real, real.stat().st_mtime_ns
 
-    async def _prove(self, runtime: str, path: Path) -> Runtime | None:
+    async def _prove(self, runtime: str, path: Path, modified: int) -> Runtime | None:
         """Run the interpreter once: it says what it is, and compiles the runtime client."""
         version = runtime.removeprefix("python")
-        home = self._folder / hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        home = self._folder / hashlib.sha256(f"{path}\0{modified}".encode()).hexdigest()[:16]
         client = home / "client"
-        client.mkdir(parents=True, exist_ok=True)
+        client.mkdir(parents=True)
         answer = await self._ask(path, version, client)
         if answer is None or answer.implementation != "cpython" or not answer.version.startswith(f"{version}."):
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -13,7 +13,7 @@ import msgspec
 
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
-from lambent.wire.scalars import Unreadable, from_epoch, to_epoch
+from lambent.wire.scalars import EPOCH, Unreadable
 
 if TYPE_CHECKING:
     from lambent.wire.shapes import Shape
@@ -69,7 +69,7 @@ def _pack_value(value: HeaderValue) -> bytes:
         case int():
             return struct.pack(">Bi", 4, value) if -(1 << 31) <= value < 1 << 31 else struct.pack(">Bq", 5, value)
         case datetime():
-            return struct.pack(">Bq", 8, round(to_epoch(value) * 1000))
+            return struct.pack(">Bq", 8, (value - EPOCH) // timedelta(milliseconds=1))
         case UUID():
             return b"\x09" + value.bytes
         case bytes():
@@ -101,6 +101,13 @@ def _unpack_headers(data: bytes) -> dict[str, HeaderValue]:
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise Unreadable("The headers of an event are damaged") from error
     return headers
+
+
+def _instant(milliseconds: int) -> datetime:
+    try:
+        return EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError as error:
+        raise Unreadable("A timestamp of an event is out of range") from error
 
 
 class Format(Protocol):
@@ -192,6 +199,6 @@ _FIXED: Mapping[int, tuple[str, Callable[..., HeaderValue]]] = {
     3: (">h", int),
     4: (">i", int),
     5: (">q", int),
-    8: (">q", lambda milliseconds: from_epoch(milliseconds / 1000)),
+    8: (">q", _instant),
     9: (">16s", lambda raw: UUID(bytes=raw)),
 }

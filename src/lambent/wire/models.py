@@ -56,6 +56,10 @@ class Models:
     def _names(self) -> frozenset[str]:
         return frozenset(file.parts[-3] for file in self._folder.glob("*/*/service-2.json.gz"))
 
+    def loaded(self) -> tuple[str, ...]:
+        """The services whose models have been read so far."""
+        return tuple(self._services)
+
     def service(self, name: str) -> ServiceModel:
         """The model of a service. Raises UnknownService."""
         known = self._services.get(name)

@@ -13,6 +13,7 @@ import sys
 import unicodedata
 import warnings
 from functools import cache
+from itertools import groupby
 from re import _constants as codes  # type: ignore[attr-defined]  # the parse tree has no public name
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ import msgspec
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 
 class Pattern(msgspec.Struct, frozen=True):
@@ -42,8 +43,8 @@ def compile_pattern(pattern: str) -> Pattern | None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             translated = translate(pattern)
-            tree = parser.parse(translated)
-            compiled = re.compile(translated)
+            tree = parser.parse(translated, re.ASCII)  # `\w` and `\d` are ASCII in the models' languages
+            compiled = re.compile(translated, re.ASCII)
     except (re.error, OverflowError, RecursionError, Untranslatable, Warning):
         return None
     if _explodes(tree):
@@ -92,17 +93,14 @@ def _property(name: str, *, negated: bool, inside: bool) -> str:
 
 
 @cache
-def _ranges(category: str, negated: bool) -> str:  # noqa: FBT001 part of the cache's key
+def _ranges(category: str, negated: bool) -> str:
     """The characters of a Unicode category, as the inside of a character class."""
     if category in _ASCII:
-        members = [code for code in range(128) if re.fullmatch(_ASCII[category], chr(code))]
+        spans = [(code, code) for code in range(128) if re.fullmatch(_ASCII[category], chr(code))]
     elif category.isalpha() and len(category) <= 2:
-        members = [code for name, found in _categories().items() if name.startswith(category) for code in found]
+        spans = sorted(span for name, found in _categories().items() if name.startswith(category) for span in found)
     else:
         raise Untranslatable(category)
-    if not members:
-        raise Untranslatable(category)
-    spans = list(_spans(sorted(members)))
     if negated:
         ends = [-1, *(end for _, end in spans)]
         starts = [*(start for start, _ in spans), sys.maxunicode + 1]
@@ -111,25 +109,17 @@ def _ranges(category: str, negated: bool) -> str:  # noqa: FBT001 part of the ca
 
 
 @cache
-def _categories() -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for code in range(sys.maxunicode + 1):
-        found.setdefault(unicodedata.category(chr(code)), []).append(code)
+def _categories() -> dict[str, list[tuple[int, int]]]:
+    """The runs of characters of each Unicode category; beyond the scripts only a few are assigned."""
+    found: dict[str, list[tuple[int, int]]] = {
+        "Cn": [(0x34000, 0xDFFFF), (0xE0200, 0xEFFFF)],
+        "Co": [(0xF0000, 0x10FFFF)],
+    }
+    for block in (range(0x34000), range(0xE0000, 0xE0200)):
+        for category, run in groupby(block, lambda code: unicodedata.category(chr(code))):
+            members = list(run)
+            found.setdefault(category, []).append((members[0], members[-1]))
     return found
-
-
-def _spans(members: Iterable[int]) -> Iterator[tuple[int, int]]:
-    start = end = None
-    for code in members:
-        if start is None or end is None:
-            start = end = code
-        elif code == end + 1:
-            end = code
-        else:
-            yield start, end
-            start = end = code
-    if start is not None and end is not None:
-        yield start, end
 
 
 # What a parse tree says about the work of matching. A set of characters is one bit each for those below 256 and one
@@ -230,9 +220,9 @@ def _characters(tree: Any) -> int:
 def _own(node: Any) -> int:
     code, value = node
     if code is codes.LITERAL:
-        return 1 << min(value, 256)
+        return 1 << min(int(value), 256)
     if code is codes.NOT_LITERAL:
-        return _ALL & ~(1 << value) if value < 256 else _ALL
+        return _ALL & ~(1 << int(value)) if value < 256 else _ALL
     if code is codes.ANY:
         return _ALL
     if code is codes.IN:
@@ -257,7 +247,8 @@ def _class(items: Any) -> int:
 def _category(code: Any) -> int:
     pattern = re.compile({"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}[str(code).rpartition("_")[2]])
     found = sum(1 << bit for bit in range(256) if pattern.fullmatch(chr(bit))) | 1 << 256
-    return _ALL & ~found | 1 << 256 if "NOT" in str(code) else found
+    inverse: int = _ALL & ~found | 1 << 256
+    return inverse if "NOT" in str(code) else found
 
 
 _TOKEN = re.compile(
@@ -265,7 +256,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _CLASSES = ("\\w", "\\d", "\\s", "\\W", "\\D", "\\S")
-_PROPERTIES = {"IsWhitespace": "Z", "LD": "L", "XDigit": "XDigit"}
+_PROPERTIES = {"IsWhitespace": "Z", "LD": "L"}
 _ASCII = {
     "ASCII": r"[\x00-\x7f]",
     "Alnum": "[A-Za-z0-9]",

@@ -60,28 +60,30 @@ class Router:
     def find(self, http: HttpRequest, scope: str | None = None, body: bytes = b"") -> Route:
         """The operation of `http`; `scope` is the service in its signature's credential scope. Raises Unroutable."""
         asked = _Asked(http, scope, body if self.wants_body(http) else b"")
-        first: str | None = None
-        for service in self._candidates(asked):
-            first = first or service
-            found = self._find_in(service, asked)
-            if found is not None:
+        named: str | None = None
+        for service in self._named(asked):
+            named = named or service
+            if (found := self._find_in(service, asked)) is not None:
                 return found
-        raise self._unroutable(first, asked)
+        if not asked.scope:
+            for service in self._served:
+                if (found := self._find_in(service, asked)) is not None:
+                    return found
+        raise self._unroutable(named, asked)
 
-    def _candidates(self, asked: _Asked) -> Iterator[str]:
-        """The services that the request may be meant for, those that are built first; one may come twice."""
+    def _named(self, asked: _Asked) -> Iterator[str]:
+        """The services that the request names, those that are built first; one may come twice."""
         for service in self._served:
             if asked.names(self._models.head(service)):
                 yield service
         if asked.scope:
             yield from self._models.by_signing_name(asked.scope)
-        if asked.prefix:
+        elif asked.prefix:
             yield from self._models.by_target(asked.prefix)
         elif asked.action:
             yield from self._models.by_version(asked.fields.get("Version", ""))
-        elif not asked.scope:
+        else:
             yield from self._models.by_host(asked.host)
-            yield from self._served
 
     def _find_in(self, service: str, asked: _Asked) -> Route | None:
         protocol = asked.protocol(self._models.protocols(service))

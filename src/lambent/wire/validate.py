@@ -264,4 +264,3 @@ def _lower(name: str) -> str:
 _SENSITIVE = "***Sensitive Data Redacted***"
 _MEASURED = frozenset({"string", "blob", "list", "map"})
 _NUMBERS = frozenset({"integer", "long", "float", "double"})
-_SPACES = "\\x20\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"

@@ -146,6 +146,16 @@ async def test_a_failing_store_loses_nothing_and_its_reader_hears_of_it(bench: B
     assert [message for _, _, message in await bench.messages()] == ["a", "b"]
 
 
+async def test_what_cannot_be_stored_at_all_does_not_stand_in_the_way(bench: Bench) -> None:
+    facts = LogFacts(bench.store, bench.clock)
+    facts.log(STREAM, [event("from the far future", 2**70)])
+    with pytest.raises(OverflowError):
+        await facts.close()
+    facts.log(STREAM, [event("a")])
+    await facts.close()
+    assert [message for _, _, message in await bench.messages()] == ["a"]
+
+
 async def test_a_reader_that_gives_up_takes_nothing_with_it(bench: Bench) -> None:
     bench.facts.log(STREAM, [event("a")])
     reader = asyncio.get_running_loop().create_task(bench.facts.flush())

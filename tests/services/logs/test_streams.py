@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import TYPE_CHECKING, Any
 
 from tests.services.logs.helpers import arn, now_ms, put, refused, stream
@@ -108,6 +110,16 @@ def test_pages_hold_every_stream_once_in_each_order(account: Account) -> None:
             assert len(found) == len(every)
             assert set(found) == every
             assert found == names(logs.describe_log_streams(**ask))
+
+
+def test_a_token_of_another_kind_is_refused(account: Account) -> None:
+    logs = account.client("logs")
+    logs.create_log_group(logGroupName="g")
+    for cursor in ([1 << 63, "a"], [-1, "a"], ["a"], ["a", 1], {}):
+        token = base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode()
+        for order in ("LogStreamName", "LastEventTime"):
+            with refused("InvalidParameterException", "The specified nextToken is invalid."):
+                logs.describe_log_streams(logGroupName="g", orderBy=order, nextToken=token)
 
 
 def test_a_group_is_named_or_identified_but_not_both(account: Account) -> None:

@@ -16,6 +16,7 @@ from lambent.kernel.facts import LogEvent
 from lambent.services.logs.records import GroupRecord
 from lambent.services.logs.rules.chunks import pack
 from lambent.services.logs.store import chunks, groups, streams
+from lambent.store.errors import StoreError
 
 if TYPE_CHECKING:
     from lambent.kernel.clock import Clock
@@ -48,7 +49,10 @@ class LogFacts:
         self._storing = asyncio.Lock()
 
     def log(self, stream: LogStream, events: list[LogEvent]) -> None:
-        """Append `events` to `stream`, soon and durably. Returns at once; what cannot be kept is counted."""
+        """Append `events` to `stream`, soon and durably. Returns at once; what cannot be kept is counted.
+
+        The list is handed over: its owner does not change it any more.
+        """
         size = _OVERHEAD
         for event in events:
             size += len(event.message) + _OVERHEAD
@@ -99,9 +103,14 @@ class LogFacts:
         try:
             packed = await asyncio.to_thread(_pack, told, dropped, now_ms)
             await self._store.write(lambda tx: _append(tx, packed, now_ms))
-        except BaseException:
+        except (StoreError, asyncio.CancelledError):
             # After a cancellation the batch may have been committed all the same: events twice rather than never.
             self._put_back(told, dropped)
+            raise
+        except Exception:
+            # Something in the batch cannot be stored at all; kept, it would stand in the way of all that follows.
+            log.error("%d batches of log events cannot be stored and are dropped", len(told))  # noqa: TRY400
+            self._settled += len(told)
             raise
         self._settled += len(told)
         self._release(None)

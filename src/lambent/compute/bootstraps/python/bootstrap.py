@@ -15,6 +15,7 @@ Frames within the output: `secret(16) kind(1) length(2) body`.
 # ruff: noqa: RUF023, S110, S112, SLF001 AWS's order of slots, no contextlib, no logging, no os: see above
 
 import _json
+import builtins
 import marshal
 import posix
 import sys
@@ -399,6 +400,7 @@ def _settle():
     posix.chdir(root)
     sys.path[:] = [root, *(entry for entry in sys.path if entry not in (HERE, runtime)), runtime]
     sys.argv = [FILE]
+    builtins.exit = builtins.quit = sys.exit  # site gives these; what else it does, this client does or AWS has not
     sys.meta_path.insert(0, LoggingHook())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from lambent.kernel import limits
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from lambent.kernel.call import Call, Request, Response
     from lambent.services.logs.parts import Parts
-    from lambent.services.logs.records import Chunk, Group
+    from lambent.services.logs.records import Chunk, Group, Stream
     from lambent.services.logs.rules.chunks import Event
     from lambent.services.logs.rules.pages import Page
     from lambent.services.logs.rules.positions import Direction
@@ -35,15 +36,19 @@ async def put_log_events(call: Call[Parts], request: Request) -> Response:
     batch.check(events)
     now_ms = call.parts.now_ms()
 
-    def work(tx: Transaction) -> tuple[batch.Verdict, int]:
+    def find(tx: Transaction) -> tuple[Group, Stream]:
         group = groups.need(tx, call.account, call.region, request["logGroupName"])
-        stream = streams.need(tx, group.id, request["logStreamName"])
-        verdict = batch.judge(events, now_ms, group.retention)
-        packed = pack(verdict.taken)
-        last = chunks.add(tx, group.id, stream.id, packed, now_ms) if packed else stream.last_chunk or 0
-        return verdict, last
+        return group, streams.need(tx, group.id, request["logStreamName"])
 
-    verdict, last = await call.parts.store.write(work)
+    def work(tx: Transaction) -> int:
+        group, stream = find(tx)
+        return chunks.add(tx, group.id, stream.id, packed, now_ms) if packed else stream.last_chunk or 0
+
+    group, _ = await call.parts.store.read(find)
+    verdict = batch.judge(events, now_ms, group.retention)
+    # Compressing a megabyte takes milliseconds that neither the event loop nor the one writer has to give.
+    packed = await asyncio.to_thread(pack, verdict.taken)
+    last = await call.parts.store.write(work)
     rejected = {
         "tooNewLogEventStartIndex": verdict.too_new_start,
         "tooOldLogEventEndIndex": verdict.too_old_end,

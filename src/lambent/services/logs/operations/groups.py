@@ -13,6 +13,7 @@ from lambent.services.logs import errors
 from lambent.services.logs.operations.scope import identified
 from lambent.services.logs.records import GroupRecord
 from lambent.services.logs.rules.names import group_arn
+from lambent.services.logs.rules.wildcards import like
 from lambent.services.logs.store import groups
 
 if TYPE_CHECKING:
@@ -164,31 +165,20 @@ def _of_class(asked: str | None) -> Callable[[Group], bool]:
 
 
 def _tagged(filters: list[dict[str, Any]]) -> Callable[[Group], bool]:
-    """The filter by tags: each key is there with one of its values, which may begin with `!` and hold outer `*`."""
+    """The filter by tags: each key is there, with one of its values if it has any."""
+    asked = [(one["key"], [_value(wanted) for wanted in one.get("values", [])]) for one in filters]
 
-    def fits(value: str, wanted: str) -> bool:
-        core = wanted.removeprefix("!").strip("*")
-        body = wanted.removeprefix("!")
-        found = (
-            core in value
-            if body.startswith("*") and body.endswith("*")
-            else value.endswith(core)
-            if body.startswith("*")
-            else value.startswith(core)
-            if body.endswith("*")
-            else value == core
-        )
-        return found is not wanted.startswith("!")
-
-    def has(group: Group) -> bool:
+    def fits(group: Group) -> bool:
         tags = group.record.tags
-        return all(
-            asked["key"] in tags
-            and (not asked.get("values") or any(fits(tags[asked["key"]], wanted) for wanted in asked["values"]))
-            for asked in filters
-        )
+        return all(key in tags and (not values or any(value(tags[key]) for value in values)) for key, values in asked)
 
-    return has
+    return fits
+
+
+def _value(wanted: str) -> Callable[[str], bool]:
+    """A value in a filter by tags; after `!` it is one that the tag does not have."""
+    fits = like(wanted.removeprefix("!"))
+    return fits if not wanted.startswith("!") else lambda value: not fits(value)
 
 
 def _short(group: Group) -> Response:

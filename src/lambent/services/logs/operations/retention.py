@@ -27,6 +27,9 @@ async def delete_retention_policy(call: Call[Parts], request: Request) -> None:
 
 
 async def _set(call: Call[Parts], name: str, days: int | None) -> None:
+    # The group may be one that a function has only just begun to log to.
+    await call.parts.facts.flush()
+
     def work(tx: Transaction) -> None:
         groups.set_retention(tx, groups.need(tx, call.account, call.region, name), days)
 

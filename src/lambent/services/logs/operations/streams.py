@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lambent.kernel import limits, page
 from lambent.services.logs import errors
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lambent.services.logs.parts import Parts
     from lambent.services.logs.records import Stream
     from lambent.store.api import Transaction
+
+_TIMES: Final = 1 << 63
 
 
 async def create_log_stream(call: Call[Parts], request: Request) -> None:
@@ -76,7 +78,7 @@ def _after(token: str | None) -> tuple[int, str] | None:
         return None
     try:
         match page.cursor(token):
-            case [int(time), str(name)]:
+            case [int(time), str(name)] if 0 <= time < _TIMES:
                 return time, name
     except page.BadToken:
         pass

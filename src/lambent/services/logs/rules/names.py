@@ -38,5 +38,5 @@ def group_of_arn(text: str, account: str, region: str) -> str | None:
 
 
 def after_prefix(prefix: str) -> str:
-    """The bound below which every name that starts with `prefix` sorts; no name is `prefix` and the last code point."""
+    """The bound below which names that start with `prefix` sort; U+10FFFF, which is no character, comes after all."""
     return prefix + chr(0x10FFFF)

@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from lambent.services.logs.rules.pattern.scanner import BadPattern
+from lambent.services.logs.rules.wildcards import like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,25 +68,12 @@ def _equal(scanner: Scanner) -> Test:
         return lambda text, _number: regex.search(text)
     quoted = scanner.quoted()
     if quoted is not None:
-        return _like(quoted)
+        fits = like(quoted)
+        return lambda text, _number: fits(text)
     found = scanner.match(_TEXT)
     if found is None:
         raise BadPattern
-    wanted = number_in(found[0])
-    like = _like(found[0])
+    wanted, fits = number_in(found[0]), like(found[0])
     if wanted is None:
-        return like
-    return lambda text, number: like(text, None) if number is None else number == wanted
-
-
-def _like(wanted: str) -> Test:
-    """Equality with a text whose outer asterisks stand for anything."""
-    core = wanted.strip("*")
-    match wanted.startswith("*"), wanted.endswith("*"):
-        case True, True:
-            return lambda text, _number: core in text
-        case True, False:
-            return lambda text, _number: text.endswith(core)
-        case False, True:
-            return lambda text, _number: text.startswith(core)
-    return lambda text, _number: text == wanted
+        return lambda text, _number: fits(text)
+    return lambda text, number: fits(text) if number is None else number == wanted

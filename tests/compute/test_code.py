@@ -1,0 +1,105 @@
+"""Unpacking: once per content, whole or not at all, with the files as the package has them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import stat
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lambent.compute import code
+from lambent.compute.code import CodeFolder
+from lambent.kernel.errors import AwsError
+from lambent.kernel.ids import SystemIds
+from tests.compute.workshop import FolderBlobs, package
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> FolderBlobs:
+    return FolderBlobs(tmp_path / "blobs")
+
+
+def folder(tmp_path: Path, blobs: FolderBlobs) -> CodeFolder:
+    return CodeFolder(tmp_path / "code", blobs, SystemIds())
+
+
+async def test_modes_times_and_links_are_kept_and_other_bits_are_not(tmp_path: Path, blobs: FolderBlobs) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, mode in (("plain.py", 0o100600), ("run.sh", 0o100700), ("setuid", 0o104755), ("dir/", 0o40700)):
+            entry = zipfile.ZipInfo(name, (2020, 2, 2, 2, 2, 2))
+            entry.external_attr = mode << 16
+            archive.writestr(entry, "" if name.endswith("/") else "x")
+        link = zipfile.ZipInfo("dir/link")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "../plain.py")
+        archive.writestr("./a//b/./c.txt", "deep")
+    old = os.umask(0o077)
+    try:
+        root = await folder(tmp_path, blobs).unpacked(blobs.put(data.getvalue()))
+    finally:
+        os.umask(old)
+    modes = {
+        name: stat.S_IMODE((root / name).stat().st_mode) for name in ("plain.py", "run.sh", "setuid", "dir", "a/b")
+    }
+    assert modes == {"plain.py": 0o644, "run.sh": 0o755, "setuid": 0o755, "dir": 0o755, "a/b": 0o755}
+    assert stat.S_IMODE(root.stat().st_mode) == 0o755
+    assert (root / "plain.py").stat().st_mtime == 1580608922
+    assert str((root / "dir/link").readlink()) == "../plain.py"
+    assert (root / "a/b/c.txt").read_text() == "deep"
+
+
+async def test_concurrent_requests_share_one_unpacking(
+    tmp_path: Path, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    real = code.unpack
+
+    def counted(source: Path, target: Path) -> None:
+        calls.append(source)
+        real(source, target)
+
+    monkeypatch.setattr(code, "unpack", counted)
+    unpacked = folder(tmp_path, blobs)
+    digest = blobs.put(package({"app.py": "x"}))
+    roots = await asyncio.gather(*(unpacked.unpacked(digest) for _ in range(20)))
+    assert len(set(roots)) == len(calls) == 1
+    await folder(tmp_path, blobs).unpacked(digest)
+    assert len(calls) == 1, "a restart finds it again"
+
+
+async def test_a_caller_that_gives_up_does_not_stop_the_others(tmp_path: Path, blobs: FolderBlobs) -> None:
+    unpacked = folder(tmp_path, blobs)
+    digest = blobs.put(package({f"{n}.py": "x" * 1000 for n in range(300)}))
+    first = asyncio.get_running_loop().create_task(unpacked.unpacked(digest))
+    await asyncio.sleep(0)
+    first.cancel()
+    root = await unpacked.unpacked(digest)
+    assert len(list(root.iterdir())) == 300
+
+
+async def test_litter_and_what_an_earlier_boot_unpacked_are_removed(tmp_path: Path, blobs: FolderBlobs) -> None:
+    digest = blobs.put(package({"app.py": "x"}))
+    root = await folder(tmp_path, blobs).unpacked(digest)
+    (root.parent / ".new-half" / digest).mkdir(parents=True)
+    (tmp_path / "code" / "another-boot" / digest).mkdir(parents=True)
+    folder(tmp_path, blobs)
+    assert [path.name for path in (tmp_path / "code").iterdir()] == [root.parent.name]
+    assert [path.name for path in root.parent.iterdir()] == [digest]
+
+
+async def test_a_refused_package_leaves_nothing(tmp_path: Path, blobs: FolderBlobs) -> None:
+    unpacked = folder(tmp_path, blobs)
+    digest = blobs.put(package({"good.py": "x", "../evil.py": "x"}))
+    for _ in range(2):
+        with pytest.raises(AwsError):
+            await unpacked.unpacked(digest)
+    assert [list(boot.iterdir()) for boot in (tmp_path / "code").iterdir()] == [[]]
+    assert not (tmp_path / "evil.py").exists()

@@ -1,0 +1,114 @@
+"""Finding interpreters: the exact version or a refusal that helps, in all the places where they are installed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lambent.compute.runtimes import Runtimes
+from lambent.kernel.clock import SystemClock
+from tests.compute.workshop import RUNTIME, Workshop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = RUNTIME.removeprefix("python")
+REAL = Path(f"{sys.base_prefix}/bin/{RUNTIME}").resolve()
+
+
+def runtimes(tmp_path: Path, variables: Mapping[str, str]) -> Runtimes:
+    return Runtimes(tmp_path / "runtimes", SystemClock(), {"HOME": str(tmp_path / "home"), **variables})
+
+
+def install(place: Path, target: Path = REAL) -> None:
+    place.mkdir(parents=True)
+    (place / f"python{VERSION}").symlink_to(target)
+
+
+def script(place: Path, text: str) -> None:
+    place.mkdir(parents=True)
+    file = place / f"python{VERSION}"
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("variable", "place"),
+    [
+        ("PATH", "bin"),
+        ("PYENV_ROOT", f"versions/{VERSION}.1/bin"),
+        ("UV_PYTHON_INSTALL_DIR", f"cpython-{VERSION}.9-linux-x86_64-gnu/bin"),
+        ("ASDF_DATA_DIR", f"installs/python/{VERSION}.4/bin"),
+    ],
+)
+async def test_interpreters_are_found_where_tools_install_them(tmp_path: Path, variable: str, place: str) -> None:
+    install(tmp_path / "tool" / place)
+    variables = {variable: str(tmp_path / "tool" / ("bin" if variable == "PATH" else ""))}
+    found = await runtimes(tmp_path, variables).find(RUNTIME)
+    assert found is not None
+    assert Path(found.command[0]) == REAL
+    assert found.version == ".".join(map(str, sys.version_info[:3]))
+    assert found.identifier == f"python:{VERSION}.v{sys.version_info[2]}"
+
+
+async def test_an_impostor_is_passed_over(tmp_path: Path) -> None:
+    script(tmp_path / "a", "echo hello")
+    script(tmp_path / "b", 'echo \'{"version": "3.7.1", "implementation": "cpython"}\'')
+    script(tmp_path / "c", f'echo \'{{"version": "{VERSION}.1", "implementation": "pypy"}}\'')
+    install(tmp_path / "d")
+    path = ":".join(str(tmp_path / name) for name in "abcd")
+    found = await runtimes(tmp_path, {"PATH": path}).find(RUNTIME)
+    assert found is not None
+    assert Path(found.command[0]) == REAL
+
+
+async def test_an_interpreter_that_is_proven_is_not_run_again_until_it_changes(tmp_path: Path) -> None:
+    counted = tmp_path / "runs"
+    script(tmp_path / "bin", f'echo run >> {counted}\nexec {REAL} "$@"')
+    finder = runtimes(tmp_path, {"PATH": str(tmp_path / "bin")})
+    for _ in range(3):
+        assert await finder.find(RUNTIME) is not None
+    assert counted.read_text() == "run\n"
+    os.utime(tmp_path / "bin" / f"python{VERSION}", (1, 1))
+    assert await finder.find(RUNTIME) is not None
+    assert counted.read_text() == "run\nrun\n"
+
+
+async def test_a_missing_version_is_refused_with_what_to_install_and_found_once_it_is_there(tmp_path: Path) -> None:
+    finder = runtimes(tmp_path, {"PATH": str(tmp_path / "bin")})
+    if await finder.find("python3.14") is not None:
+        pytest.skip("Python 3.14 is installed for everybody")
+    refusal = await finder.refusal("python3.14", machine())
+    assert refusal is not None
+    for words in ("Python 3.14", "uv python install 3.14", "pyenv install 3.14", "apt-get install python3.14"):
+        assert words in refusal
+    script_of = tmp_path / "bin"
+    script_of.mkdir()
+    file = script_of / "python3.14"
+    file.write_text('#!/bin/sh\necho \'{"version": "3.14.0", "implementation": "cpython"}\'\n')
+    file.chmod(0o755)
+    assert await finder.refusal("python3.14", machine()) is None
+
+
+@pytest.mark.parametrize(
+    "runtime", ["nodejs22.x", "java21", "provided.al2023", "dotnet8", "ruby3.4", "python3.8", "go"]
+)
+async def test_runtimes_that_are_not_built_are_refused_by_name(shop: Workshop, runtime: str) -> None:
+    refusal = await shop.engine.refusal(runtime, machine())
+    assert refusal is not None
+    assert runtime in refusal
+
+
+async def test_another_architecture_is_refused(shop: Workshop) -> None:
+    other = "arm64" if machine() == "x86_64" else "x86_64"
+    refusal = await shop.engine.refusal(RUNTIME, other)
+    assert refusal is not None
+    assert other in refusal
+
+
+def machine() -> str:
+    return {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
