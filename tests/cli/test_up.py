@@ -49,14 +49,14 @@ class Up:
                 return line
         raise AssertionError(f"{words} was not printed:\n{self.printed}")
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         """Send a signal."""
         self._child.send_signal(number)
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """Send a signal, read the rest, and return the exit code."""
         assert self._child.stdout is not None
-        self.signal(number)
+        self.send(number)
         self.printed += self._child.stdout.read()
         return self._child.wait(30)
 
@@ -310,7 +310,7 @@ def test_a_second_ctrl_c_does_not_wait_for_a_running_call(tmp_path: Path) -> Non
         logs = client(endpoint, "logs")
         while not logs.describe_log_groups()["logGroups"]:
             pass
-        server.signal(signal.SIGINT)
+        server.send(signal.SIGINT)
         server.until("stopping")
         assert server.stop() == Exit.INTERRUPTED
         call.join(30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -228,6 +229,32 @@ async def test_a_sweep_removes_what_a_crash_left_half_written(blobs: Blobs, tmp_
     os.utime(stale, (0, 0))
     assert await blobs.sweep(set(), DAY_S) == 1
     assert everything(tmp_path) == ["incoming/fresh"]
+
+
+FULL_DISK = """
+import asyncio, resource, sys
+from pathlib import Path
+from lambent.store.blobs import Blobs
+from lambent.store.errors import StoreError
+
+async def main():
+    blobs = Blobs(Path(sys.argv[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+    try:
+        await blobs.put(bytes(2_000_000))
+    except StoreError as error:
+        print(error)
+    print((await blobs.put(bytes(500_000))).size)
+
+asyncio.run(main())
+"""
+
+
+def test_a_full_disk_keeps_nothing_and_has_an_error_of_its_own(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert child.stdout.splitlines() == ["a blob could not be stored or read: File too large", "500000"], child.stderr
+    assert len(everything(tmp_path)) == 1
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

@@ -396,6 +396,16 @@ async def test_a_bomb_and_an_unknown_coding_are_refused(tmp_path: Path) -> None:
         assert (await plain(server, head, b"{}", host)).status == 400
 
 
+async def test_a_form_that_cannot_be_read_is_refused_before_its_operation_is_known(tmp_path: Path) -> None:
+    head = "POST /\nContent-Type: application/x-www-form-urlencoded"
+    async with gateway(tmp_path) as server:
+        answer = await plain(server, f"{head}\nContent-Encoding: gzip", b"Action=GetCallerIdentity")
+        assert (answer.status, b"<Code>SerializationException</Code>" in answer.body) == (400, True)
+        for coding, body in (("identity", bytes(17 * limits.MIB)), ("gzip", gzip.compress(bytes(17 * limits.MIB)))):
+            answer = await plain(server, f"{head}\nContent-Encoding: {coding}", body)
+            assert (answer.status, b"<Code>RequestEntityTooLarge</Code>" in answer.body) == (413, True)
+
+
 # Ways to name a service.
 
 

@@ -1,16 +1,15 @@
-"""The models' patterns in Python: which are translated, which are refused, and that none can hang."""
+"""The models' patterns in RE2: which are translated, which are refused, and that none can hang."""
 
 from __future__ import annotations
 
 import gzip
-import time
 from pathlib import Path
 
 import botocore
 import msgspec
 import pytest
 
-from lambent.wire.patterns import Untranslatable, compile_pattern, translate
+from lambent.wire.patterns import compile_pattern
 
 DATA = Path(botocore.__file__).parent / "data"
 
@@ -18,7 +17,7 @@ DATA = Path(botocore.__file__).parent / "data"
 def patterns_of(*services: str) -> set[str]:
     found = set()
     for service in services:
-        file = sorted((DATA / service).glob("*/service-2.json.gz"))[-1]
+        file = max((DATA / service).glob("*/service-2.json.gz"))
         shapes = msgspec.json.decode(gzip.decompress(file.read_bytes()))["shapes"]
         found |= {shape["pattern"] for shape in shapes.values() if "pattern" in shape}
     return found
@@ -40,49 +39,48 @@ def patterns_of(*services: str) -> set[str]:
         (r"[a|b~]+", "a|~", "c"),
     ],
 )
-def test_a_pattern_means_in_python_what_it_means_to_aws(pattern: str, good: str, bad: str) -> None:
+def test_a_pattern_means_here_what_it_means_to_aws(pattern: str, good: str, bad: str) -> None:
     compiled = compile_pattern(pattern)
     assert compiled is not None
-    assert compiled.takes(good)
-    assert not compiled.takes(bad)
-
-
-@pytest.mark.parametrize("pattern", [r"[\p{Print}&&[^|:/]]+", r"[a-z[A-Z]]", r"\p{Klingon}"])
-def test_what_python_cannot_say_is_refused(pattern: str) -> None:
-    with pytest.raises(Untranslatable):
-        translate(pattern)
-    assert compile_pattern(pattern) is None
+    assert compiled.fullmatch(good)
+    assert not compiled.fullmatch(bad)
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"(a+)+b", r"\$\{(\w+.)+\w+\}", r"(.*[\n ]?)*", r"((\.|_|__|-+)[a-z0-9]+)*x", r"(a|b+)*c"]
+    ("pattern", "good", "bad"),
+    [
+        (r"[ -~]{0,2048}", "a" * 2048, "é"),
+        (r"a{2,1500}", "a" * 2000, "a"),
+        (r"[\u0021-\u007E]{1,3}", "abc", "a b"),
+        (r"[{}a]{2}", "{a", "{b"),
+    ],
 )
-def test_a_pattern_that_could_hang_is_not_used(pattern: str) -> None:
+def test_counts_beyond_what_re2_knows_lose_their_upper_end(pattern: str, good: str, bad: str) -> None:
+    compiled = compile_pattern(pattern)
+    assert compiled is not None
+    assert compiled.fullmatch(good)
+    assert not compiled.fullmatch(bad)
+
+
+@pytest.mark.parametrize("pattern", [r"[\p{Print}&&[^|:/]]+", r"[a-z[A-Z]]", r"\p{Klingon}", r"(?!aws:)[a-z]+"])
+def test_what_re2_cannot_say_is_not_tested(pattern: str) -> None:
     assert compile_pattern(pattern) is None
-
-
-@pytest.mark.parametrize(
-    "pattern", [r"arn:aws(-[a-z0-9]+)*:x", r"(/[!-.0-~]+)*/[a-z]+", r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"]
-)
-def test_rounds_that_something_tells_apart_are_safe(pattern: str) -> None:
-    assert compile_pattern(pattern) is not None
 
 
 def test_the_patterns_of_the_first_services_are_all_used() -> None:
-    patterns = patterns_of("lambda", "logs", "iam", "sts", "sqs", "sns", "dynamodb", "kms")
-    unused = {pattern for pattern in patterns if compile_pattern(pattern) is None}
-    assert unused == {"([0-9a-f]{16})+"}
+    unused = {
+        pattern
+        for pattern in patterns_of("lambda", "logs", "iam", "sts", "sqs", "sns", "dynamodb", "kms")
+        if compile_pattern(pattern) is None
+    }
+    assert all("(?" in pattern for pattern in unused), unused
+    assert len(unused) <= 12, unused
 
 
+@pytest.mark.timeout(30)
 def test_hostile_values_are_answered_soon() -> None:
     patterns = patterns_of("lambda", "logs", "iam", "sts", "apigateway", "sagemaker", "ecr", "datasync")
-    alphabet = ("a", "-", "a-", "/", ".a", "0", "aA0-_.:/", " ", "arn:aws", ":")
-    for pattern in patterns:
-        compiled = compile_pattern(pattern)
-        for piece in alphabet:
-            if compiled is None:
-                continue
-            value = piece * (min(compiled.longest, 4096) // len(piece)) + "\u0000"
-            started = time.perf_counter()
-            compiled.takes(value[-compiled.longest :])
-            assert time.perf_counter() - started < 2, (pattern, piece)
+    values = [piece * 2000 + "\u0000" for piece in ("a", "-", "a-", "/", ".a", "0", "aA0-_.:/", " ", "arn:aws", ":")]
+    for compiled in filter(None, map(compile_pattern, sorted(patterns))):
+        for value in values:
+            compiled.fullmatch(value)

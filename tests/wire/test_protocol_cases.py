@@ -51,13 +51,13 @@ UNDECIDABLE = {
     r"SDKAppliedContentEncoding|SDKAppend(ed|s)Gzip": NO_BODY,
     r"Ec2EmptyQueryLists|EmptyQueryMaps|OmitsEmptyListQueryValues|legacy-rest-(json|xml)-26:1$": NOT_ON_THE_WIRE,
     r"HttpPrefixHeadersAreNotPresent": NOT_ON_THE_WIRE,
-    r"rest-json-(RestJsonHttpWithEmptyStructurePayload|RestJsonHttpWithHeadersButNoPayload)$": "an unset payload is sent as {}",
+    r"RestJsonHttpWith(EmptyStructurePayload|HeadersButNoPayload)$": "an unset payload is sent as {}",
     r"legacy-rest-json-(25:[24]|13:1)$": "an unset payload is sent as {}",
     r"legacy-rest-json-25:7$": "the client adds a Content-Type that is also a member",
     r"rest-xml-(AllQueryStringTypes|RestXmlQueryStringEscaping|RestXmlSupports.*QueryValues|RestXmlZeroAndFalse.*)$": (
         "a map of query parameters holds all of them on the server, also those that the client gave by name"
     ),
-    r"QueryParamsStringListMap|QueryPrecedence": "as above: the map of the client held only what has no name of its own",
+    r"QueryParamsStringListMap|QueryPrecedence": "as above: the client's map held only what has no name of its own",
     r"MediaTypeHeaderInputBase64": "the case gives the JSON text, botocore's clients the value: we hand on the value",
     r"rest-xml-BodyWithXmlName": "botocore names a member after its shape, as S3's SSE-KMS is; so do we",
 }
@@ -65,8 +65,9 @@ OTHER_FORMS = {
     r"FooError": "the forms in which old services named an error; we write the present one",
     r"DateTimeWith(Positive|Negative)Offset": "an instant may come in any zone; we write UTC",
     r"ComplexError|rest-xml-InvalidGreetingError": "the answer of the case has a text that its error does not have",
-    r"nexpected_?[jJ]son_?[oO]utput|ExtraFieldsInTheBody|XMLPreamble|DeserializeIgnoreType": "clients skip what they do not know",
-    r"query-Query(EmptyInputAndEmptyOutput|NoInputAnd(No)?Output)$": "clients take an empty answer; AWS sends the request id",
+    r"nexpected_?[jJ]son_?[oO]utput|ExtraFieldsInTheBody": "clients skip what they do not know",
+    r"XMLPreamble|DeserializeIgnoreType": "clients skip what they do not know",
+    r"query-Query(EmptyInputAndEmptyOutput|NoInputAnd(No)?Output)$": "clients take no body; AWS sends the request id",
     r"query-QueryXmlLists$": (
         "SimpleDB, the only model with flattened lists of named members, names the elements after the member; so do we"
     ),

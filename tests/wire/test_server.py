@@ -327,6 +327,36 @@ async def test_an_unread_body_holds_the_sender_back() -> None:
         assert (await client.answer()).body == str(size).encode()
 
 
+async def test_tiny_chunks_do_not_pile_up() -> None:
+    gate = asyncio.Event()
+
+    async def handler(http: HttpRequest) -> HttpResponse:
+        await gate.wait()
+        return await echo(http)
+
+    count = 200_000
+    async with serving(handler) as server:
+        client = await server.connect()
+        client.writer.write(b"POST / HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        client.writer.write(b"1\r\na\r\n" * count + b"0\r\n\r\n")
+        await settle(300)
+        connection = next(iter(server.server._connections))
+        upload = connection._job.upload if connection._job else None
+        assert upload is not None
+        assert len(upload._chunks) < 50_000
+        gate.set()
+        assert (await client.answer()).body == b"a" * count
+
+
+async def test_many_upgrades_in_one_piece_are_answered() -> None:
+    upgrade = b"GET / HTTP/1.1\r\nHost:a\r\nConnection:upgrade\r\nUpgrade:x\r\n\r\n"
+    count = limits.HTTP_SLICE_BYTES // len(upgrade)
+    async with serving(echo) as server:
+        client = await server.connect()
+        await client.send(upgrade * count)
+        assert [(await client.answer()).status for _ in range(count)] == [200] * count
+
+
 async def test_a_body_is_streamed_back_while_it_arrives() -> None:
     async def handler(http: HttpRequest) -> HttpResponse:
         async def parts() -> AsyncIterator[bytes]:

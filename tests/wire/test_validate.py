@@ -35,7 +35,9 @@ def refusal(codec: OperationCodec, http: HttpRequest, body: Any) -> AwsError:
 def create_function(models: Models, **changes: Any) -> AwsError:
     request = {"FunctionName": "f", "Role": ROLE, "Code": {"ZipFile": "UEs="}, **changes}
     given = {name: value for name, value in request.items() if value is not ...}
-    return refusal(models.codec("lambda", "CreateFunction"), HttpRequest("POST", "/2015-03-31/functions", "", []), given)
+    return refusal(
+        models.codec("lambda", "CreateFunction"), HttpRequest("POST", "/2015-03-31/functions", "", []), given
+    )
 
 
 def test_a_missing_member_is_null(models: Models) -> None:
@@ -94,8 +96,9 @@ def test_a_null_element_is_told_at_its_list(models: Models) -> None:
 
 def test_a_bad_key_and_a_bad_value_are_told_at_their_map(models: Models) -> None:
     error = create_function(models, Tags={"k" * 129: "v" * 257})
-    assert "' at 'tags' failed to satisfy constraint: Map keys must satisfy constraint: [Member must have length less" in (
-        error.message
+    assert (
+        "' at 'tags' failed to satisfy constraint: Map keys must satisfy constraint: [Member must have length less"
+        in (error.message)
     )
     assert "' at 'tags' failed to satisfy constraint: Map value must satisfy constraint: [Member must have length" in (
         error.message

@@ -1,7 +1,5 @@
 """`lambent deploy`: a folder or a file becomes a function."""
 
-# ruff: noqa: TC001, TC003 - typer reads the annotations at run time
-
 from __future__ import annotations
 
 import os

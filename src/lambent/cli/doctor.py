@@ -1,7 +1,5 @@
 """`lambent doctor`: what this machine can do."""
 
-# ruff: noqa: TC001 - typer reads the annotations at run time
-
 from __future__ import annotations
 
 import os

@@ -1,7 +1,5 @@
 """`lambent invoke`: call a function and print its answer."""
 
-# ruff: noqa: TC001 - typer reads the annotations at run time
-
 from __future__ import annotations
 
 import base64

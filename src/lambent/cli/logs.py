@@ -1,7 +1,5 @@
 """`lambent logs`: what a function printed, and with `--follow` what it prints from now on."""
 
-# ruff: noqa: TC001 - typer reads the annotations at run time
-
 from __future__ import annotations
 
 import re

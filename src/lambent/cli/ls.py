@@ -1,7 +1,5 @@
 """`lambent ls`: the functions on the server."""
 
-# ruff: noqa: TC001 - typer reads the annotations at run time
-
 from __future__ import annotations
 
 from typing import Any

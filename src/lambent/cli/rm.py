@@ -1,7 +1,5 @@
 """`lambent rm`: delete functions."""
 
-# ruff: noqa: TC001 - typer reads the annotations at run time
-
 from __future__ import annotations
 
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """`lambent status`: whether a server answers, and what is on it."""
 
-# ruff: noqa: TC001 - typer reads the annotations at run time
-
 from __future__ import annotations
 
 import os

@@ -1,7 +1,5 @@
 """`lambent up`: run a server in the foreground."""
 
-# ruff: noqa: TC001 - typer reads the annotations at run time
-
 from __future__ import annotations
 
 import os

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import re
 import tempfile
@@ -19,12 +20,14 @@ from lambent.kernel import limits
 from lambent.kernel.body import BodyTooLarge
 from lambent.kernel.clock import SystemClock
 from lambent.store import folder as folders
-from lambent.store.errors import NoSuchBlob
+from lambent.store.errors import NoSuchBlob, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 
     from lambent.kernel.clock import Clock
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,13 +52,15 @@ class Blobs:
         self._incoming = self._root / "incoming"
         folders.prepare(self._root)
         folders.prepare(self._incoming)
+        self._shards: set[Path] = set()
         # Held between looking at a blob and changing its name or age, so a sweep never takes what a put relies on.
         self._names = threading.Lock()
 
     async def put(self, data: bytes | AsyncIterable[bytes], limit: int = limits.BLOB_BYTES) -> Blob:
         """Store `data` and return its name once it survives a power cut; what is there already is not rewritten.
 
-        Raises BodyTooLarge where more than `limit` bytes come; then, as after any error, nothing is kept.
+        Raises BodyTooLarge where more than `limit` bytes come, StoreError where the disk fails; after any error
+        nothing is kept.
         """
         incoming = _Incoming(self._incoming)
         try:
@@ -119,7 +124,7 @@ class Blobs:
     def _finish(self, incoming: _Incoming) -> Blob:
         blob = incoming.blob()
         path = self.path(blob.digest)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        self._make_shard(path.parent)
         if not _holds(path, blob):
             incoming.flush()
         with self._names:
@@ -129,8 +134,14 @@ class Blobs:
             os.utime(path, (now, now))
         # Also where the name was there: whoever made it may not have come as far as this yet.
         folders.sync(path.parent)
-        folders.sync(self._root)
         return blob
+
+    def _make_shard(self, shard: Path) -> None:
+        """Create the folder that blobs with the same first two digits share, durable before anything lies in it."""
+        if shard not in self._shards:
+            shard.mkdir(mode=0o700, exist_ok=True)
+            folders.sync(self._root)
+            self._shards.add(shard)
 
     def _delete(self, path: Path) -> bool:
         with self._names:
@@ -222,7 +233,7 @@ async def _chunks(data: bytes | AsyncIterable[bytes]) -> AsyncGenerator[bytes, N
 
 async def _step(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `work` on a thread to its end, even where the caller is cancelled: a file is never closed under a writer."""
-    step = asyncio.get_running_loop().run_in_executor(None, lambda: work(*args, **kwargs))
+    step = asyncio.get_running_loop().run_in_executor(None, lambda: _on_disk(work, *args, **kwargs))
     try:
         return await asyncio.shield(step)
     except asyncio.CancelledError:
@@ -230,5 +241,14 @@ async def _step(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({step})
         if (failure := step.exception()) is not None:
-            raise failure from None
+            log.warning("a step on a blob that was cancelled had failed: %s", failure)
         raise
+
+
+def _on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    try:
+        return work(*args, **kwargs)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StoreError(f"a blob could not be stored or read: {error.strerror}") from error

@@ -61,9 +61,7 @@ class OperationCodec:
         self._read = request_reader(operation, dialect.protocol, dialect.format)
         self._check = dialect.validator.compile(operation.input, overlay.unchecked.get(operation.name, ()))
         self._tokens = [name for name, member in operation.input.members.items() if member.has("idempotencyToken")]
-        self._write = response_writer(
-            operation, dialect.protocol, dialect.format, overlay.statuses.get(operation.name, operation.status)
-        )
+        self._write = response_writer(operation, dialect.protocol, dialect.format, overlay)
 
     def decode(self, http: HttpRequest, body: bytes | Body) -> Request:
         """The typed, validated input. Raises AwsError with the protocol's own code and text for bad input."""

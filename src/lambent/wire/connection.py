@@ -172,6 +172,7 @@ class Connection(asyncio.Protocol):
             self._parse(data)
         else:
             self._held.append(memoryview(data))
+        if self._held:
             self._parse_held()
 
     def eof_received(self) -> bool:
@@ -189,6 +190,7 @@ class Connection(asyncio.Protocol):
         self._break_upload("the client went away")
         self._jobs.clear()
         self._held.clear()
+        self._parser = None  # it knows us too, and such a circle would have to wait for the collector
         if self._task is None:
             self._owner.gone(self)
         elif self._streaming:
@@ -263,7 +265,7 @@ class Connection(asyncio.Protocol):
             self._parser = httptools.HttpRequestParser(_AfterHead(self))
             self._parser.feed_data(f"POST / HTTP/1.1\r\n{framing}\r\n\r\n".encode())
         if rest:
-            self._parse(rest)
+            self._held.insert(0, rest)
 
     def _parse_held(self) -> None:
         """Parse what was sent ahead, a slice at a time, until the line is full; hold the client back meanwhile."""
@@ -311,8 +313,10 @@ class Connection(asyncio.Protocol):
         upload = None if self._job is None else self._job.upload
         if upload is not None:
             upload.feed(data)
-        else:
-            self._chunks.append(data)
+            return
+        self._chunks.append(data)
+        if len(self._chunks) > limits.HTTP_BODY_PIECES:
+            self._chunks = [b"".join(self._chunks)]
 
     def on_message_complete(self) -> None:
         job = self._job

@@ -14,6 +14,7 @@ from lambent.wire.scalars import text_writer, write_base64
 if TYPE_CHECKING:
     from lambent.kernel.call import Response
     from lambent.wire.http import Headers
+    from lambent.wire.overlay import Overlay
     from lambent.wire.shapes import Operation, Shape
 
 WriteResponse = Callable[["Response", str], HttpResponse]
@@ -33,7 +34,7 @@ class Format(Protocol):
         """Writes a body that is one value of `shape`."""
 
 
-def response_writer(operation: Operation, protocol: str, format_: Format | None, status: int) -> WriteResponse:
+def response_writer(operation: Operation, protocol: str, format_: Format | None, overlay: Overlay) -> WriteResponse:
     """Compiles how the output of `operation` is written in `protocol`; query and ec2 need no `format_`."""
     if protocol == "query":
         return _query(operation)
@@ -41,7 +42,7 @@ def response_writer(operation: Operation, protocol: str, format_: Format | None,
         return _ec2(operation)
     assert format_ is not None
     if protocol.startswith("rest"):
-        return _rest(operation, format_, status)
+        return _rest(operation, format_, overlay)
     return _whole(operation, format_, protocol)
 
 
@@ -116,14 +117,16 @@ def _ec2(operation: Operation) -> WriteResponse:
     return write_response
 
 
-def _rest(operation: Operation, format_: Format, status: int) -> WriteResponse:
+def _rest(operation: Operation, format_: Format, overlay: Overlay) -> WriteResponse:
     service, shape = operation.service.name, operation.output
+    status = overlay.statuses.get(operation.name, operation.status)
     if shape is None:
         return lambda _output, request_id: HttpResponse(status, identity(service, request_id))
     outside = shape.outside
     status_member = next((name for name, member in outside.items() if member.location == "statusCode"), None)
     write_headers = header_writer(outside)
     write_body, content_type = _rest_body(shape, format_)
+    content_type = overlay.payload_types.get(operation.name, content_type)
 
     def write_response(output: Response, request_id: str) -> HttpResponse:
         inside = {name: value for name, value in output.items() if name not in outside and value is not None}

@@ -32,7 +32,7 @@ class ErrorWriter:
         shape = self._model.errors.get(error.code)
         known = self._known.get(error.code)
         if known is None:
-            known = _KnownError(self._model, shape, error.code, self._overlay)
+            known = _KnownError(self._model, self._protocol, shape, error.code, self._overlay)
             if shape is not None:
                 self._known[error.code] = known
         return _WRITERS[self._protocol](known, error, request_id)
@@ -41,13 +41,15 @@ class ErrorWriter:
 class _KnownError:
     """What the model and the overlay say about one error."""
 
-    def __init__(self, model: ServiceModel, shape: Shape | None, code: str, overlay: Overlay) -> None:
+    def __init__(self, model: ServiceModel, protocol: str, shape: Shape | None, code: str, overlay: Overlay) -> None:
         self.service = model.name
         self.model = model
         self.shape = shape or EMPTY
         self.name = shape.name if shape else code
         self.code = overlay.query_codes.get(self.name, shape.error_code if shape else code)
-        self._status = overlay.error_statuses.get(self.name) or _modelled_status(model, self.shape)
+        self._status = overlay.error_statuses.get(self.name) or _modelled_status(
+            self.shape, former=model.query_compatible and protocol != "query"
+        )
         self._typed = overlay.error_type and "Type" in self.shape.members
         self.message_member = "Message" if "Message" in self.shape.members else "message"
         self.members = {
@@ -77,10 +79,10 @@ class _KnownError:
         return name not in self.shape.outside
 
 
-def _modelled_status(model: ServiceModel, shape: Shape) -> int | None:
-    """The status of a query-compatible service's model is that of its former protocol; now it answers 400 or 500."""
+def _modelled_status(shape: Shape, *, former: bool) -> int | None:
+    """The status in the model; it is that of the `former` protocol where a service now speaks another one besides."""
     status: int | None = shape.traits.get("error", {}).get("httpStatusCode")
-    if status is None or (model.query_compatible and status < 500):
+    if status is None or (former and status < 500):
         return 500 if shape.has("fault") else None
     return status
 

@@ -130,13 +130,19 @@ class Gateway:
         return response
 
     async def _route(self, http: HttpRequest, claim: Claim | None) -> Route:
-        """The operation that is asked for. Raises Unroutable, BodyTooLarge, BodyBroken."""
+        """The operation that is asked for. Raises Unroutable, BodyBroken."""
         scope = None if claim is None else claim.scope.service
         if not self._router.wants_body(http):
             return self._router.find(http, scope)
-        data = await http.body.read(limits.REQUEST_BODY_BYTES)
-        http.body = WholeBody(data)
-        return self._router.find(http, scope, _content(http, data, limits.REQUEST_BODY_BYTES))
+        limit = limits.REQUEST_BODY_BYTES
+        try:
+            data = await http.body.read(limit)
+            http.body = WholeBody(data)
+            form = _content(http, data, limit)
+        except (AwsError, BodyTooLarge) as failure:
+            error = failure if isinstance(failure, AwsError) else refusals.too_large_form(limit)
+            raise Unroutable(error, self._models.foreign_errors("query")) from failure
+        return self._router.find(http, scope, form)
 
     async def _perform(self, http: HttpRequest, claim: Claim | None, codec: Codec, request_id: str) -> Response | None:
         found = self._operations.get((codec.service, codec.method))

@@ -42,6 +42,7 @@ class _Candidate:
 
     def __init__(self, operation: Operation) -> None:
         self.name = operation.name
+        self._current = not operation.traits.get("deprecated", False)
         query = operation.uri.partition("?")[2]
         self.constants = [tuple(pair.split("=", 1)) for pair in query.split("&") if pair]
         required = [operation.input.members[name] for name in operation.input.traits.get("required", ())]
@@ -56,11 +57,11 @@ class _Candidate:
             for constant in self.constants
         )
 
-    def rank(self, http: HttpRequest, query: dict[str, str]) -> tuple[int, bool, int]:
+    def rank(self, http: HttpRequest, query: dict[str, str]) -> tuple[int, bool, int, bool]:
         missing = sum(name not in query for name in self._query)
         missing += sum(not http.header(name) for name in self._headers)
         wanted = len(self._query) + len(self._headers)
-        return len(self.constants), missing == 0, wanted if missing == 0 else -missing
+        return len(self.constants), missing == 0, wanted if missing == 0 else -missing, self._current
 
 
 def _best(candidates: list[_Candidate], http: HttpRequest) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from functools import cached_property
 from pathlib import Path
@@ -160,9 +161,7 @@ class Models:
         return _index(heads, lambda head: [head["apiVersion"]])
 
     def _file(self, name: str) -> Path:
-        if name not in self._names:
-            raise UnknownService(name)
-        files = sorted((self._folder / name).glob("*/service-2.json.gz"))
+        files = sorted((self._folder / name).glob("*/service-2.json.gz")) if _NAME.fullmatch(name) else []
         if not files:
             raise UnknownService(name)
         return files[-1]
@@ -190,4 +189,5 @@ def _metadata(file: Path) -> dict[str, Any]:
     return metadata
 
 
+_NAME = re.compile(r"[a-z0-9-]+")
 _HEAD_BYTES = 4096

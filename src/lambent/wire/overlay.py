@@ -23,6 +23,8 @@ class Overlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Protocols that the service still speaks though the model no longer lists them."""
     statuses: dict[str, int] = {}
     """By operation: the HTTP status of success where the model's is not what AWS answers."""
+    payload_types: dict[str, str] = {}
+    """By operation: the Content-Type of a payload that is mere bytes to the model."""
     error_statuses: dict[str, int] = {}
     """By error code: the HTTP status where the model has none or a wrong one."""
     query_codes: dict[str, str] = {}

@@ -132,6 +132,11 @@ def too_large(service: str, operation: str, limit: int) -> AwsError:
     return AwsError("RequestEntityTooLargeException", text, status=413)
 
 
+def too_large_form(limit: int) -> AwsError:
+    """The answer to a form of more than `limit` bytes: its operation is not known, since the form names it."""
+    return AwsError("RequestEntityTooLarge", f"Request must be smaller than {limit} bytes", status=413)
+
+
 def refused(service: str, operation: str, reason: str) -> AwsError:
     """The answer for an operation that is left out on purpose."""
     return AwsError("NotImplemented", f"{service}:{operation} is not offered by Lambent: {reason}", status=501)

@@ -77,7 +77,7 @@ class Upload:
         if self._discarding:
             return
         self._chunks.append(data)
-        self._size += len(data)
+        self._size += len(data) + limits.HTTP_PIECE_BYTES
         if self._size > limits.HTTP_BODY_BUFFER_BYTES and not self._held:
             self._held = True
             self._sender.hold_back()

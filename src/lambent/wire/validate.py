@@ -145,26 +145,28 @@ class Validator:
 class _Structure:
     """The check of a structure; it is filled after it exists, so that a structure can contain itself."""
 
-    __slots__ = ("_checks", "_required")
+    __slots__ = ("_members",)
 
     def __init__(self) -> None:
-        self._required: list[tuple[str, str]] = []
-        self._checks: list[tuple[str, str, Check]] = []
+        self._members: list[tuple[str, str, bool, Check | None]] = []
 
     def fill(self, shape: Shape, checks: Mapping[str, Check | None], unchecked: Collection[str] = ()) -> None:
-        required = shape.traits.get("required", ())
-        self._required = [(name, _lower(name)) for name in required if name not in unchecked]
-        self._checks = [(name, _lower(name), check) for name, check in checks.items() if check is not None]
+        required = frozenset(shape.traits.get("required", ())) - frozenset(unchecked)
+        self._members = [
+            (name, _lower(name), name in required, check)
+            for name, check in checks.items()
+            if check is not None or name in required
+        ]
 
     def __call__(self, value: Any) -> list[Violation] | None:
-        found: list[Violation] | None = None
-        for name, path in self._required:
-            if value.get(name) is None:
-                found = [*(found or ()), Violation("null", path, "Member must not be null")]
-        for name, path, check in self._checks:
+        found: list[Violation] = []
+        for name, path, required, check in self._members:
             item = value.get(name)
-            if item is not None and (bad := check(item)):
-                found = [*(found or ()), *(violation.below(path) for violation in bad)]
+            if item is None:
+                if required:
+                    found.append(Violation("null", path, "Member must not be null"))
+            elif check is not None and (bad := check(item)):
+                found += [violation.below(path) for violation in bad]
         return found
 
 
@@ -189,11 +191,18 @@ def _checker(constraints: list[tuple[str, Test]], *, sensitive: bool) -> Check |
         return None
     tests = [test for _, test in constraints]
 
+    def violations(value: Any) -> list[Violation]:
+        shown = show(value, sensitive=sensitive)
+        return [Violation(shown, "", text) for text, test in constraints if not test(value)]
+
+    if len(tests) == 1:
+        only = tests[0]
+        return lambda value: None if only(value) else violations(value)
+
     def check(value: Any) -> list[Violation] | None:
         for test in tests:
             if not test(value):
-                shown = show(value, sensitive=sensitive)
-                return [Violation(shown, "", text) for text, satisfied in constraints if not satisfied(value)]
+                return violations(value)
         return None
 
     return check
@@ -228,7 +237,7 @@ def _pattern_test(pattern: str) -> Test:
 
     def test(value: str) -> bool:
         compiled = compile_pattern(pattern)
-        return compiled is None or compiled.takes(value)
+        return compiled is None or compiled.fullmatch(value) is not None
 
     return test
 

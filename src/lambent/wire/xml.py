@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
-from xml.sax.saxutils import escape, quoteattr
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
@@ -292,7 +292,7 @@ def _wrapped(
 ) -> Write:
     def write(value: Any, put: Callable[[str], None]) -> None:
         given = [
-            f" {wire_name}={quoteattr(convert(value[name]))}"
+            f" {wire_name}={quoted(convert(value[name]))}"
             for wire_name, name, convert in attributes or ()
             if value.get(name) is not None
         ]
@@ -321,7 +321,7 @@ def _opening(shape: Shape, tag: str, namespace: str) -> str:
 
 def default_namespace(uri: str) -> str:
     """The attribute that puts an element and what it holds into a namespace; nothing where there is none."""
-    return f" xmlns={quoteattr(uri)}" if uri else ""
+    return f" xmlns={quoted(uri)}" if uri else ""
 
 
 def _namespace(shape: Shape) -> str:
@@ -329,14 +329,19 @@ def _namespace(shape: Shape) -> str:
     if not namespace:
         return ""
     if isinstance(namespace, str):
-        return f" xmlns={quoteattr(namespace)}"
+        return f" xmlns={quoted(namespace)}"
     prefix = f":{namespace['prefix']}" if namespace.get("prefix") else ""
-    return f" xmlns{prefix}={quoteattr(namespace['uri'])}"
+    return f" xmlns{prefix}={quoted(namespace['uri'])}"
+
+
+def quoted(value: str) -> str:
+    """`value` as the value of an attribute, with its quotes."""
+    return '"' + text(value).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;") + '"'
 
 
 def text(value: str) -> str:
     """`value` as the text of an element; characters that XML cannot carry are replaced."""
-    return escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value), {"\r": "&#13;"})
+    return html.escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value), quote=False).replace("\r", "&#13;")
 
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
