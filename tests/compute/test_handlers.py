@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambent.kernel import limits
 from tests.compute.workshop import RUNTIME
 
 if TYPE_CHECKING:
@@ -305,11 +307,11 @@ def handler(event, context):
 
 
 async def test_a_package_of_the_function_comes_before_the_sdk_that_is_offered(shop: Workshop) -> None:
-    files: dict[str, str | bytes] = {
+    sources: dict[str, str | bytes] = {
         "app.py": "import boto3\ndef handler(e, c): return boto3.__version__",
         "boto3.py": "__version__ = 'own'",
     }
-    assert await shop.result(shop.function(files)) == "own"
+    assert await shop.result(shop.function(sources)) == "own"
 
 
 async def test_a_subprocess_finds_the_same_interpreter_and_does_not_hold_the_channel(shop: Workshop) -> None:
@@ -320,3 +322,32 @@ def handler(event, context):
     return subprocess.run(["python%d.%d" % sys.version_info[:2], "-c", code], stdout=subprocess.PIPE).stdout.decode()
 """
     assert await shop.result(shop.function(source)) == f"{RUNTIME[6:]} ['0', '1', '2']\n"
+
+
+async def test_a_client_context_that_is_no_json_is_aws_error(shop: Workshop) -> None:
+    for context in (b"{broken", b"\xff"):
+        error = await shop.failure(shop.function(ECHO), client_context=context)
+        assert error["errorType"] == "Runtime.LambdaContextUnmarshalError"
+        assert error["errorMessage"].startswith("Unable to parse Client Context JSON: ")
+
+
+async def test_output_that_the_function_made_non_blocking_does_not_break_the_client(shop: Workshop) -> None:
+    source = """
+import logging, os, threading
+def handler(event, context):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    os.set_blocking(1, False)
+    try:
+        while True: os.write(1, b"x" * 4096)
+    except BlockingIOError:
+        logging.warning("the pipe was full")
+    return "done"
+"""
+    assert await shop.result(shop.function(source)) == "done"
+    assert any("the pipe was full" in message for message in shop.facts.messages)
+
+
+def test_the_client_has_the_limits_of_the_server() -> None:
+    source = files("lambent.compute.bootstraps").joinpath("python", "bootstrap.py").read_text()
+    assert f"\nPACKET = {limits.CHANNEL_PACKET_BYTES}\n" in source
+    assert f"\nANSWER_LIMIT = {limits.INVOKE_PAYLOAD_BYTES}\n" in source

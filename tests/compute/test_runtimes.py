@@ -55,6 +55,14 @@ async def test_interpreters_are_found_where_tools_install_them(tmp_path: Path, v
     assert found.identifier == f"python:{VERSION}.v{sys.version_info[2]}"
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_a_folder_of_another_user_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "pyenv" / "versions").mkdir(parents=True, mode=0)
+    install(tmp_path / "bin")
+    variables = {"PYENV_ROOT": str(tmp_path / "pyenv"), "ASDF_DATA_DIR": "/root/.asdf", "PATH": str(tmp_path / "bin")}
+    assert await runtimes(tmp_path, variables).find(RUNTIME) is not None
+
+
 async def test_an_impostor_is_passed_over(tmp_path: Path) -> None:
     script(tmp_path / "a", "echo hello")
     script(tmp_path / "b", 'echo \'{"version": "3.7.1", "implementation": "cpython"}\'')

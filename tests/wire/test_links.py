@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import urllib.error
 import urllib.request
@@ -16,7 +17,7 @@ from lambent.kernel.clock import VirtualClock
 from lambent.kernel.ids import SystemIds
 from lambent.store.blobs import Blobs
 from lambent.wire.links import CodeLinks, CodePage
-from tests.support import archive, create
+from tests.support import create
 from tests.wire.raw import serving
 
 if TYPE_CHECKING:
@@ -142,10 +143,11 @@ def test_an_ordinary_client_fetches_the_code_of_a_function(shared_lambent: Serve
     functions = shared_lambent.client("lambda")
     files = {"index.py": "def handler(event, context): return event"}
     create(functions, "linked", files, "index.handler")
-    location = functions.get_function(FunctionName="linked")["Code"]["Location"]
-    with urllib.request.urlopen(location) as answer:
-        assert answer.headers["Content-Type"] == "application/zip"
-        assert answer.read() == archive(files)
+    answer = functions.get_function(FunctionName="linked")
+    location, digest = answer["Code"]["Location"], answer["Configuration"]["CodeSha256"]
+    with urllib.request.urlopen(location) as code:
+        assert code.headers["Content-Type"] == "application/zip"
+        assert base64.b64encode(hashlib.sha256(code.read()).digest()).decode() == digest
     with pytest.raises(urllib.error.HTTPError) as raised:
         urllib.request.urlopen(location.replace("X-Amz-Signature=", "X-Amz-Signature=0"))
     with raised.value as refused:

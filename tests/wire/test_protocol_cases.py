@@ -189,7 +189,9 @@ async def test_a_request_decodes_to_its_parameters(
     body = sent.get("body", "").encode()
     body = base64.b64decode(body) if protocol == "smithy-rpc-v2-cbor" else body
     http = HttpRequest(sent.get("method", given["http"]["method"]), path, query, headers)
-    found = Router(models, [SERVICE]).find(http, SERVICE, body)
+    metadata = description["metadata"]
+    scope = metadata.get("signingName", metadata["endpointPrefix"])
+    found = Router(models, [SERVICE]).find(http, scope, body)
     codec = models.codec(found.service, found.operation, found.protocol)
     assert found.operation == given["name"]
     decoded = await plain(codec.decode(http, body))

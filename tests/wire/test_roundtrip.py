@@ -25,6 +25,8 @@ from lambent.wire.route import Router
 MODELS = Models()
 ROUTER = Router(MODELS, [])
 DEPTH = 4
+SDK_TIMESTAMP = "Expires"
+"""botocore makes a timestamp of what S3 itself keeps as the text that it was given."""
 OPERATIONS = [
     ("lambda", "CreateFunction", "rest-json"),
     ("lambda", "CreateEventSourceMapping", "rest-json"),
@@ -97,6 +99,7 @@ def structures(shape: Any, depth: int) -> st.SearchStrategy[Any]:
         name: member
         for name, member in shape.members.items()
         if member.serialization.get("location") != "statusCode"
+        and name != SDK_TIMESTAMP
         and not member.serialization.get("eventstream")
         and not member.serialization.get("jsonvalue")
         and (depth < DEPTH or member.type_name not in ("structure", "list", "map"))

@@ -173,8 +173,9 @@ def _places(version: str, variables: Mapping[str, str]) -> Iterator[Path]:
         (Path(variables.get("ASDF_DATA_DIR") or home / ".asdf") / "installs/python", f"{version}.*"),
     )
     for versions, pattern in managed:
-        for installed in sorted(versions.glob(pattern), key=_patch, reverse=True):
-            yield installed / "bin" / name
+        with contextlib.suppress(PermissionError):  # another user's
+            for installed in sorted(versions.glob(pattern), key=_patch, reverse=True):
+                yield installed / "bin" / name
     for folder in ("/usr/local/bin", "/usr/bin"):
         yield Path(folder) / name
 

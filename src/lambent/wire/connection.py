@@ -4,8 +4,7 @@ httptools (llhttp, strict) parses. A request whose body is small is handed on wh
 costs one task and no queue; a larger one is handed on at once with a body that is still arriving (`upload`).
 Requests that a client sends ahead wait in a short line, and the client is held back when the line is full.
 
-A client that sends or reads too slowly is cut by one timer a connection: it looks every `HTTP_TICK_S` whether what the
-connection waits for is still the same as at the last look. The hot path therefore never asks for the time.
+A client that sends or reads too slowly is cut (`patience`).
 """
 
 from __future__ import annotations
@@ -13,43 +12,29 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import httptools
 
 from lambent.kernel import limits
 from lambent.kernel.body import BodyBroken, BodyTooLarge, WholeBody
-from lambent.wire.http import HttpRequest, HttpResponse
+from lambent.wire import heads
+from lambent.wire.http import HttpRequest
+from lambent.wire.patience import Patience
+from lambent.wire.upgrade import AfterHead
 from lambent.wire.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from lambent.kernel.clock import Clock, Timer
-    from lambent.wire.http import Handler, Headers
+    from lambent.kernel.clock import Clock
+    from lambent.wire.http import Handler, Headers, HttpResponse
+    from lambent.wire.patience import Kind, Wait
 
 log = logging.getLogger(__name__)
 
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-_BODYLESS = frozenset({204, 304})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-_NO_HOST = "\n"
-_COMMON = (
-    "Accept Accept-Encoding Authorization Connection Content-Encoding Content-Length Content-Type Date Expect Host "
-    "Transfer-Encoding User-Agent X-Amz-Client-Context X-Amz-Content-SHA256 X-Amz-Date X-Amz-Invocation-Type "
-    "X-Amz-Log-Type X-Amz-Security-Token X-Amz-Target amz-sdk-invocation-id amz-sdk-request"
-)
-# The headers that AWS clients send, in the two spellings they use, to save the work of decoding them.
-_NAMES = {form.encode(): name.lower() for name in _COMMON.split() for form in (name, name.lower())}
-_PATIENCE = {
-    "idle": limits.HTTP_KEEP_ALIVE_S,
-    "head": limits.HTTP_HEAD_S,
-    "body": limits.HTTP_REQUEST_IDLE_S,
-    "write": limits.HTTP_REQUEST_IDLE_S,
-    "linger": limits.HTTP_LINGER_S,
-}
 
 
 class Owner(Protocol):
@@ -66,14 +51,6 @@ class Owner(Protocol):
 
     def stamp(self) -> bytes:
         """The Date and Server header lines."""
-
-
-class _Refused(Exception):
-    """Leaves the parser with the status to answer."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 class _Job:
@@ -108,15 +85,13 @@ class Connection(asyncio.Protocol):
         "_messages",
         "_owner",
         "_parser",
+        "_patience",
         "_piece",
         "_received",
-        "_since",
         "_streaming",
         "_task",
-        "_timer",
         "_transport",
         "_url",
-        "_wait",
         "_writable",
     )
 
@@ -145,12 +120,10 @@ class Connection(asyncio.Protocol):
         self._fault = 400
         self._lingering = False
         self._lost = False
-        # What it waits for, and since when.
+        # What it waits for.
         self._messages = 0
         self._received = 0
-        self._wait: tuple[str, int] | None = None
-        self._since = 0.0
-        self._timer: Timer | None = None
+        self._patience: Patience | None = None
 
     # What the transport tells.
 
@@ -162,7 +135,7 @@ class Connection(asyncio.Protocol):
             transport.close()
             return
         transport.set_write_buffer_limits(high=limits.HTTP_BODY_BUFFER_BYTES)
-        self._timer = self._owner.clock.call_later(limits.HTTP_TICK_S, self._tick)
+        self._patience = Patience(self._owner.clock, self._waiting_for, self._give_up)
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
@@ -185,8 +158,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, _exception: Exception | None) -> None:
         self._lost = self._last = True
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._patience is not None:
+            self._patience.stop()
         self._break_upload("the client went away")
         self._jobs.clear()
         self._held.clear()
@@ -246,7 +219,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._refuse_upgrade(memoryview(data)[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as failure:
-            if not isinstance(failure.__context__, _Refused):
+            if not isinstance(failure.__context__, heads.Refused):
                 raise
             self._refuse(failure.__context__.status)
         except httptools.HttpParserError:
@@ -262,7 +235,7 @@ class Connection(asyncio.Protocol):
         if self._job is not None:
             length = self._job.request.header("content-length")
             framing = f"Content-Length: {length}" if length else "Transfer-Encoding: chunked"
-            self._parser = httptools.HttpRequestParser(_AfterHead(self))
+            self._parser = httptools.HttpRequestParser(AfterHead(self))
             self._parser.feed_data(f"POST / HTTP/1.1\r\n{framing}\r\n\r\n".encode())
         if rest:
             self._held.insert(0, rest)
@@ -293,17 +266,18 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        known = _NAMES.get(name) or name.lower().decode("latin-1")
-        self._headers.append((known, value.strip().decode("latin-1")))
+        self._headers.append(heads.header(name, value))
 
     def on_headers_complete(self) -> None:
         headers, self._headers = self._headers, []
-        self._check_size(headers)
+        heads.check_size(self._url, headers, self._message_bytes)
         parser = self._parser
         method = parser.get_method().decode("ascii")
-        path, query = self._target(method, headers)
-        job = _Job(HttpRequest(method, path, query, headers), modern=parser.get_http_version() == "1.1")
-        self._check_framing(job)
+        version = parser.get_http_version()
+        path, query = heads.target(method, self._url, headers)
+        request = HttpRequest(method, path, query, headers)
+        heads.check_framing(request, version)
+        job = _Job(request, modern=version == "1.1")
         self._in_head = False
         self._last = self._last or not parser.should_keep_alive()
         self._job = job
@@ -331,46 +305,6 @@ class Connection(asyncio.Protocol):
             job.request.body = WholeBody(self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks))
             self._chunks = []
         self._line_up(job)
-
-    def _check_size(self, headers: Headers) -> None:
-        if len(headers) > limits.HTTP_HEADERS:
-            raise _Refused(431)
-        # What was fed may hold more than the head, so a count is needed only where it is large.
-        if self._message_bytes > limits.HTTP_HEAD_BYTES:
-            size = len(self._url) + sum(len(name) + len(value) + 4 for name, value in headers)
-            if size > limits.HTTP_HEAD_BYTES:
-                raise _Refused(431)
-
-    def _target(self, method: str, headers: Headers) -> tuple[str, str]:
-        """Path and query of the request target; the authority of an absolute one replaces Host (RFC 9112, 3.2.2)."""
-        target = self._url.decode("ascii")
-        if "#" in target or method == "CONNECT":
-            raise _Refused(400)
-        if target.startswith("/") or (target == "*" and method == "OPTIONS"):
-            path, _, query = target.partition("?")
-            return path, query
-        scheme, _, rest = target.partition("://")
-        if scheme.lower() not in ("http", "https"):
-            raise _Refused(400)
-        before, _, query = rest.partition("?")
-        authority, slash, path = before.partition("/")
-        headers[:] = [header for header in headers if header[0] != "host"]
-        headers.append(("host", authority))
-        return slash + path or "/", query
-
-    def _check_framing(self, job: _Job) -> None:
-        """Refuse what llhttp lets through and what proxies and servers may read differently."""
-        request = job.request
-        if not job.modern and self._parser.get_http_version() != "1.0":
-            raise _Refused(505)
-        host = request.header("host", _NO_HOST)
-        if "," in host or (host == _NO_HOST and job.modern):
-            raise _Refused(400)
-        coding = request.header("transfer-encoding")
-        if coding and not job.modern:
-            raise _Refused(400)
-        if coding and coding.lower() != "chunked":
-            raise _Refused(501)
 
     def _open_body(self, job: _Job) -> None:
         request = job.request
@@ -441,23 +375,23 @@ class Connection(asyncio.Protocol):
     async def _respond(self, job: _Job) -> tuple[HttpResponse, bytes]:
         """The response and its header lines."""
         if job.refusal:
-            return _plain(job.refusal)
+            return heads.plain(job.refusal)
         try:
             response = await self._owner.handler(job.request)
-            return response, _lines(response.headers)
+            return response, heads.lines(response.headers)
         except BodyTooLarge:
-            return _plain(413)
+            return heads.plain(413)
         except BodyBroken:
             self._last = True
-            return _plain(self._fault)
+            return heads.plain(self._fault)
         except Exception:
             log.exception("%s %s failed", job.request.method, job.request.path)
-            return _plain(500)
+            return heads.plain(500)
 
     def _send(self, job: _Job, status: int, lines: bytes, body: bytes) -> None:
         if job.upload is not None and not job.upload.complete:
             self._abandon(job.upload)
-        if status in _BODYLESS:
+        if status in heads.BODYLESS:
             self._transport.write(self._head(job, status, lines, b""))
             return
         head = self._head(job, status, lines, b"Content-Length: %d\r\n" % len(body))
@@ -472,8 +406,8 @@ class Connection(asyncio.Protocol):
     async def _stream(self, job: _Job, response: HttpResponse, lines: bytes, body: AsyncIterator[bytes]) -> None:
         """Send a body of unknown length in chunks, or as long as the response's own Content-Length says."""
         length = next((int(value) for name, value in response.headers if name.lower() == "content-length"), None)
-        empty = job.request.method == "HEAD" or response.status in _BODYLESS
-        chunked = length is None and job.modern and response.status not in _BODYLESS
+        empty = job.request.method == "HEAD" or response.status in heads.BODYLESS
+        chunked = length is None and job.modern and response.status not in heads.BODYLESS
         if length is None and not chunked and not empty:
             self._last = True
         if job.upload is not None and not job.upload.complete:
@@ -516,7 +450,7 @@ class Connection(asyncio.Protocol):
             transport.write(b"0\r\n\r\n")
 
     def _head(self, job: _Job, status: int, lines: bytes, framing: bytes) -> bytes:
-        start = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+        start = heads.status_line(status)
         connection = b"\r\n"
         if self._last and not self._jobs:
             connection = b"Connection: close\r\n\r\n"
@@ -547,18 +481,7 @@ class Connection(asyncio.Protocol):
 
     # Time.
 
-    def _tick(self) -> None:
-        now = self._owner.clock.monotonic()
-        wait = self._waiting_for()
-        if wait is None or wait != self._wait:
-            self._wait = wait
-            self._since = now
-        elif now - self._since >= _PATIENCE[wait[0]]:
-            self._give_up(wait[0])
-        if not self._lost:
-            self._timer = self._owner.clock.call_later(limits.HTTP_TICK_S, self._tick)
-
-    def _waiting_for(self) -> tuple[str, int] | None:
+    def _waiting_for(self) -> Wait | None:
         """What the client owes us, with a number that changes as it delivers; None where it owes nothing."""
         if unsent := self._transport.get_write_buffer_size():
             return "write", unsent
@@ -574,55 +497,13 @@ class Connection(asyncio.Protocol):
             return None
         return "idle", self._messages
 
-    def _give_up(self, wait: str) -> None:
-        if wait in ("head", "body"):
+    def _give_up(self, kind: Kind) -> None:
+        if kind in ("head", "body"):
             self._refuse(408)
-        elif wait == "idle":
+        elif kind == "idle":
             self._transport.close()
         else:
             self._transport.abort()
-
-
-class _AfterHead:
-    """Tells a connection of the body of a request whose head it knows, and of every request after it."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._known = True
-        self.on_body = connection.on_body
-
-    def on_message_begin(self) -> None:
-        if not self._known:
-            self._connection.on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        if not self._known:
-            self._connection.on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._known:
-            self._connection.on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        if not self._known:
-            self._connection.on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._known = False
-        self._connection.on_message_complete()
-
-
-def _lines(headers: Headers) -> bytes:
-    """Header lines. Raises ValueError for a header that would break out of its line, or is not Latin-1."""
-    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
-    if text.count("\r") != len(headers) or text.count("\n") != len(headers) or "\0" in text:
-        raise ValueError("a header holds a line break or NUL")
-    return text.encode("latin-1")
-
-
-def _plain(status: int) -> tuple[HttpResponse, bytes]:
-    headers = [("Content-Type", "text/plain; charset=utf-8")]
-    return HttpResponse(status, headers, HTTPStatus(status).phrase.encode() + b"\n"), _lines(headers)
 
 
 async def _dispose(body: bytes | AsyncIterator[bytes]) -> None:

@@ -25,8 +25,9 @@ from _thread import allocate_lock
 
 CHANNEL = 3
 LIFELINE = 4
-PACKET = 65536
 PIPE_ATOMIC = 4096
+# As in the server's kernel/limits.py, which is out of reach here:
+PACKET = 65536
 ANSWER_LIMIT = 6291556
 
 FILE = (lambda: 0).__code__.co_filename
@@ -127,7 +128,12 @@ class Wire:
         return packet
 
     def _frame(self, kind, body):
-        posix.write(self.output, self.secret + kind + len(body).to_bytes(2, "big") + body)
+        frame = self.secret + kind + len(body).to_bytes(2, "big") + body
+        try:
+            posix.write(self.output, frame)
+        except BlockingIOError:  # the function has made its output non-blocking
+            posix.set_blocking(self.output, True)
+            posix.write(self.output, frame)
 
 
 class Json:
@@ -304,7 +310,6 @@ class Runtime:
         try:
             handler = self._load(variable(b"_HANDLER", ""))
         except Exception:
-            # A name in the error is only looked for where it can be: the request does not exist yet.
             self.wire.answer(b"F", late("failures").report(sys.exc_info()).encode())
             sys.exit(1)
         self.wire.answer(b"Y")
@@ -335,7 +340,7 @@ class Runtime:
             raise Fault("Runtime.HandlerNotFound", "Handler '%s' missing on module '%s'" % (name, module)) from None
 
     def _one(self, handler, head, body):
-        request_id, deadline, arn, trace, client_context = head.decode().split("\n", 4)
+        request_id, deadline, arn, trace, client_context = head.decode("utf-8", "surrogateescape").split("\n", 4)
         self.request_id = request_id
         if trace != self._trace:
             self._set_trace(trace)
@@ -360,7 +365,7 @@ class Runtime:
         if not text:
             return None
         try:
-            return self.json.decode(text.encode())
+            return self.json.decode(text.encode("utf-8", "surrogateescape"))
         except Exception as error:
             problem = "Unable to parse Client Context JSON: %s" % error
             raise Fault("Runtime.LambdaContextUnmarshalError", problem) from None
