@@ -25,11 +25,14 @@ READY_LINE = "Ctrl-C stops"
 
 
 def archive(files: dict[str, str | bytes]) -> bytes:
-    """A zip of `files`, name to content."""
+    """A zip of `files`, name to content; the same bytes for the same files."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as output:
+    with zipfile.ZipFile(buffer, "w") as output:
         for name, content in files.items():
-            output.writestr(name, content)
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            output.writestr(entry, content)
     return buffer.getvalue()
 
 

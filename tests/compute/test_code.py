@@ -103,3 +103,13 @@ async def test_a_refused_package_leaves_nothing(tmp_path: Path, blobs: FolderBlo
             await unpacked.unpacked(digest)
     assert [list(boot.iterdir()) for boot in (tmp_path / "code").iterdir()] == [[]]
     assert not (tmp_path / "evil.py").exists()
+
+
+async def test_a_package_that_is_forgotten_is_gone_and_can_come_again(tmp_path: Path, blobs: FolderBlobs) -> None:
+    unpacked = folder(tmp_path, blobs)
+    digest = blobs.put(package({"app.py": "x"}))
+    root = await unpacked.unpacked(digest)
+    for _ in range(2):
+        await unpacked.forget(digest)
+        assert list(root.parent.iterdir()) == []
+    assert (await unpacked.unpacked(digest) / "app.py").read_text() == "x"

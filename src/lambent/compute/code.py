@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -24,7 +25,8 @@ class Blobs(Protocol):
 
 
 class CodeFolder:
-    """`folder/BOOT/SHA256` is an unpacked package, `folder/BOOT/.new-*` one in the making, and litter after a crash.
+    """`folder/BOOT/SHA256` is an unpacked package, `folder/BOOT/.new-*` one in the making or going,
+    and litter after a crash.
 
     A package is renamed into place when it is whole. It is not synced to the disk, which for thousands of small files
     would take longer than unpacking them: instead, what was unpacked before the machine last started is not trusted.
@@ -50,6 +52,20 @@ class CodeFolder:
             running.add_done_callback(lambda _: self._unpacking.pop(digest))
         await asyncio.shield(running)
         return target
+
+    async def forget(self, digest: str) -> None:
+        """Remove the files of a package that no function refers to any more; harmless where there are none."""
+        if digest not in self._unpacking:
+            await asyncio.to_thread(self._remove, self._folder / digest)
+
+    def _remove(self, target: Path) -> None:
+        """Out of sight in one step, so that a half-removed package is never taken for a whole one."""
+        old = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                target.rename(old / target.name)
+        finally:
+            shutil.rmtree(old)
 
     def _unpack(self, digest: str, target: Path) -> None:
         new = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))

@@ -102,6 +102,10 @@ class Engine:
         """Unpack the package with that sha256 (hex). Raises AwsError InvalidParameterValueException in AWS's words."""
         await self._code.unpacked(code_sha256)
 
+    async def forget(self, code_sha256: str) -> None:
+        """Remove what `prepare` has unpacked, once no function refers to that package any more."""
+        await self._code.forget(code_sha256)
+
     async def refusal(self, runtime: str, architecture: str) -> str | None:
         """Why this machine cannot run such a function, and what would help; None where it can."""
         return await self._runtimes.refusal(runtime, architecture)

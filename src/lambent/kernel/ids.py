@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-from typing import Protocol
-from uuid import UUID
+from typing import TYPE_CHECKING, Protocol
+
+from lambent.kernel import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Ids(Protocol):
@@ -19,13 +23,21 @@ class Ids(Protocol):
 
 
 class SystemIds:
-    """The operating system's randomness."""
+    """The operating system's randomness. UUIDs, one for every request, are cut from a reserve of it."""
+
+    def __init__(self) -> None:
+        self._reserve: Iterator[bytes] = iter(())
 
     def bytes(self, count: int) -> bytes:
         return os.urandom(count)
 
     def uuid(self) -> str:
-        return _uuid(os.urandom(16))
+        source = next(self._reserve, None)
+        if source is None:
+            fresh = os.urandom(16 * limits.UUIDS_RESERVED)
+            self._reserve = iter([fresh[start : start + 16] for start in range(0, len(fresh), 16)])
+            source = next(self._reserve)
+        return _uuid(source)
 
 
 class SeededIds:
@@ -42,4 +54,6 @@ class SeededIds:
 
 
 def _uuid(source: bytes) -> str:
-    return str(UUID(bytes=source, version=4))
+    text = source.hex()
+    variant = "89ab"[source[8] >> 6]
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"

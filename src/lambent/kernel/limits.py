@@ -9,6 +9,8 @@ MIB: Final = 1024 * KIB
 STOP_PATIENCE_S: Final = 10.0
 RESTART_PAUSE_MIN_S: Final = 0.1
 RESTART_PAUSE_MAX_S: Final = 30.0
+THREAD_SWITCH_S: Final = 0.0005
+UUIDS_RESERVED: Final = 256
 
 # HTTP. AWS's front ends refuse larger heads; the counts bound the work of a hostile client.
 HTTP_HEAD_BYTES: Final = 64 * KIB

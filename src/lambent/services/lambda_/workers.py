@@ -46,7 +46,11 @@ class CodeSweeper:
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            functions = await self._parts.store.read(store.every)
-            live = {digest for function in functions for digest in function.packages}
-            await self._parts.blobs.sweep(live, limits.CODE_UNUSED_S)
+            await self.sweep()
             await self._parts.clock.sleep(limits.CODE_SWEEP_S)
+
+    async def sweep(self) -> None:
+        """Remove what nobody refers to now and nobody has stored for CODE_UNUSED_S."""
+        functions = await self._parts.store.read(store.every)
+        live = {digest for function in functions for digest in function.packages}
+        await self._parts.blobs.sweep(live, limits.CODE_UNUSED_S)

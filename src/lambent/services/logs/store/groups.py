@@ -103,10 +103,12 @@ def keeping(tx: Transaction) -> list[tuple[int, int]]:
 
 
 def set_retention(tx: Transaction, group: Group, days: int | None) -> None:
+    """Keep events for `days`, for ever where None."""
     tx.run("UPDATE logs_group SET retention = :days WHERE id = :id", days=days, id=group.id)
 
 
 def set_record(tx: Transaction, group: Group, record: GroupRecord) -> None:
+    """Store what else is known of the group."""
     tx.run("UPDATE logs_group SET record = :record WHERE id = :id", record=_text(record), id=group.id)
 
 
