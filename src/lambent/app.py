@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
 from ipaddress import ip_address
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lambent.compute.engine import Engine
-from lambent.kernel import limits
 from lambent.kernel.clock import SystemClock
 from lambent.kernel.ids import SystemIds
 from lambent.kernel.targets import Targets
@@ -62,8 +60,6 @@ class App:
 
         Raises StoreError where the data folder cannot be used, CannotListen where the address cannot.
         """
-        # The store's threads need the interpreter for moments only, and a busy event loop gives it up no sooner.
-        sys.setswitchinterval(limits.THREAD_SWITCH_S)
         folder = Path(settings.data)
         clock, ids = SystemClock(), SystemIds()
         async with AsyncExitStack() as stack:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from lambent.kernel import limits
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Ids(Protocol):
@@ -23,21 +20,25 @@ class Ids(Protocol):
 
 
 class SystemIds:
-    """The operating system's randomness. UUIDs, one for every request, are cut from a reserve of it."""
+    """The operating system's randomness, taken in reserve, because asking for it is dear and every request needs some.
+    No byte is given out twice."""
 
     def __init__(self) -> None:
-        self._reserve: Iterator[bytes] = iter(())
+        self._reserve = b""
+        self._used = 0
 
     def bytes(self, count: int) -> bytes:
-        return os.urandom(count)
+        start, end = self._used, self._used + count
+        if end > len(self._reserve):
+            if count > limits.RANDOM_RESERVE_BYTES:
+                return os.urandom(count)
+            self._reserve = os.urandom(limits.RANDOM_RESERVE_BYTES)
+            start, end = 0, count
+        self._used = end
+        return self._reserve[start:end]
 
     def uuid(self) -> str:
-        source = next(self._reserve, None)
-        if source is None:
-            fresh = os.urandom(16 * limits.UUIDS_RESERVED)
-            self._reserve = iter([fresh[start : start + 16] for start in range(0, len(fresh), 16)])
-            source = next(self._reserve)
-        return _uuid(source)
+        return _uuid(self.bytes(16))
 
 
 class SeededIds:

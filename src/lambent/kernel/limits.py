@@ -9,8 +9,7 @@ MIB: Final = 1024 * KIB
 STOP_PATIENCE_S: Final = 10.0
 RESTART_PAUSE_MIN_S: Final = 0.1
 RESTART_PAUSE_MAX_S: Final = 30.0
-THREAD_SWITCH_S: Final = 0.0005
-UUIDS_RESERVED: Final = 256
+RANDOM_RESERVE_BYTES: Final = 4 * KIB
 
 # HTTP. AWS's front ends refuse larger heads; the counts bound the work of a hostile client.
 HTTP_HEAD_BYTES: Final = 64 * KIB
@@ -35,6 +34,8 @@ NESTING_DEPTH: Final = 64
 EVENT_BYTES: Final = 24 * MIB
 FORM_FIELDS: Final = 50_000
 VIOLATIONS_TOLD: Final = 10
+VALUES_REMEMBERED: Final = 1024
+VALUE_REMEMBERED_LENGTH: Final = 256
 
 # Signatures: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 CLOCK_SKEW_S: Final = 15 * 60
@@ -82,6 +83,8 @@ PAYLOAD_TOKEN_BYTES: Final = 256
 CLIENT_CONTEXT_BYTES: Final = 3_583
 LOG_TAIL_BYTES: Final = 4 * KIB
 INIT_S: Final = 10.0
+MEMORY_MEASURED_S: Final = 0.1
+MEMORY_UNMEASURED_MS: Final = 1.0
 ENVIRONMENT_IDLE_S: Final = 600.0
 CODE_LINK_S: Final = 600
 LOG_LINE_BYTES: Final = 256 * KIB

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -225,21 +226,29 @@ def _constraints(shape: Shape) -> list[tuple[str, Test]]:
             found.append((f"Member must have value greater than or equal to {low}", lambda value: value >= low))
     if shape.kind == "string" and "pattern" in traits and not shape.has("jsonvalue"):
         pattern = traits["pattern"]
-        found.append((f"Member must satisfy regular expression pattern: {pattern}", _pattern_test(pattern)))
+        found.append(
+            (
+                f"Member must satisfy regular expression pattern: {pattern}",
+                _pattern_test(pattern, secret=shape.has("sensitive")),
+            )
+        )
     if shape.kind == "string" and traits.get("enum"):
         names = ", ".join(traits["enum"])
         found.append((f"Member must satisfy enum value set: [{names}]", frozenset(traits["enum"]).__contains__))
     return found
 
 
-def _pattern_test(pattern: str) -> Test:
-    """Compiles at the first value, because most patterns never see one."""
+def _pattern_test(pattern: str, *, secret: bool) -> Test:
+    """Compiles at the first value, because most patterns never see one, and remembers the names that come again."""
 
     def test(value: str) -> bool:
         compiled = compile_pattern(pattern)
         return compiled is None or compiled.fullmatch(value) is not None
 
-    return test
+    if secret:
+        return test
+    known = lru_cache(limits.VALUES_REMEMBERED)(test)
+    return lambda value: known(value) if len(value) <= limits.VALUE_REMEMBERED_LENGTH else test(value)
 
 
 def show(value: Any, *, sensitive: bool = False) -> str:
