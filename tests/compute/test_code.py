@@ -105,11 +105,15 @@ async def test_a_refused_package_leaves_nothing(tmp_path: Path, blobs: FolderBlo
     assert not (tmp_path / "evil.py").exists()
 
 
-async def test_a_package_that_is_forgotten_is_gone_and_can_come_again(tmp_path: Path, blobs: FolderBlobs) -> None:
+async def test_what_was_unpacked_goes_after_its_package_and_can_come_again(tmp_path: Path, blobs: FolderBlobs) -> None:
     unpacked = folder(tmp_path, blobs)
     digest = blobs.put(package({"app.py": "x"}))
     root = await unpacked.unpacked(digest)
+    await unpacked.prune()
+    assert (root / "app.py").exists()
+    blobs.path(digest).unlink()
     for _ in range(2):
-        await unpacked.forget(digest)
+        await unpacked.prune()
         assert list(root.parent.iterdir()) == []
+    blobs.put(package({"app.py": "x"}))
     assert (await unpacked.unpacked(digest) / "app.py").read_text() == "x"

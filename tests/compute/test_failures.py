@@ -185,7 +185,7 @@ def handler(event, context):
 
 async def test_a_lone_surrogate_in_an_answer_ends_the_runtime_where_aws_client_does(shop: Workshop) -> None:
     for runtime, kind in (("python3.11", None), ("python3.12", "Runtime.ExitError")):
-        if await shop.engine.refusal(runtime, "x86_64") is None:
+        if await shop.engine.refusal(runtime) is None:
             outcome = await shop.invoke(shop.function("def handler(e, c): return '\\ud800'", runtime=runtime))
             assert (json.loads(outcome.payload)["errorType"] if outcome.error else None) == kind
 

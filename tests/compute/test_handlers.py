@@ -20,7 +20,7 @@ RUNTIMES = [f"python3.{minor}" for minor in range(9, 15)]
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 async def test_the_interpreter_asked_for_is_the_one_that_runs(shop: Workshop, runtime: str) -> None:
-    if refusal := await shop.engine.refusal(runtime, "x86_64"):
+    if refusal := await shop.engine.refusal(runtime):
         assert "uv python install" in refusal
         assert "pyenv install" in refusal
         pytest.skip(refusal)
@@ -35,7 +35,7 @@ def handler(event, context):
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 async def test_errors_and_logging_work_on_every_interpreter(shop: Workshop, runtime: str) -> None:
-    if refusal := await shop.engine.refusal(runtime, "x86_64"):
+    if refusal := await shop.engine.refusal(runtime):
         pytest.skip(refusal)
     source = """
 import logging
@@ -100,7 +100,7 @@ def handler(event, context):
     ("runtime", "payload"), [("python3.11", b'"\\u00e9\\ud83c\\udf88"'), ("python3.12", '"é🎈"'.encode())]
 )
 async def test_text_beyond_ascii_is_escaped_up_to_python_3_11(shop: Workshop, runtime: str, payload: bytes) -> None:
-    if refusal := await shop.engine.refusal(runtime, "x86_64"):
+    if refusal := await shop.engine.refusal(runtime):
         pytest.skip(refusal)
     outcome = await shop.invoke(shop.function("def handler(e, c): return 'é🎈'", runtime=runtime))
     assert outcome.payload == payload

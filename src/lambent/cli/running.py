@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -37,9 +38,16 @@ def run(loaded: Loaded, paths: Sequence[Path], level: str, *, json: bool) -> int
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     screen: Screen = JsonScreen() if json else TerminalScreen(loaded.settings)
     data = Path(loaded.settings.data).absolute()
+    _allow_descriptors()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(loaded.settings, data, paths, screen))
     return Exit.OK
+
+
+def _allow_descriptors() -> None:
+    """As many open files as the system lets us have: connections and environments need a few each."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(settings: Settings, data: Path, paths: Sequence[Path], screen: Screen) -> None:

@@ -53,10 +53,14 @@ class CodeFolder:
         await asyncio.shield(running)
         return target
 
-    async def forget(self, digest: str) -> None:
-        """Remove the files of a package that no function refers to any more; harmless where there are none."""
-        if digest not in self._unpacking:
-            await asyncio.to_thread(self._remove, self._folder / digest)
+    async def prune(self) -> None:
+        """Remove what was unpacked from packages whose blobs are gone."""
+        await asyncio.to_thread(self._prune)
+
+    def _prune(self) -> None:
+        for target in self._folder.iterdir():
+            if not target.name.startswith(".new-") and not self._blobs.path(target.name).exists():
+                self._remove(target)
 
     def _remove(self, target: Path) -> None:
         """Out of sight in one step, so that a half-removed package is never taken for a whole one."""

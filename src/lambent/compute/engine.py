@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from lambent.compute import variables
 from lambent.compute.code import CodeFolder
 from lambent.compute.environment import Environment, Plan
+from lambent.compute.function import runtime_version_arn
 from lambent.compute.journal import Journal
 from lambent.compute.loglines import JsonLines, TextLines
 from lambent.compute.pool import Pool
@@ -102,13 +102,17 @@ class Engine:
         """Unpack the package with that sha256 (hex). Raises AwsError InvalidParameterValueException in AWS's words."""
         await self._code.unpacked(code_sha256)
 
-    async def forget(self, code_sha256: str) -> None:
-        """Remove what `prepare` has unpacked, once no function refers to that package any more."""
-        await self._code.forget(code_sha256)
+    async def prune(self) -> None:
+        """Remove the unpacked code of packages whose blobs are gone."""
+        await self._code.prune()
 
-    async def refusal(self, runtime: str, architecture: str) -> str | None:
-        """Why this machine cannot run such a function, and what would help; None where it can."""
-        return await self._runtimes.refusal(runtime, architecture)
+    async def refusal(self, runtime: str) -> str | None:
+        """Why this machine cannot run functions of `runtime`, and what would help; None where it can.
+
+        A function runs on the machine's own architecture, whichever it was created for: the languages do not care, and
+        a package with native code for another one fails to import it, by name.
+        """
+        return await self._runtimes.refusal(runtime)
 
     def retire(self, function_arn: str) -> None:
         """Let no invocation that comes from now on meet an environment of `function_arn` (unqualified) as it was."""
@@ -152,8 +156,7 @@ class Engine:
         )
 
     def _journal(self, function: FunctionVersion, runtime: Runtime, stream: LogStream) -> Journal:
-        digest = hashlib.sha256(runtime.identifier.encode()).hexdigest()
-        arn = f"arn:aws:lambda:{function.region}::runtime:{digest}"
+        arn = runtime_version_arn(function.region, function.runtime)
         lines = (JsonLines if function.log_format == "JSON" else TextLines)(function, runtime.identifier, arn)
         return Journal(self._facts, self._clock, stream, lines)
 
@@ -162,7 +165,7 @@ class Engine:
         return f"{day}/[{function.version}]{self._ids.bytes(16).hex()}"
 
     async def _unsupported(self, function: FunctionVersion) -> AwsError:
-        reason = await self._runtimes.refusal(function.runtime, function.architecture)
+        reason = await self._runtimes.refusal(function.runtime)
         return AwsError("InvalidRuntimeException", reason or "The runtime is gone.", Type="User")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
 from typing import Literal
 
 import msgspec
@@ -60,3 +62,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     error: Literal["Unhandled"] | None = None
     """Set where the function failed; the payload is then AWS's error JSON."""
     log_tail: bytes | None = None
+
+
+@cache
+def runtime_version_arn(region: str, runtime: str) -> str:
+    """The ARN of the version of `runtime` that runs here: one for each runtime, the same on every machine."""
+    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"

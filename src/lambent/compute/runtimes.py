@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import platform
 import re
 import shutil
 from importlib.resources import as_file, files
@@ -29,7 +28,6 @@ log = logging.getLogger(__name__)
 _PYTHON = re.compile(r"python3\.(\d+)")
 _PYTHONS = range(9, 15)
 _CLIENT = ("bootstrap.py", "failures.py", "logs.py", "values.py")
-_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 class Runtime(msgspec.Struct, frozen=True):
@@ -71,11 +69,8 @@ class Runtimes:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
 
-    async def refusal(self, runtime: str, architecture: str) -> str | None:
+    async def refusal(self, runtime: str) -> str | None:
         """Why a function of this runtime cannot run here; None where it can."""
-        here = _MACHINES.get(platform.machine().lower(), platform.machine())
-        if architecture != here:
-            return f"This machine runs {here} functions; architecture {architecture} needs another machine."
         match = _PYTHON.fullmatch(runtime)
         if match is None or int(match[1]) not in _PYTHONS:
             return f"Runtime {runtime} is not built in Lambent yet; python3.9 to python3.14 are."

@@ -44,6 +44,13 @@ def test_twelve_digits_are_the_root_of_that_account() -> None:
     assert authority().credential("000000000042", None) == Credential("test", root("000000000042"))
 
 
+def test_a_token_beside_a_well_known_pair_says_nothing() -> None:
+    assert authority().credential("test", "test") == authority().credential("test", None)
+    assert authority().credential(ACCOUNT, "test") == authority().credential(ACCOUNT, None)
+    production = authority(mode="production", keys=(KeyPair("test", "mine"),))
+    assert code(lambda: production.credential("test", "test")) == "InvalidClientTokenId"
+
+
 @pytest.mark.parametrize(
     "key_id", ["", "12345678901", "1234567890123", "١٢٣٤٥٦٧٨٩٠١٢", "unknown", "AKIAIOSFODNN7EXAMPLE"]
 )
@@ -111,7 +118,7 @@ def test_a_token_opens_with_its_own_access_key_only() -> None:
     one, two = server.session(ROLE, "one", 900), server.session(ROLE, "two", 900)
     assert code(lambda: server.credential(one.access_key_id, two.session_token)) == "InvalidClientTokenId"
     assert code(lambda: server.credential(one.access_key_id, None)) == "InvalidClientTokenId"
-    assert code(lambda: server.credential("test", one.session_token)) == "InvalidClientTokenId"
+    assert code(lambda: server.credential("AKIAIOSFODNN7EXAMPLE", one.session_token)) == "InvalidClientTokenId"
 
 
 @given(some.data())

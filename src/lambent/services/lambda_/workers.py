@@ -54,3 +54,4 @@ class CodeSweeper:
         functions = await self._parts.store.read(store.every)
         live = {digest for function in functions for digest in function.packages}
         await self._parts.blobs.sweep(live, limits.CODE_UNUSED_S)
+        await self._parts.engine.prune()

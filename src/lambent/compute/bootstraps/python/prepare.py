@@ -14,6 +14,7 @@ _SHOWN = "/var/runtime/"
 
 
 def main(wanted, folder, *sources):
+    """Print the version and implementation as JSON; compile the sources where both are what was wanted."""
     version = "%d.%d" % sys.version_info[:2]
     if version == wanted and sys.implementation.name == "cpython":
         for source in sources:

@@ -24,7 +24,7 @@ async def update_function_code(call: Call[Parts], request: Request) -> Response:
     if "ImageUri" in request:
         raise errors.invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
     architecture = request.get("Architectures", [function.configuration.architecture])[0]
-    refusal = await parts.engine.refusal(function.configuration.runtime, architecture)
+    refusal = await parts.engine.refusal(function.configuration.runtime)
     if refusal is not None:
         raise errors.invalid(refusal)
     package = await packages.receive(call, request)

@@ -29,7 +29,7 @@ async def update_function_configuration(call: Call[Parts], request: Request) -> 
     refusals.check(call.operation, request, refusals.CONFIGURATION)
     runtime = request.get("Runtime", held.runtime)
     configuration.check(request, runtime)
-    refusal = await parts.engine.refusal(runtime, held.architecture)
+    refusal = await parts.engine.refusal(runtime)
     if refusal is not None and "Runtime" in request:
         raise errors.invalid(refusal)
     revision = parts.ids.uuid()

@@ -24,7 +24,7 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
         raise errors.not_built(call.operation, "PackageType Image")
     refusals.check(call.operation, request, refusals.CONFIGURATION)
     configuration.check_new(request)
-    refusal = await parts.engine.refusal(request["Runtime"], request.get("Architectures", ["x86_64"])[0])
+    refusal = await parts.engine.refusal(request["Runtime"])
     if refusal is not None:
         raise errors.invalid(refusal)
     if await parts.directory.find(key) is not None:

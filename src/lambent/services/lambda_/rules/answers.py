@@ -6,8 +6,8 @@ import base64
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from lambent.compute.function import runtime_version_arn
 from lambent.services.lambda_.records import LATEST
-from lambent.services.lambda_.rules import runtimes
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Response
@@ -28,7 +28,7 @@ def configuration(function: Function, qualifier: str | None = None) -> Response:
         "LastUpdateStatusReason": _CREATING if updating else None,
         "LastUpdateStatusReasonCode": "Creating" if updating else None,
         "RuntimeVersionConfig": {
-            "RuntimeVersionArn": runtimes.version_arn(function.region, function.configuration.runtime)
+            "RuntimeVersionArn": runtime_version_arn(function.region, function.configuration.runtime)
         },
     }
 

@@ -5,9 +5,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 
 from __future__ import annotations
 
-import hashlib
-from functools import cache
-
 from lambent.services.lambda_ import errors
 
 LIVE = (
@@ -84,9 +81,3 @@ def check_snap_start(runtime: str, apply_on: str) -> None:
     """Raise AWS's error where `runtime` cannot start from a snapshot as `apply_on` asks."""
     if apply_on != "None" and not runtime.startswith(_SNAP_START):
         raise errors.invalid(f"{runtime} is not supported for SnapStart enabled functions.")
-
-
-@cache
-def version_arn(region: str, runtime: str) -> str:
-    """The ARN of the runtime's version: one for each runtime, the same on every machine."""
-    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
