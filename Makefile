@@ -18,7 +18,7 @@ test: check ## set up, lint, types, import contracts, then the tests
 
 test-all: check $(NODE_MODULES)/.ready ## the tests plus the slow fault and client suites
 	@$(BIN)/python scripts/fetch_protocol_cases.py
-	@$(BIN)/pytest -n 2 --dist worksteal -q
+	@HYPOTHESIS_PROFILE=search $(BIN)/pytest -n 2 --dist worksteal -q
 
 check: .venv/.ready-test ## lint, types and import contracts
 	@$(BIN)/ruff format --check -q . || { echo "run: $(BIN)/ruff format ."; exit 1; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvloop
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from lambent.app import App
 from lambent.kernel.settings import Settings
@@ -20,6 +23,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 START_S = 30
+
+# `make test` draws the same examples every time; `make test-all` looks for new ones. How long drawing takes says
+# nothing on a busy machine.
+_UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "database": None}
+hypothesis_settings.register_profile("steady", derandomize=True, **_UNHURRIED)
+hypothesis_settings.register_profile("search", **_UNHURRIED)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 class Server:
