@@ -64,6 +64,8 @@ def _not_json(payload: bytes, complaint: str) -> AwsError:
     if stop is None or int(stop[1]) >= len(payload):
         return errors.bad_payload(f"Unexpected end-of-input{_place(payload, len(payload))}")
     at = int(stop[1])
+    while payload[at] & 0xC0 == 0x80:  # msgspec may stop within a character
+        at -= 1
     # Enough to tell a token or a character; the payload may be large.
     ahead = payload[at : at + limits.PAYLOAD_TOKEN_BYTES].decode("utf-8", "ignore")
     token = _token.match(ahead)
