@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support import aws_environment, create
+
 if TYPE_CHECKING:
     from tests.conftest import Server
 
@@ -57,3 +59,19 @@ def test_the_first_session_prints_what_the_readme_says(lambent: Server, tmp_path
     for number, (commands, output) in enumerate(steps()):
         part, _, printed = printed.partition(f"=== {number}\n")
         assert shown(output).search(part), f"{commands}\nprinted\n{part}\nand the README shows\n{output}"
+
+
+def test_the_python_example_prints_the_greeting(lambent: Server) -> None:
+    hello = Path(__file__).resolve().parents[2] / "examples" / "hello" / "lambda_function.py"
+    create(lambent.client("lambda"), "hello", {hello.name: hello.read_text()}, "lambda_function.lambda_handler")
+    block = re.search(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    assert block is not None
+    done = subprocess.run(
+        [sys.executable, "-c", block[1].replace(ENDPOINT, lambent.endpoint)],
+        env=aws_environment(lambent.endpoint),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Hello, Ada!" in done.stdout
