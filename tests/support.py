@@ -52,13 +52,8 @@ def client(endpoint: str, service: str, **options: Any) -> Any:
 
 def create(functions: Any, name: str, files: dict[str, str | bytes], handler: str, **options: Any) -> Any:
     """Create a function and wait until it is active; returns the answer of CreateFunction."""
-    answer = functions.create_function(
-        FunctionName=name,
-        Role=ROLE,
-        Handler=handler,
-        Code={"ZipFile": archive(files)},
-        **{"Runtime": RUNTIME} | options,
-    )
+    request = {"FunctionName": name, "Handler": handler, "Code": {"ZipFile": archive(files)}}
+    answer = functions.create_function(**request | {"Runtime": RUNTIME, "Role": ROLE} | options)
     functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
     return answer
 

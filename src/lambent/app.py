@@ -86,6 +86,7 @@ class App:
             )
             stack.push_async_callback(engine.close)
             targets = Targets()
+            roles = StoredRoles(store)
             sweeper = Sweeper(store, clock)
             services = (
                 iam.build(iam.Parts(store, clock, ids)),
@@ -95,6 +96,8 @@ class App:
                         blobs=blobs,
                         engine=engine,
                         links=links,
+                        roles=roles,
+                        settings=settings,
                         targets=targets,
                         clock=clock,
                         ids=ids,
@@ -102,7 +105,7 @@ class App:
                     )
                 ),
                 logs.build(logs.Parts(store=store, clock=clock, facts=facts, sweeper=sweeper)),
-                sts.build(sts.Parts(authority, StoredRoles(store))),
+                sts.build(sts.Parts(authority, roles)),
             )
             gateway = Gateway(
                 services=services,

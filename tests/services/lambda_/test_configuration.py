@@ -111,6 +111,23 @@ def test_four_kilobytes_of_variables_are_taken_and_no_more(client: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("member", "value", "limit"),
+    [("Timeout", 901, 900), ("MemorySize", 10241, 10240), ("EphemeralStorage", {"Size": 10241}, 10240)],
+)
+def test_the_limits_of_ordinary_functions_hold(shared_lambent: Server, member: str, value: Any, limit: int) -> None:
+    client = own_client(shared_lambent)
+    create(client, "f")
+    text = f"'{member}' value failed to satisfy constraint: Member must have value less than or equal to {limit}"
+    for call, members in (
+        (client.create_function, new("g", **{member: value})),
+        (client.update_function_configuration, {"FunctionName": "f", member: value}),
+    ):
+        with pytest.raises(client.exceptions.InvalidParameterValueException) as caught:
+            call(**members)
+        assert text in caught.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize(
     ("member", "value", "path"),
     [
         ("Timeout", 0, "timeout"),

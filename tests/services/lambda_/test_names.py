@@ -24,7 +24,6 @@ ARN = "arn:aws:lambda:eu-central-1:123456789012:function:my-function"
 def call(operation: str = "GetFunction") -> Call[Any]:
     return Call(
         parts=None,
-        service="lambda",
         operation=operation,
         account="123456789012",
         region="eu-central-1",

@@ -30,6 +30,11 @@ def test_an_empty_event_is_an_empty_object(payload: bytes) -> None:
     assert payloads.checked(payload) == b"{}"
 
 
+@pytest.mark.parametrize("payload", [b'"\\ud800"', b'{"a": ["\\udc00x"]}'])
+def test_half_a_surrogate_pair_in_an_escape_passes(payload: bytes) -> None:
+    assert payloads.checked(payload) is payload
+
+
 @given(st.binary(max_size=40))
 def test_what_passes_is_json_and_the_rest_is_refused(payload: bytes) -> None:
     try:

@@ -13,6 +13,7 @@ from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock
 from lambent.kernel.errors import AwsError
 from lambent.kernel.ids import SeededIds
+from lambent.kernel.settings import Settings
 from lambent.kernel.targets import Targets
 from lambent.kernel.tasks import Supervisor
 from lambent.services.lambda_ import Parts, running, store
@@ -47,12 +48,14 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
     opened = await SqliteStore.open(tmp_path, {"lambda": files("lambent.services.lambda_") / "schema"})
     supervisor = Supervisor(clock)
     engine: Any = Retirements()
-    links: Any = None
+    unused: Any = None
     yield Parts(
         store=opened,
         blobs=Blobs(tmp_path, clock),
         engine=engine,
-        links=links,
+        links=unused,
+        roles=unused,
+        settings=Settings(),
         targets=Targets(),
         clock=clock,
         ids=SeededIds(),

@@ -39,6 +39,23 @@ def other_account(principal: str, action: str, key: FunctionKey, qualifier: str 
     )
 
 
+def cross_account_role() -> AwsError:
+    """The role belongs to another account."""
+    return AwsError("AccessDeniedException", "Cross-account pass role is not allowed.", status=403)
+
+
+def role_not_assumable() -> AwsError:
+    """There is no such role."""
+    return invalid("The role defined for the function cannot be assumed by Lambda.")
+
+
+def above(member: str, limit: int) -> AwsError:
+    """The model's bound is for functions on capacity providers; that of all others is lower."""
+    return invalid(
+        f"'{member}' value failed to satisfy constraint: Member must have value less than or equal to {limit}"
+    )
+
+
 def name_too_long(name: str) -> AwsError:
     """A new function's name is longer than the model of the ARN forms says."""
     return invalid(

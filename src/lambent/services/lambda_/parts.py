@@ -9,9 +9,11 @@ from lambent.services.lambda_.directory import Directory
 
 if TYPE_CHECKING:
     from lambent.compute.engine import Engine
+    from lambent.kernel.authority import Roles
     from lambent.kernel.clock import Clock
     from lambent.kernel.ids import Ids
     from lambent.kernel.links import Links
+    from lambent.kernel.settings import Settings
     from lambent.kernel.targets import Targets
     from lambent.kernel.tasks import Supervisor
     from lambent.store.api import Store
@@ -26,6 +28,8 @@ class Parts:
     blobs: Blobs
     engine: Engine
     links: Links
+    roles: Roles
+    settings: Settings
     targets: Targets
     clock: Clock
     ids: Ids

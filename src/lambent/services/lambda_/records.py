@@ -8,6 +8,7 @@ import msgspec
 
 from lambent.compute.function import FunctionVersion
 from lambent.kernel.arn import arn
+from lambent.services.lambda_ import roles
 
 LATEST = "$LATEST"
 
@@ -103,7 +104,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
             name=self.name,
             version=LATEST,
             revision=running.revision,
-            role=running.role,
+            role=roles.own(running.role, self.account),
             runtime=running.runtime,
             handler=running.handler,
             code_sha256=running.code_sha256,

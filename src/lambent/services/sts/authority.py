@@ -68,7 +68,12 @@ class SessionAuthority:
         secret = base64.b64encode(self._ids.bytes(_SECRET_BYTES)).decode()
         expires = float(int(self._clock.time() + seconds))
         token = self._sealer.seal(access_key_id, Grant(principal, secret, expires), minimum_token)
-        return SessionCredentials(access_key_id, secret, token, expires, principal)
+        return SessionCredentials(access_key_id, secret, token, expires)
+
+    def may_assume(self, caller: Principal, role_arn: str) -> bool:
+        """Whether `caller` may become `role_arn`. Trust policies are not evaluated yet: in production a role belongs to
+        its own account alone, in development to everybody."""
+        return self._development or Arn.parse(role_arn).account == caller.account
 
     def account_of(self, access_key_id: str) -> str | None:
         """The account of an access key id, also of one that is not ours; None where it cannot be told."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import changes, errors
+from lambent.services.lambda_ import changes, errors, roles
 from lambent.services.lambda_.operations.function import existing
 from lambent.services.lambda_.rules import answers, configuration, refusals
 
@@ -29,8 +29,9 @@ async def update_function_configuration(call: Call[Parts], request: Request) -> 
     refusals.check(call.operation, request, refusals.CONFIGURATION)
     runtime = request.get("Runtime", held.runtime)
     configuration.check(request, runtime)
-    refusal = await parts.engine.refusal(runtime)
-    if refusal is not None and "Runtime" in request:
+    if "Role" in request:
+        await roles.check(parts, call.account, request["Role"])
+    if "Runtime" in request and (refusal := await parts.engine.refusal(runtime)) is not None:
         raise errors.invalid(refusal)
     revision = parts.ids.uuid()
 

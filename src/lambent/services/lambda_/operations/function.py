@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.kernel import limits, page
-from lambent.services.lambda_ import errors, packages, store
+from lambent.services.lambda_ import errors, packages, roles, store
 from lambent.services.lambda_.records import LATEST, Function
 from lambent.services.lambda_.rules import answers, configuration, names, refusals
 
@@ -27,6 +27,7 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
     refusal = await parts.engine.refusal(request["Runtime"])
     if refusal is not None:
         raise errors.invalid(refusal)
+    await roles.check(parts, call.account, request["Role"])
     if await parts.directory.find(key) is not None:
         raise errors.already_exists(key.name)
     package = await packages.receive(call, request["Code"])

@@ -54,6 +54,13 @@ def check(request: Request, runtime: str) -> None:
     """Raise AWS's errors for members that create and update share; `runtime` is the one that will hold."""
     if "Runtime" in request:
         runtimes.check(request["Runtime"])
+    for member, value, limit in (
+        ("MemorySize", request.get("MemorySize", 0), limits.FUNCTION_MEMORY_MB),
+        ("Timeout", request.get("Timeout", 0), limits.FUNCTION_TIMEOUT_S),
+        ("EphemeralStorage", request.get("EphemeralStorage", {}).get("Size", 0), limits.FUNCTION_STORAGE_MB),
+    ):
+        if value > limit:
+            raise errors.above(member, limit)
     variables.check(request.get("Environment", {}).get("Variables", {}))
     runtimes.check_snap_start(runtime, request.get("SnapStart", {}).get("ApplyOn", "None"))
 

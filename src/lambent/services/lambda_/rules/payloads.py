@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,25 @@ def checked(payload: bytes) -> bytes:
     except msgspec.DecodeError as error:
         if _blank.fullmatch(payload):
             return b"{}"
+        if _has_lone_surrogate(payload):
+            return payload
         raise _not_json(payload, str(error)) from None
     return payload
+
+
+def _has_lone_surrogate(payload: bytes) -> bool:
+    """Whether all that msgspec objects to is half a pair in an escape, which Jackson and Python let through."""
+    if b"\\u" not in payload:
+        return False
+    try:
+        json.loads(payload, parse_constant=_refuse)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 # AWS parses with Jackson and passes its words on; msgspec stops at the same bytes and names them its own way.

@@ -45,6 +45,8 @@ def check(variables: dict[str, str]) -> None:
     reserved = [name for name in variables if name in RESERVED]
     if reserved:
         raise errors.reserved_variables(reserved)
+    if any("\0" in text for pair in variables.items() for text in pair):
+        raise errors.invalid("Environment variables cannot hold the character NUL.")
     measured = msgspec.json.encode(variables)
     if len(measured) > limits.FUNCTION_ENVIRONMENT_BYTES:
         raise errors.variables_too_large(measured.decode())

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 async def assume_role(call: Call[Parts], request: Request) -> Response:
-    """Credentials of a role's session. Who may assume which role is not decided yet: every role may be."""
+    """Credentials of a role's session; `SessionAuthority.may_assume` says whose."""
     role_arn = request["RoleArn"]
     _check_role_arn(role_arn)
     session = session_context.requested(request, call.principal)
     percent = session_context.packed_percent(session)
     _check_multi_factor(request)
     role = await call.parts.roles.find(role_arn)
-    if role is None:
+    if role is None or not call.parts.authority.may_assume(call.principal, role_arn):
         raise errors.not_assumable(call.principal.arn, role_arn)
     seconds = _seconds(request, role, call.principal)
     principal = assumed(role.arn, request["RoleSessionName"], role.role_id, session)
