@@ -71,6 +71,7 @@ class App:
             stack.push_async_callback(facts.close)
             blobs = Blobs(folder, clock)
             authority = SessionAuthority(settings, clock, ids, await keys.key(store, ids, "sessions"))
+            roles = StoredRoles(store)
             links = CodeLinks(await keys.key(store, ids, "links"), clock)
             engine = Engine(
                 folder=folder,
@@ -78,6 +79,7 @@ class App:
                 blobs=blobs,
                 facts=facts,
                 authority=authority,
+                roles=roles,
                 clock=clock,
                 ids=ids,
                 supervisor=supervisor,
@@ -86,10 +88,9 @@ class App:
             )
             stack.push_async_callback(engine.close)
             targets = Targets()
-            roles = StoredRoles(store)
             sweeper = Sweeper(store, clock)
             services = (
-                iam.build(iam.Parts(store, clock, ids)),
+                iam.build(iam.Parts(store=store, clock=clock, ids=ids)),
                 lambda_.build(
                     lambda_.Parts(
                         store=store,
@@ -105,7 +106,7 @@ class App:
                     )
                 ),
                 logs.build(logs.Parts(store=store, clock=clock, facts=facts, sweeper=sweeper)),
-                sts.build(sts.Parts(authority, roles)),
+                sts.build(sts.Parts(authority=authority, roles=roles)),
             )
             gateway = Gateway(
                 services=services,

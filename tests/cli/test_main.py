@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambent.cli import main
+from lambent.cli import client, main
 from lambent.cli.failure import Exit
 from tests.support import free_port
 
@@ -194,3 +194,12 @@ def test_a_python_that_is_too_old_gets_one_line() -> None:
     assert done.returncode != 0
     assert done.stderr.startswith("lambent: Python 3.11 or newer is needed; this is ")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_variables_of_the_server_also_lead_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LAMBENT_ENDPOINT", "AWS_ENDPOINT_URL", "LAMBENT_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LAMBENT_PORT", "4601")
+    assert client.endpoint(None) == "http://127.0.0.1:4601"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4602")
+    assert client.endpoint(None) == "http://127.0.0.1:4602"

@@ -49,7 +49,6 @@ def test_arns_are_made_in_the_aws_partition() -> None:
     assert arn("sqs", "us-east-1", "000000000000", "queue") == "arn:aws:sqs:us-east-1:000000000000:queue"
 
 
-def test_arns_are_ordered_and_usable_as_keys() -> None:
+def test_arns_are_usable_as_keys() -> None:
     names = [Arn.parse(f"arn:aws:sqs:us-east-1:1:{name}") for name in "ba"]
-    assert [name.resource for name in sorted(names)] == ["a", "b"]
     assert len({*names, Arn.parse(str(names[0]))}) == 2

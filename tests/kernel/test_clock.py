@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from lambent.kernel.clock import Clock, SystemClock, VirtualClock, deadline, settle
+from lambent.kernel.clock import Alarm, Clock, SystemClock, VirtualClock, deadline, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lambent.kernel.clock import Timer
 
 DAY_S = 24 * 3600.0
 
@@ -189,3 +195,73 @@ async def test_the_inner_of_two_deadlines_ends_the_inner_body_only() -> None:
     await clock.advance(1)
     with pytest.raises(TimeoutError):
         await task
+
+
+class Round(NamedTuple):
+    """Something that takes `seconds` and may take `limit`, then nothing for `pause`."""
+
+    limit: float
+    seconds: float
+    pause: float
+
+
+_TENTHS = some.integers(1, 100).map(lambda tenths: tenths / 10)
+
+
+@given(rounds=some.lists(some.builds(Round, limit=_TENTHS, seconds=_TENTHS, pause=_TENTHS), max_size=20))
+def test_an_alarm_rings_when_its_deadline_passes_and_only_then(rounds: list[Round]) -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        alarm = Alarm(clock)
+        for limit, seconds, pause in rounds:
+            due, rung = clock.monotonic() + limit, list[float]()
+            alarm.set(due, lambda rung=rung: rung.append(clock.monotonic()))
+            await clock.advance(seconds)
+            alarm.clear()
+            await clock.advance(pause)
+            if seconds != limit:
+                assert bool(rung) == (seconds > limit)
+            assert rung == pytest.approx([due][: len(rung)])
+
+    asyncio.run(main())
+
+
+async def test_a_deadline_set_anew_each_time_takes_one_timer_for_all() -> None:
+    clock = CountingClock()
+    alarm = Alarm(clock)
+    for _ in range(100):
+        alarm.set(clock.monotonic() + 3.0, lambda: None)
+        await clock.advance(0.01)
+        alarm.clear()
+    assert clock.timers == 1
+
+
+async def test_an_earlier_deadline_does_not_wait_for_the_timer_of_a_later_one() -> None:
+    clock, rung = VirtualClock(), []
+    alarm = Alarm(clock)
+    alarm.set(10.0, lambda: rung.append("late"))
+    alarm.set(1.0, lambda: rung.append("early"))
+    await clock.advance(1.0)
+    assert rung == ["early"]
+    await clock.advance(60.0)
+    assert rung == ["early"]
+
+
+async def test_a_stopped_alarm_does_not_ring_and_can_be_set_again() -> None:
+    clock, rung = VirtualClock(), []
+    alarm = Alarm(clock)
+    alarm.set(1.0, lambda: rung.append("first"))
+    alarm.stop()
+    alarm.set(2.0, lambda: rung.append("second"))
+    await clock.advance(5.0)
+    assert rung == ["second"]
+
+
+class CountingClock(VirtualClock):
+    """Counts the timers that are set."""
+
+    timers = 0
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
+        self.timers += 1
+        return super().call_later(delay, callback)

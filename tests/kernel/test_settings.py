@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lambent.kernel.settings import KeyPair, Settings
+from lambent.kernel.settings import KeyPair, Settings, is_loopback
 
 
 def test_the_defaults_are_those_of_the_local_aws_tools() -> None:
@@ -19,6 +19,23 @@ def test_the_defaults_are_those_of_the_local_aws_tools() -> None:
 
 def test_production_mode_is_not_development() -> None:
     assert not Settings(mode="production").development
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_loopback_is_known(host: str) -> None:
+    assert is_loopback(host)
+    assert Settings(host=host).development
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.com", "a.localhost", ""])
+def test_the_well_known_keys_are_for_this_machine_only(host: str) -> None:
+    assert not is_loopback(host)
+    with pytest.raises(ValueError, match="can be reached by other machines"):
+        Settings(host=host)
+    with pytest.raises(msgspec.ValidationError, match="can be reached by other machines"):
+        msgspec.convert({"host": host}, Settings)
+    with pytest.raises(ValueError, match="can be reached by other machines"):
+        msgspec.structs.replace(Settings(host=host, mode="production"), mode="development")
 
 
 @pytest.mark.parametrize(

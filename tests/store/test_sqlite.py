@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambent.kernel import limits
+from lambent.store import folder
 from lambent.store.errors import DatabaseDamaged, FolderInUse, FolderUnusable, StoreError
 from lambent.store.sqlite import SqliteStore
 from tests.store.conftest import write_schema
@@ -90,6 +91,58 @@ async def test_the_files_are_the_owners_alone(tmp_path: Path) -> None:
 async def test_a_new_folder_is_the_owners_alone(tmp_path: Path) -> None:
     store = await open_items(tmp_path / "deep" / "down")
     assert (tmp_path / "deep" / "down" / "data").stat().st_mode & 0o777 == 0o700
+    await store.close()
+
+
+async def test_every_folder_that_is_made_is_flushed_into_the_one_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    sync = folder.sync
+
+    def noted(path: Path) -> None:
+        flushed.append(path)
+        sync(path)
+
+    monkeypatch.setattr(folder, "sync", noted)
+    folder.prepare(tmp_path / "deep" / "down" / "data")
+    assert flushed == [tmp_path, tmp_path / "deep", tmp_path / "deep" / "down"]
+
+
+@pytest.mark.parametrize("before", [(), ("lambent.db",), ("lambent.db", "blobs", "lost+found")])
+async def test_a_data_folder_that_others_can_read_is_closed(tmp_path: Path, before: tuple[str, ...]) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in before:
+        (data / name).touch()
+    data.chmod(0o755)
+    store = await open_items(tmp_path)
+    assert data.stat().st_mode & 0o777 == 0o700
+    await store.close()
+
+
+async def test_a_folder_with_other_things_in_it_stays_open_and_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "data"
+    (data / "photos").mkdir(parents=True)
+    data.chmod(0o755)
+    store = await open_items(tmp_path)
+    assert data.stat().st_mode & 0o777 == 0o755
+    assert f"other users can look into the data folder {data}" in caplog.text
+    await store.close()
+
+
+async def test_a_folder_of_another_user_stays_open_and_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    data.chmod(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: data.stat().st_uid + 1)
+    store = await open_items(tmp_path)
+    assert data.stat().st_mode & 0o777 == 0o755
+    assert "other users can look into" in caplog.text
     await store.close()
 
 

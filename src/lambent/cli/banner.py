@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from lambent.kernel.settings import Settings
 
+SHOWN = 12
+"""How many functions are named at the start."""
+
 EVENT = "event.json"
 """A sample event in a function's folder."""
 
@@ -122,7 +125,9 @@ class TerminalScreen:
     def present(self, functions: list[dict[str, Any]]) -> None:
         self._line()
         if functions:
-            self._line("Deployed: ", (", ".join(function["FunctionName"] for function in functions), "bold"))
+            names = [function["FunctionName"] for function in functions]
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            self._line("Deployed: ", (", ".join(names[:SHOWN]), "bold"), more)
         else:
             self._line("Nothing is deployed yet. In another terminal: ", (f"{program()} deploy FOLDER", "bold"))
 

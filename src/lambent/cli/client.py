@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from lambent.cli.failure import Exit, Failure
-from lambent.cli.settings import is_loopback
-from lambent.kernel.settings import Settings
+from lambent.kernel.settings import Settings, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,8 +69,9 @@ class Aws:
 
 
 def endpoint(given: str | None) -> str:
-    """The server's address: given, from LAMBENT_ENDPOINT or AWS_ENDPOINT_URL, or the default. Raises Failure."""
-    text = given or os.environ.get("LAMBENT_ENDPOINT") or os.environ.get("AWS_ENDPOINT_URL") or DEFAULT_ENDPOINT
+    """The server's address: given, from LAMBENT_ENDPOINT or AWS_ENDPOINT_URL, or where LAMBENT_HOST and LAMBENT_PORT
+    put it. Raises Failure."""
+    text = given or os.environ.get("LAMBENT_ENDPOINT") or os.environ.get("AWS_ENDPOINT_URL") or _usual_endpoint()
     parts = urlsplit(text)
     try:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -80,6 +80,11 @@ def endpoint(given: str | None) -> str:
     if not valid:
         raise Failure(f"{text!r} is not an endpoint; it looks like {DEFAULT_ENDPOINT}", Exit.USAGE)
     return text.rstrip("/")
+
+
+def _usual_endpoint() -> str:
+    host = os.environ.get("LAMBENT_HOST") or _DEFAULTS.host
+    return f"http://{host}:{os.environ.get('LAMBENT_PORT') or _DEFAULTS.port}"
 
 
 @contextmanager

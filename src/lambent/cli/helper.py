@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from lambent.kernel.settings import Settings
+    from lambent.kernel.tasks import Supervisor
 
 _LINE_BYTES: Final = 64 * 1024 * 1024
 """The longest line a command may print: `ls --json` prints every function on one."""
@@ -28,7 +29,11 @@ _OTHER_IDENTITIES: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_T
 
 
 async def run(
-    arguments: Sequence[str], endpoint: str, settings: Settings, step: Callable[[str], None] | None = None
+    arguments: Sequence[str],
+    endpoint: str,
+    settings: Settings,
+    tasks: Supervisor,
+    step: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Any]:
     """Run `lambent ARGUMENTS --json` against the server and yield each value it prints; `step` hears its progress.
 
@@ -44,7 +49,7 @@ async def run(
         start_new_session=True,
     )  # fmt: skip
     last: deque[str] = deque(maxlen=_LAST_LINES)
-    listening = asyncio.create_task(_listen(child, last, step))
+    listening = tasks.start(f"lambent {arguments[0]}", _listen(child, last, step))
     try:
         assert child.stdout is not None
         silent = True
@@ -74,8 +79,9 @@ async def _listen(child: asyncio.subprocess.Process, last: deque[str], step: Cal
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """This process's environment, signing as the server's own account."""
-    pair = settings.keys[0] if settings.keys and not settings.development else None
+    """This process's environment, signing as the server's own account, or as the first key's where none is its."""
+    keys = () if settings.development else settings.keys
+    pair = next((each for each in keys if each.account in (None, settings.account)), next(iter(keys), None))
     kept = {name: value for name, value in os.environ.items() if name not in _OTHER_IDENTITIES}
     return kept | {
         "AWS_ACCESS_KEY_ID": pair.access_key_id if pair else "test",

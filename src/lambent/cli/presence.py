@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 FILE: Final = "server.json"
 
@@ -20,15 +20,18 @@ class Presence(msgspec.Struct, frozen=True):
 
     endpoint: str
     pid: int
+    began: int | None
+    """When the process began, as the system counts: a process id is given again, this pair is not."""
     version: str
 
 
 @contextmanager
 def announced(folder: Path, endpoint: str, version: str) -> Iterator[None]:
-    """Keep the note in `folder` until the block ends."""
+    """Keep the note in `folder`, readable by its owner only, until the block ends."""
     note = folder / FILE
     scratch = folder / f"{FILE}.new"
-    scratch.write_bytes(msgspec.json.encode(Presence(endpoint, os.getpid(), version)))
+    scratch.touch(mode=0o600)
+    scratch.write_bytes(msgspec.json.encode(Presence(endpoint, os.getpid(), _began(os.getpid()), version)))
     scratch.replace(note)
     try:
         yield
@@ -37,13 +40,20 @@ def announced(folder: Path, endpoint: str, version: str) -> Iterator[None]:
 
 
 def read(folder: Path) -> Presence | None:
-    """The note in `folder`, if its server still lives."""
+    """The note in `folder`, if it can be read and its server still lives."""
     try:
         note = msgspec.json.decode((folder / FILE).read_bytes(), type=Presence)
-        os.kill(note.pid, 0)
-    except PermissionError:
-        # It lives, under another user.
-        return note
     except (OSError, msgspec.DecodeError):
         return None
-    return note
+    began = _began(note.pid)
+    return note if began is not None and began == note.began else None
+
+
+def _began(pid: int) -> int | None:
+    """When a process began, in clock ticks after the boot; None where there is no such process."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    # The name of the program, in brackets, may hold anything; the start is the twentieth field behind it.
+    return int(status.rpartition(b")")[2].split()[19])

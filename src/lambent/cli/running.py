@@ -58,7 +58,7 @@ async def _serve(settings: Settings, data: Path, paths: Sequence[Path], screen: 
             with presence.announced(data, facts.endpoint, facts.version):
                 screen.ready(facts)
                 tasks = Supervisor(SystemClock())
-                tasks.start("report", _report(app.endpoint, settings, paths, screen))
+                tasks.start("report", _report(app.endpoint, settings, paths, screen, tasks))
                 await stop.wait()
                 screen.stopping()
                 await tasks.stop()
@@ -96,16 +96,16 @@ def _clear_failures() -> Iterator[None]:
         raise Failure(f"{error}; choose another with --port, or stop what listens there", Exit.MACHINE) from None
 
 
-async def _report(endpoint: str, settings: Settings, paths: Sequence[Path], screen: Screen) -> None:
+async def _report(endpoint: str, settings: Settings, paths: Sequence[Path], screen: Screen, tasks: Supervisor) -> None:
     """Deploy `paths` and show each result as it comes; without paths, show what is there already."""
     try:
         if paths:
             with screen.deploying() as step:
-                async for result in helper.run(("deploy", *map(str, paths)), endpoint, settings, step):
+                async for result in helper.run(("deploy", *map(str, paths)), endpoint, settings, tasks, step):
                     screen.deployed(result)
             screen.all_deployed()
         else:
-            async for functions in helper.run(("ls",), endpoint, settings):
+            async for functions in helper.run(("ls",), endpoint, settings, tasks):
                 screen.present(functions)
     except Failure as failure:
         complain(str(failure))

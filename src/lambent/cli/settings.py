@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -63,7 +62,12 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], folder: Path) 
     for name in ALLOWED:
         if (value := flags.get(name)) is not None:
             values[name] = _converted(name, value, "--production" if name == "mode" else f"--{name}")
-    settings = Settings(**values)
+    try:
+        settings = Settings(**values)
+    except ValueError as error:
+        raise Failure(
+            f"{error}: listen on 127.0.0.1, or use --production with your own keys in {FILE}", Exit.USAGE
+        ) from None
     _check(settings)
     return Loaded(settings, file, tuple(_warnings(settings, file)))
 
@@ -122,28 +126,12 @@ def _converted(name: str, value: object, origin: str, *, strict: bool = True) ->
 
 
 def _check(settings: Settings) -> None:
-    if settings.development and not is_loopback(settings.host):
-        raise Failure(
-            f"{settings.host} can be reached by other machines, and development mode trusts the well-known key pair"
-            " test/test: listen on 127.0.0.1, or use --production with your own keys in " + FILE,
-            Exit.USAGE,
-        )
     if not settings.development and not settings.keys:
         raise Failure(
             f"production mode needs a key pair of your own: add [[keys]] with access_key_id and secret_access_key to"
             f" {FILE}",
             Exit.USAGE,
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`. A name other than localhost could come to mean anything."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _warnings(settings: Settings, file: Path | None) -> list[str]:

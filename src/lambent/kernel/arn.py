@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Arn(msgspec.Struct, frozen=True, order=True):
+class Arn(msgspec.Struct, frozen=True):
     """`arn:partition:service:region:account:resource`; region and account may be empty."""
 
     partition: str

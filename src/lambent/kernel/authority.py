@@ -45,7 +45,6 @@ class SessionCredentials(msgspec.Struct, frozen=True):
     session_token: str
     expires: float
     """Seconds since the epoch."""
-    principal: Principal
 
 
 class Authority(Protocol):

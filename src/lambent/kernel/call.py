@@ -24,7 +24,6 @@ class Call(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
     """What an operation knows besides its request. `parts` is the service's own equipment, typed per service."""
 
     parts: P
-    service: str
     operation: str
     account: str
     region: str

@@ -39,17 +39,60 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own time."""
 
-    def time(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
         return asyncio.get_running_loop().call_later(delay, callback)
 
     async def sleep(self, delay: float) -> None:
         await asyncio.sleep(delay)
+
+
+class Alarm:
+    """A deadline that is set and cleared far more often than it passes. Its timer is left running meanwhile and set
+    anew only where it would ring too late, so that the usual round costs no timer at all."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._timer: Timer | None = None
+        self._rings = 0.0
+        self._due = 0.0
+        self._callback: Callable[[], object] | None = None
+
+    def set(self, due: float, callback: Callable[[], object]) -> None:
+        """Call `callback` at `due`, a time of the monotonic clock, in place of what was to be called before."""
+        self._due = due
+        self._callback = callback
+        if self._timer is None or self._rings > due:
+            self._start()
+
+    def clear(self) -> None:
+        """Call nothing; harmless where nothing is set."""
+        self._callback = None
+
+    def stop(self) -> None:
+        """Call nothing, and leave no timer behind."""
+        self._callback = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _start(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings = self._due
+        self._timer = self._clock.call_later(self._due - self._clock.monotonic(), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._callback is None:
+            return
+        if self._clock.monotonic() < self._due:
+            self._start()
+            return
+        callback, self._callback = self._callback, None
+        callback()
 
 
 class _VirtualTimer:

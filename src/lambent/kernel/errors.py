@@ -24,6 +24,7 @@ class AwsError(Exception):
         return f"{self.code}: {self.message}"
 
 
-def not_built(service: str, operation: str) -> AwsError:
-    """The answer for what AWS has and Lambent does not have yet: 501, naming it."""
-    return AwsError("NotImplemented", f"{service}:{operation} is not built in Lambent yet.", status=501)
+def not_built(service: str, operation: str | None = None) -> AwsError:
+    """The answer for what AWS has and Lambent does not have yet, an operation or a whole service: 501, naming it."""
+    name = service if operation is None else f"{service}:{operation}"
+    return AwsError("NotImplemented", f"{name} is not built in Lambent yet.", status=501)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Literal
 
 import msgspec
@@ -19,7 +20,10 @@ class KeyPair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where the server listens, where its data lies and whom it trusts. The names are those of `lambent.toml`."""
+    """Where the server listens, where its data lies and whom it trusts. The names are those of `lambent.toml`.
+
+    Raises ValueError where other machines could use the well-known credentials.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 4566
@@ -34,7 +38,24 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     concurrency: Annotated[int, msgspec.Meta(ge=1)] = 1000
     """The account's limit of concurrent executions."""
 
+    def __post_init__(self) -> None:
+        if self.development and not is_loopback(self.host):
+            raise ValueError(
+                f"{self.host or 'no host'} can be reached by other machines, and development mode trusts the "
+                "well-known key pair test/test"
+            )
+
     @property
     def development(self) -> bool:
         """Whether the well-known credentials are accepted."""
         return self.mode == "development"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`. A name other than localhost could come to mean anything."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

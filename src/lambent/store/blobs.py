@@ -84,13 +84,6 @@ class Blobs:
         """How many bytes the blob has. Raises NoSuchBlob."""
         return (await _step(self._find, digest)).st_size
 
-    async def read(self, digest: str) -> bytes:
-        """The whole content. Raises NoSuchBlob."""
-        try:
-            return await _step(self.path(digest).read_bytes)
-        except FileNotFoundError:
-            raise NoSuchBlob(digest) from None
-
     async def chunks(self, digest: str) -> AsyncIterator[bytes]:
         """The content piece by piece, to its end even if it is deleted meanwhile. Raises NoSuchBlob."""
         try:
@@ -103,12 +96,14 @@ class Blobs:
         finally:
             file.close()
 
-    async def delete(self, digest: str) -> bool:
-        """Remove the blob; returns whether there was one."""
-        return await _step(self._delete, self.path(digest))
+    def touch(self, digest: str) -> None:
+        """Let the blob, if it is there, count as put now. Blocks, hardly; for transactions, which run on a thread."""
+        with self._names, suppress(FileNotFoundError):
+            now = self._clock.time()
+            _on_disk(os.utime, self.path(digest), (now, now))
 
     async def sweep(self, live: set[str], older_than_s: float) -> int:
-        """Remove the blobs not in `live`, and half-written ones, that nobody has put for `older_than_s` seconds.
+        """Remove the blobs not in `live`, and half-written ones, that nobody has put or touched for `older_than_s`.
 
         A blob is put before the row that names it, so the age must be well over what a caller takes between the two.
         Returns how many files were removed.
@@ -142,14 +137,6 @@ class Blobs:
             shard.mkdir(mode=0o700, exist_ok=True)
             folders.sync(self._root)
             self._shards.add(shard)
-
-    def _delete(self, path: Path) -> bool:
-        with self._names:
-            try:
-                path.unlink()
-            except FileNotFoundError:
-                return False
-            return True
 
     def _sweep(self, live: frozenset[str], before: float) -> int:
         stale = [path for path in self._root.glob("*/*") if path.name not in live]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,39 @@ from lambent.store.errors import FolderInUse, FolderUnusable
 if TYPE_CHECKING:
     from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 _PRIVATE_FOLDER = 0o700
 _PRIVATE_FILE = 0o600
+_OTHERS = 0o077
 
 
 def prepare(folder: Path) -> None:
-    """Create `folder`, readable by its owner only, where it is missing. Raises FolderUnusable."""
+    """Create `folder`, readable by its owner only, and what is missing above it. Raises FolderUnusable."""
     try:
-        if not folder.is_dir():
-            folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-            sync(folder.parent)
+        missing = [each for each in (folder, *folder.parents) if not each.is_dir()]
+        for each in reversed(missing):
+            each.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
+            sync(each.parent)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def close(folder: Path, database: str) -> None:
+    """Keep others out of a data folder that was made by hand, or say that they can look into it.
+
+    A folder that holds other things than ours, or is another user's, stays as it is: somebody may need it open.
+    Raises FolderUnusable.
+    """
+    try:
+        found = folder.stat()
+        if not found.st_mode & _OTHERS:
+            return
+        ours = (folder / database).exists() or not any(folder.iterdir())
+        if ours and found.st_uid == os.geteuid():
+            folder.chmod(found.st_mode & _PRIVATE_FOLDER)
+        else:
+            log.warning("other users can look into the data folder %s; `chmod 700` keeps them out", folder)
     except OSError as error:
         raise _unusable(folder, error) from error
 

@@ -1,8 +1,8 @@
 """The outbox worker: events that a transaction sent leave for their targets, at least once and in order per target.
 
 Each target has a lane of its own, so one that fails holds up nobody else. An event is deleted after its target has
-taken it; a crash between the two delivers it again. One that fails `OUTBOX_ATTEMPTS` times, about 13 minutes with the
-pauses between, moves to the dead events, where an operator finds it with its error and can revive it.
+taken it; a crash between the two delivers it again. One that fails `OUTBOX_ATTEMPTS` times, with pauses of about 12
+minutes in all, moves to the dead events, where it is kept with its error until somebody revives it.
 """
 
 from __future__ import annotations

@@ -108,11 +108,12 @@ class SqliteStore:
 def _open(
     folder: Path, schemas: Mapping[str, Traversable], loop: asyncio.AbstractEventLoop
 ) -> tuple[folders.FolderLock, _Lane, _Lane]:
+    database = folder / "lambent.db"
     folders.prepare(folder)
+    folders.close(folder, database.name)
     with ExitStack() as undo:
         lock = folders.FolderLock(folder)
         undo.callback(lock.release)
-        database = folder / "lambent.db"
         folders.touch(database)
         writer = _Lane("store-writer", loop, _write, 1, limits.STORE_BATCH)
         undo.callback(writer.end)

@@ -110,6 +110,22 @@ def test_a_trust_policy_has_a_quota_that_white_space_does_not_use_up(iam: Any) -
     )
 
 
+def test_what_is_over_the_quota_is_not_read(iam: Any) -> None:
+    iam.create_role(RoleName="worker", AssumeRolePolicyDocument=trust())
+    nonsense = "[" * 60_000
+    for words, refusal in (
+        ("ACLSizePerRole: 2048", lambda: iam.create_role(RoleName="over", AssumeRolePolicyDocument=nonsense)),
+        ("PolicySize: 6144", lambda: iam.create_policy(PolicyName="over", PolicyDocument=nonsense)),
+        (
+            "role worker",
+            lambda: iam.put_role_policy(RoleName="worker", PolicyName="over", PolicyDocument=nonsense),
+        ),
+    ):
+        code, message, _ = refused(refusal)
+        assert code == "LimitExceeded"
+        assert words in message
+
+
 def test_a_role_takes_fifty_tags(iam: Any) -> None:
     tags = [{"Key": f"key-{number}", "Value": ""} for number in range(50)]
     iam.create_role(RoleName="tagged", AssumeRolePolicyDocument=trust(), Tags=tags)

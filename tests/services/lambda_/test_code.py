@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -119,14 +120,15 @@ def test_of_updates_at_once_each_is_taken_whole_or_refused(client: Any) -> None:
 def test_an_invocation_that_runs_during_an_update_ends_on_the_old_code(client: Any, tmp_path: Path) -> None:
     create(client, "f", "gate", Timeout=30)
     begun, gate = tmp_path / "begun", tmp_path / "open"
+    for pipe in (begun, gate):
+        os.mkfifo(pipe)
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(invoke, client, "f", {"begun": str(begun), "open": str(gate)})
-        while not begun.exists():
-            assert not running.done(), running.result()
+        assert begun.read_text() == "begun"
         client.update_function_code(FunctionName="f", ZipFile=package("version_two"))
         settle(client, "f")
         assert invoke(client, "f") == "two"
-        gate.touch()
+        gate.write_text("")
         assert running.result() == "one"
     assert invoke(client, "f") == "two"
 

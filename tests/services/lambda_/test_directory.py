@@ -16,6 +16,7 @@ from lambent.kernel.tasks import Supervisor
 from lambent.services.lambda_ import errors, store
 from lambent.services.lambda_.directory import Directory
 from lambent.services.lambda_.records import Configuration, Function, FunctionKey, Logging, settled, updating
+from lambent.store.blobs import Blobs
 from lambent.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ async def supervisor() -> AsyncIterator[Supervisor]:
 
 
 @pytest.fixture
-def directory(slow: SlowStore, supervisor: Supervisor) -> Directory:
-    return Directory(slow, supervisor)
+def directory(slow: SlowStore, supervisor: Supervisor, tmp_path: Path) -> Directory:
+    return Directory(slow, Blobs(tmp_path), supervisor)
 
 
 def function(name: str = KEY.name, revision: str = "one") -> Function:

@@ -57,6 +57,15 @@ def refusal(functions: Any, role: str) -> tuple[str, int, str]:
     return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Message"]
 
 
+def test_a_function_is_known_by_the_id_of_its_role(lambent: Server) -> None:
+    role = lambent.client("iam").create_role(RoleName="known", AssumeRolePolicyDocument=TRUST)["Role"]
+    functions = lambent.client("lambda")
+    who = {"app.py": WHO["app.py"].replace("Arn", "UserId")}
+    create(functions, "f", who, "app.handler", Role=role["Arn"])
+    answer = functions.invoke(FunctionName="f")
+    assert json.loads(answer["Payload"].read()) == f"{role['RoleId']}:f"
+
+
 def test_in_production_a_role_of_another_account_is_refused(production: Server) -> None:
     role = mine(production, "iam").create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     code, status, message = refusal(theirs(production, "lambda"), role)

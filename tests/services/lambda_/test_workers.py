@@ -157,3 +157,51 @@ async def test_packages_that_nobody_refers_to_go_once_they_are_old(parts: Parts)
     await sweeper.sweep()
     kept = [parts.blobs.path(digest).exists() for digest in (new, replaced, lost, young)]
     assert kept == [True, True, False, True]
+
+
+async def test_an_old_package_outlives_the_update_that_replaced_it_by_its_whole_time(parts: Parts) -> None:
+    clock = parts.clock
+    assert isinstance(clock, VirtualClock)
+    new, replaced = [(await parts.blobs.put(name.encode())).digest for name in ("new", "replaced")]
+    old = settled(pending("f", replaced), "active")
+    await keep(parts, updating(old, msgspec.structs.replace(old.configuration, code_sha256=new), "changed", 5))
+    await clock.advance(24 * 3600)
+    assert await parts.directory.settle(1, lambda function: settled(function, "done"))
+    await lives_on(parts, replaced)
+    assert parts.blobs.path(new).exists()
+
+
+async def test_an_old_package_outlives_its_deleted_function_by_its_whole_time(parts: Parts) -> None:
+    clock = parts.clock
+    assert isinstance(clock, VirtualClock)
+    digest = (await parts.blobs.put(b"code")).digest
+    old = settled(pending("f", digest), "active")
+    await keep(parts, old)
+    await clock.advance(24 * 3600)
+    assert await parts.directory.change(old.key, lambda tx: store.delete(tx, old.key))
+    await lives_on(parts, digest)
+
+
+async def lives_on(parts: Parts, digest: str) -> None:
+    """Nobody has referred to the package since now, and a restart in between is of no account."""
+    clock = parts.clock
+    assert isinstance(clock, VirtualClock)
+    path = parts.blobs.path(digest)
+    await CodeSweeper(parts).sweep()
+    await clock.advance(limits.CODE_UNUSED_S - 1)
+    await CodeSweeper(parts).sweep()
+    assert path.exists()
+    await clock.advance(2)
+    await CodeSweeper(parts).sweep()
+    assert not path.exists()
+
+
+async def test_a_change_goes_through_where_the_package_is_gone(parts: Parts) -> None:
+    old = settled(pending("f"), "active")
+    await keep(parts, old)
+    assert await parts.directory.change(old.key, lambda tx: store.delete(tx, old.key))
+    assert await parts.directory.find(old.key) is None
+
+
+def test_unused_code_outlives_every_invocation_and_every_link_to_it() -> None:
+    assert max(limits.FUNCTION_TIMEOUT_S, limits.CODE_LINK_S) < limits.CODE_UNUSED_S

@@ -22,7 +22,7 @@ EVENTS = st.lists(st.builds(LogEvent, st.integers(0, 5 * HOUR), st.text(max_size
 def stored(streams: list[list[LogEvent]]) -> list[Chunk]:
     packed = [(f"s{number}", chunk) for number, events in enumerate(streams) for chunk in pack(events)]
     return [
-        Chunk(number, stream, chunk.first_event, chunk.last_event, 7, chunk.data)
+        Chunk(number, stream, chunk.first_event_ms, chunk.last_event_ms, 7, chunk.data)
         for number, (stream, chunk) in enumerate(packed, start=1)
     ]
 
@@ -35,8 +35,8 @@ def test_packing_keeps_every_event_in_order(events: list[LogEvent]) -> None:
     assert again == sorted(((event.timestamp, event.message) for event in events), key=lambda pair: pair[0])
     assert sum(chunk.size for chunk in chunks) == sum(size_of(event.message) for event in events)
     for chunk, one in zip(chunks, unpacked, strict=True):
-        assert (chunk.first_event, chunk.last_event) == (one.timestamps[0], one.timestamps[-1])
-        assert chunk.last_event - chunk.first_event <= HOUR
+        assert (chunk.first_event_ms, chunk.last_event_ms) == (one.timestamps[0], one.timestamps[-1])
+        assert chunk.last_event_ms - chunk.first_event_ms <= HOUR
 
 
 def test_a_chunk_stays_small_unless_one_event_is_large() -> None:
@@ -67,9 +67,9 @@ def test_a_sweep_gives_what_sorting_would(streams: list[list[LogEvent]], one: in
     chunks = stored(streams)
     window = Window.of_times(min(one, two), max(one, two))
     if backward:
-        chunks.sort(key=lambda chunk: (chunk.last_event, chunk.id), reverse=True)
+        chunks.sort(key=lambda chunk: (chunk.last_event_ms, chunk.id), reverse=True)
     else:
-        chunks.sort(key=lambda chunk: (chunk.first_event, chunk.id))
+        chunks.sort(key=lambda chunk: (chunk.first_event_ms, chunk.id))
     expected = sorted(
         (
             Event(position(timestamp, chunk.id, index), timestamp, message, chunk.stream, 7)

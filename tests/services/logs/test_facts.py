@@ -84,6 +84,22 @@ async def test_all_streams_share_one_transaction(bench: Bench) -> None:
     assert await bench.count("logs_group") == 7
 
 
+async def test_what_is_told_while_a_batch_is_stored_waits_for_the_next_flush(bench: Bench) -> None:
+    class Teller(Door):
+        async def write(self, work: Callable[[Any], Any]) -> Any:
+            facts.log(STREAM, [event("meanwhile")])
+            return await super().write(work)
+
+    door = Teller(bench.store)
+    facts = LogFacts(door, bench.clock)  # type: ignore[arg-type]
+    facts.log(STREAM, [event("first")])
+    await facts.close()
+    assert door.writes == 1
+    await facts.close()
+    assert door.writes == 2
+    assert [message for _, _, message in await bench.messages()] == ["first", "meanwhile"]
+
+
 async def test_one_stream_keeps_the_order_in_which_it_was_told(bench: Bench) -> None:
     for number in range(50):
         bench.facts.log(STREAM, [event(f"{number}")])

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambent.services.logs.rules.pattern import BadPattern, parse
+from lambent.services.logs.rules.pattern.columns import split
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -209,6 +210,32 @@ def test_columns_that_match(columns: str) -> None:
 )
 def test_columns_that_do_not_match(columns: str) -> None:
     assert not matches(f"[{columns}]", ACCESS)
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        ("", []),
+        (" \t\n", []),
+        ('a "b c" [d e] f', ["a", "b c", "d e", "f"]),
+        ('"" [] "', ["", "", '"']),
+        ('"a b"c d', ['"a', 'b"c', "d"]),
+        ("[a b]c d] e", ["[a", "b]c", "d]", "e"]),
+        ("[a [b c] d", ["a [b c", "d"]),
+        ('"a [b" c]', ["a [b", "c]"]),
+        ('x"a b" y[a b]', ['x"a', 'b"', "y[a", "b]"]),
+        ("[a\n", ["[a"]),
+    ],
+)
+def test_an_event_comes_apart_at_its_blanks(message: str, fields: list[str]) -> None:
+    assert split(message) == fields
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("start", ["[ ", '" ', "[ x]y ", '"x ', '[" ', "[" * 9 + " "])
+@pytest.mark.parametrize("end", ["", "]x", '"x'])
+def test_a_long_event_takes_time_that_grows_with_its_length_only(start: str, end: str) -> None:
+    assert split(start * (2**20 // len(start)) + end)
 
 
 def test_the_report_line_of_a_function_has_columns() -> None:

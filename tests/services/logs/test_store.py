@@ -26,7 +26,9 @@ class Explained:
         return found
 
 
-@pytest.mark.parametrize(("backward", "way", "column"), [(False, "up", "first_event"), (True, "down", "last_event")])
+@pytest.mark.parametrize(
+    ("backward", "way", "column"), [(False, "up", "first_event_ms"), (True, "down", "last_event_ms")]
+)
 @pytest.mark.parametrize("prefix", ["", "a"])
 async def test_a_search_walks_the_index_that_gives_its_order(
     bench: Bench, backward: bool, way: str, column: str, prefix: str

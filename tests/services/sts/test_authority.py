@@ -76,7 +76,7 @@ def test_a_session_is_known_by_its_token_after_a_restart() -> None:
     given = authority(clock).session(ROLE, "builder", 900)
     assert given.expires == clock.time() + 900
     found = authority(clock).credential(given.access_key_id, given.session_token)
-    assert found == Credential(given.secret_access_key, given.principal)
+    assert found.secret_access_key == given.secret_access_key
     assert found.principal.arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/worker/builder"
     assert found.principal.account == ACCOUNT
 
@@ -90,7 +90,11 @@ def test_a_session_carries_what_it_was_started_with() -> None:
 
 
 def test_the_user_id_of_a_role_without_id_is_always_the_same() -> None:
-    ids = {authority(key=key).session(ROLE, "s", 900).principal.user_id for key in (KEY, bytes(32))}
+    ids = set()
+    for key in (KEY, bytes(32)):
+        server = authority(key=key)
+        given = server.session(ROLE, "s", 900)
+        ids.add(server.credential(given.access_key_id, given.session_token).principal.user_id)
     assert len(ids) == 1
     assert len(ids.pop()) == len("AROA") + 17 + len(":s")
 

@@ -55,8 +55,8 @@ def _policy(line: _Line) -> Policy:
         name=line.name,
         path=line.path,
         policy_id=derived_id(POLICY_ID_PREFIX, f"{line.path}{line.name}"),
-        created=line.created,
-        updated=line.updated,
+        created_s=line.created,
+        updated_s=line.updated,
         default_version=line.version,
         last_version=line.version,
     )

@@ -19,8 +19,8 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     path: str
     role_id: str
-    created: int
-    """Seconds since the epoch."""
+    created_s: int
+    """Since the epoch."""
     trust_policy: str
     """As it was given."""
     description: str | None = None
@@ -47,9 +47,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     path: str
     policy_id: str
-    created: int
-    updated: int
-    """When its default version last changed, in seconds since the epoch."""
+    created_s: int
+    """Since the epoch."""
+    updated_s: int
+    """When its default version last changed."""
     description: str | None = None
     default_version: int = 1
     last_version: int = 1
@@ -71,6 +72,7 @@ class PolicyVersion(msgspec.Struct, frozen=True):
     """One document of a managed policy."""
 
     number: int
-    created: int
+    created_s: int
+    """Since the epoch."""
     document: str
     """As it was given."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lambent.kernel.tasks import Supervisor
     from lambent.services.lambda_.records import Function, FunctionKey
     from lambent.store.api import Store, Transaction
+    from lambent.store.blobs import Blobs
 
 T = TypeVar("T")
 
@@ -30,8 +31,9 @@ class Directory:
     moment of the read, so no slow read brings back what a change has replaced.
     """
 
-    def __init__(self, store: Store, supervisor: Supervisor) -> None:
+    def __init__(self, store: Store, blobs: Blobs, supervisor: Supervisor) -> None:
         self._store = store
+        self._blobs = blobs
         self._supervisor = supervisor
         self._running: dict[FunctionKey, FunctionVersion] = {}
         self._reading: dict[FunctionKey, object] = {}
@@ -81,10 +83,11 @@ class Directory:
         steps = [(function, complete(function)) for function in waiting]
 
         def work(tx: Transaction) -> list[Function]:
-            done = [new for old, new in steps if sql.find(tx, old.key) == old]
-            for function in done:
-                sql.update(tx, function)
-            return done
+            done = [(old, new) for old, new in steps if sql.find(tx, old.key) == old]
+            for old, new in done:
+                sql.update(tx, new)
+                self._let_go(old, new)
+            return [new for _, new in done]
 
         with self._unkept(*(function.key for function in waiting)):
             done = await self._store.write(work)
@@ -103,13 +106,26 @@ class Directory:
         self._changed.clear()
 
     async def _change(self, key: FunctionKey, work: Callable[[Transaction], T]) -> T | AwsError:
+        def watched(tx: Transaction) -> T:
+            before = sql.find(tx, key)
+            result = work(tx)
+            if before is not None:
+                self._let_go(before, sql.find(tx, key))
+            return result
+
         try:
             with self._unkept(key):
-                return await self._store.write(work)
+                return await self._store.write(watched)
         except AwsError as refusal:
             return refusal
         finally:
             self._changed.set()
+
+    def _let_go(self, old: Function, new: Function | None) -> None:
+        """The packages that `new` does not need any more may still be in use: from here on they count as new. That is
+        done before the change can be seen, so that neither a sweep nor a crash comes in between."""
+        for digest in old.packages - (new.packages if new is not None else set()):
+            self._blobs.touch(digest)
 
     @contextmanager
     def _unkept(self, *keys: FunctionKey) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""What the Lambda service is built from."""
+"""What Lambda is built from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """The equipment of every Lambda operation."""
+    """The equipment of every operation of Lambda."""
 
     store: Store
     blobs: Blobs
@@ -37,7 +37,7 @@ class Parts:
     directory: Directory = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "directory", Directory(self.store, self.supervisor))
+        object.__setattr__(self, "directory", Directory(self.store, self.blobs, self.supervisor))
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""

@@ -110,12 +110,10 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
             code_sha256=running.code_sha256,
             memory_mb=running.memory_mb,
             timeout_s=running.timeout_s,
-            storage_mb=running.storage_mb,
             variables=running.variables or {},
             log_group=running.logging.group,
             log_format=running.logging.format,
             log_level=running.logging.application_level or "INFO",
-            architecture=running.architecture,
         )
 
 

@@ -37,8 +37,9 @@ class Settler:
 
 
 class CodeSweeper:
-    """Removes deployment packages that no function refers to. Their age tells them from those still on their way in:
-    a package is stored before the function that refers to it."""
+    """Removes deployment packages that no function has referred to for a while. Their age counts from when they were
+    stored, which is before a function refers to them, or from when the last change let go of them: what is under way
+    with them then, an invocation or a link to them, ends well before their time."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -50,7 +51,7 @@ class CodeSweeper:
             await self._parts.clock.sleep(limits.CODE_SWEEP_S)
 
     async def sweep(self) -> None:
-        """Remove what nobody refers to now and nobody has stored for CODE_UNUSED_S."""
+        """Remove what nobody refers to now and nobody has stored or let go of for CODE_UNUSED_S."""
         functions = await self._parts.store.read(store.every)
         live = {digest for function in functions for digest in function.packages}
         await self._parts.blobs.sweep(live, limits.CODE_UNUSED_S)

@@ -88,8 +88,9 @@ class LogFacts:
         async with self._storing:
             self._due.clear()
             self._timing = False
+            told = self._told  # what comes meanwhile waits for the next round, or there would be a commit for a handful
             try:
-                while self._queue or self._dropped:
+                while self._settled < told or self._dropped:
                     await self._store_some()
             except Exception as failure:
                 # The supervisor logs it and starts the worker again; what is queued by then is tried anew.

@@ -1,4 +1,4 @@
-"""What the CloudWatch Logs service is built from."""
+"""What CloudWatch Logs is built from."""
 
 from __future__ import annotations
 

@@ -15,29 +15,29 @@ class GroupRecord(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """A log group. `created` is in milliseconds, `retention` in days, `size` in bytes as AWS counts them."""
+    """A log group. `retention` is in days, `size` in bytes as AWS counts them."""
 
     id: int
     account: str
     region: str
     name: str
-    created: int
+    created_ms: int
     retention: int | None
     size: int
     record: GroupRecord
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """A log stream; times are milliseconds. `last_event` is 0 and the members after it None until the first event."""
+    """A log stream. `last_event_ms` is 0 and the members after it None until the first event."""
 
     id: int
     group_id: int
     name: str
-    created: int
+    created_ms: int
     size: int
-    last_event: int
-    first_event: int | None
-    last_ingestion: int | None
+    last_event_ms: int
+    first_event_ms: int | None
+    last_ingestion_ms: int | None
     last_chunk: int | None
 
 
@@ -51,8 +51,8 @@ class Events(msgspec.Struct, frozen=True, array_like=True):
 class NewChunk(msgspec.Struct, frozen=True):
     """A chunk that is ready to be stored."""
 
-    first_event: int
-    last_event: int
+    first_event_ms: int
+    last_event_ms: int
     size: int
     data: bytes
 
@@ -62,7 +62,7 @@ class Chunk(msgspec.Struct, frozen=True):
 
     id: int
     stream: str
-    first_event: int
-    last_event: int
-    ingested: int
+    first_event_ms: int
+    last_event_ms: int
+    ingested_ms: int
     data: bytes

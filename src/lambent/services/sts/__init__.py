@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import msgspec
-
 from lambent.kernel.service import Service
 from lambent.services.sts.operations.identity import get_access_key_info, get_caller_identity
 from lambent.services.sts.operations.sessions import assume_role, get_session_token
+from lambent.services.sts.parts import Parts
 
-if TYPE_CHECKING:
-    from lambent.kernel.authority import Roles
-    from lambent.services.sts.authority import SessionAuthority
-
-
-class Parts(msgspec.Struct, frozen=True):
-    """What STS works with."""
-
-    authority: SessionAuthority
-    roles: Roles
+__all__ = ["Parts", "build"]
 
 
 def build(parts: Parts) -> Service:

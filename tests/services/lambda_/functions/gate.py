@@ -1,11 +1,9 @@
-"""Says that it has begun by making one file and answers once another is there."""
+"""Says that it has begun through one named pipe and answers once the other has been opened and closed."""
 
-import time
 from pathlib import Path
 
 
 def handler(event, context):
-    Path(event["begun"]).touch()
-    while not Path(event["open"]).exists():
-        time.sleep(0.01)
+    Path(event["begun"]).write_text("begun")
+    Path(event["open"]).read_text()
     return "one"

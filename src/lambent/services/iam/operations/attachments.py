@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
-from lambent.services.iam import errors, parts, store
+from lambent.services.iam import errors, steps, store
 from lambent.services.iam.rules import paging
 
 if TYPE_CHECKING:
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 
 async def attach_role_policy(call: Call[Parts], request: Request) -> Response:
-    """Put a managed policy on a role; nothing changes where it is on it."""
+    """Put a managed policy on a role; nothing changes where it is on it.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_AttachRolePolicy.html
+    """
     policy_arn = request["PolicyArn"]
 
     def work(tx: Transaction) -> None:
-        policy = parts.find_policy(tx, call.parts.managed, call.account, policy_arn)
-        role = parts.role(tx, call.account, request["RoleName"])
+        policy = steps.find_policy(tx, call.parts.managed, call.account, policy_arn)
+        role = steps.role(tx, call.account, request["RoleName"])
         if policy is None:
             raise errors.not_attachable(policy_arn)
         present = store.attached(tx, role)
@@ -36,12 +39,15 @@ async def attach_role_policy(call: Call[Parts], request: Request) -> Response:
 
 
 async def detach_role_policy(call: Call[Parts], request: Request) -> Response:
-    """Take a managed policy off a role."""
+    """Take a managed policy off a role.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_DetachRolePolicy.html
+    """
     policy_arn = request["PolicyArn"]
 
     def work(tx: Transaction) -> None:
-        policy = parts.find_policy(tx, call.parts.managed, call.account, policy_arn)
-        role = parts.role(tx, call.account, request["RoleName"])
+        policy = steps.find_policy(tx, call.parts.managed, call.account, policy_arn)
+        role = steps.role(tx, call.account, request["RoleName"])
         if policy is None or not store.detach(tx, role, policy.arn):
             raise errors.no_policy(policy_arn)
 
@@ -50,22 +56,28 @@ async def detach_role_policy(call: Call[Parts], request: Request) -> Response:
 
 
 async def list_attached_role_policies(call: Call[Parts], request: Request) -> Response:
-    """A page of the managed policies below a path that are on a role, in the order they came."""
+    """A page of the managed policies below a path that are on a role, in the order they came.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAttachedRolePolicies.html
+    """
     prefix = "policy" + request.get("PathPrefix", "/")
 
     def work(tx: Transaction) -> list[str]:
-        return store.attached(tx, parts.role(tx, call.account, request["RoleName"]))
+        return store.attached(tx, steps.role(tx, call.account, request["RoleName"]))
 
     attached = [each for each in await call.parts.store.read(work) if each.split(":", 5)[5].startswith(prefix)]
     return paging.answer("AttachedPolicies", paging.from_marker(attached, request), request, str, _attached)
 
 
 async def list_entities_for_policy(call: Call[Parts], request: Request) -> Response:
-    """A page of the roles below a path that a managed policy is on or bounds; there are no users or groups yet."""
+    """A page of the roles below a path that a managed policy is on or bounds; there are no users or groups yet.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListEntitiesForPolicy.html
+    """
     policy_arn = request["PolicyArn"]
 
     def work(tx: Transaction) -> list[Role]:
-        policy = parts.find_policy(tx, call.parts.managed, call.account, policy_arn)
+        policy = steps.find_policy(tx, call.parts.managed, call.account, policy_arn)
         if policy is None:
             raise errors.no_policy(policy_arn)
         bounding = request.get("PolicyUsageFilter") == "PermissionsBoundary"

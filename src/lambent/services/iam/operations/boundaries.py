@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambent.services.iam import parts, store
+from lambent.services.iam import steps, store
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 
 async def put_role_permissions_boundary(call: Call[Parts], request: Request) -> Response:
-    """Bound a role by a managed policy, in place of the one that bounded it."""
+    """Bound a role by a managed policy, in place of the one that bounded it.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePermissionsBoundary.html
+    """
     boundary = request["PermissionsBoundary"]
 
     def work(tx: Transaction) -> None:
-        parts.check_boundary(tx, call.parts.managed, call.account, boundary)
-        role = parts.role(tx, call.account, request["RoleName"])
+        steps.check_boundary(tx, call.parts.managed, call.account, boundary)
+        role = steps.role(tx, call.account, request["RoleName"])
         store.update_role(tx, msgspec.structs.replace(role, boundary=boundary))
 
     await call.parts.store.write(work)
@@ -28,10 +31,13 @@ async def put_role_permissions_boundary(call: Call[Parts], request: Request) -> 
 
 
 async def delete_role_permissions_boundary(call: Call[Parts], request: Request) -> Response:
-    """Unbind a role; nothing changes where nothing bounds it."""
+    """Unbind a role; nothing changes where nothing bounds it.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRolePermissionsBoundary.html
+    """
 
     def work(tx: Transaction) -> None:
-        role = parts.role(tx, call.account, request["RoleName"])
+        role = steps.role(tx, call.account, request["RoleName"])
         store.update_role(tx, msgspec.structs.replace(role, boundary=None))
 
     await call.parts.store.write(work)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lambent.kernel import limits
-from lambent.services.iam import errors, parts, store
+from lambent.services.iam import errors, steps, store
 from lambent.services.iam.records import AWS, POLICY_ID_PREFIX, Policy, PolicyVersion
 from lambent.services.iam.rules import documents, names, paging, tags
 
@@ -27,15 +27,18 @@ class _Usage(msgspec.Struct, frozen=True):
 
 
 async def create_policy(call: Call[Parts], request: Request) -> Response:
-    """Store a new policy with its first version. As on AWS, the answer does not show the description."""
+    """Store a new policy with its first version. As on AWS, the answer does not show the description.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html
+    """
     now = int(call.parts.clock.time())
     policy = Policy(
         account=call.account,
         name=request["PolicyName"],
         path=request.get("Path", "/"),
         policy_id=names.unique_id(call.parts.ids, POLICY_ID_PREFIX),
-        created=now,
-        updated=now,
+        created_s=now,
+        updated_s=now,
         description=request.get("Description"),
         tags=tags.given(request.get("Tags", ()), folded=False),
     )
@@ -53,11 +56,14 @@ async def create_policy(call: Call[Parts], request: Request) -> Response:
 
 
 async def get_policy(call: Call[Parts], request: Request) -> Response:
-    """One policy; its documents are in its versions."""
+    """One policy; its documents are in its versions.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetPolicy.html
+    """
     policy_arn = request["PolicyArn"]
 
     def work(tx: Transaction) -> Response:
-        policy = parts.find_policy(tx, call.parts.managed, call.account, policy_arn)
+        policy = steps.find_policy(tx, call.parts.managed, call.account, policy_arn)
         if policy is None:
             raise errors.no_policy(policy_arn)
         shown = _shown(policy, _usage(tx, call.account))
@@ -67,7 +73,10 @@ async def get_policy(call: Call[Parts], request: Request) -> Response:
 
 
 async def list_policies(call: Call[Parts], request: Request) -> Response:
-    """A page of the policies below a path: the customer's by name, then AWS's from the oldest."""
+    """A page of the policies below a path: the customer's by name, then AWS's from the oldest.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListPolicies.html
+    """
     scope = request.get("Scope", "All")
 
     def work(tx: Transaction) -> tuple[list[Policy], _Usage]:
@@ -87,10 +96,13 @@ async def list_policies(call: Call[Parts], request: Request) -> Response:
 
 
 async def delete_policy(call: Call[Parts], request: Request) -> Response:
-    """Remove a policy that is used nowhere and has one version left."""
+    """Remove a policy that is used nowhere and has one version left.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html
+    """
 
     def work(tx: Transaction) -> None:
-        policy = parts.own_policy(tx, parts.caller(call), request["PolicyArn"])
+        policy = steps.own_policy(tx, steps.caller(call), request["PolicyArn"])
         usage = _usage(tx, call.account)
         if policy.arn in usage.attached or policy.arn in usage.bounding:
             raise errors.policy_is_attached()
@@ -103,24 +115,33 @@ async def delete_policy(call: Call[Parts], request: Request) -> Response:
 
 
 async def tag_policy(call: Call[Parts], request: Request) -> Response:
-    """Add tags, or give those with the same keys new values."""
+    """Add tags, or give those with the same keys new values.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_TagPolicy.html
+    """
     new = tags.given(request["Tags"], folded=False)
     await _retag(call, request, lambda present: tags.merged(present, new, folded=False))
     return {}
 
 
 async def untag_policy(call: Call[Parts], request: Request) -> Response:
-    """Remove tags by their keys."""
+    """Remove tags by their keys.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UntagPolicy.html
+    """
     await _retag(call, request, lambda present: tags.without(present, request["TagKeys"], folded=False))
     return {}
 
 
 async def list_policy_tags(call: Call[Parts], request: Request) -> Response:
-    """A page of a policy's tags, by key."""
+    """A page of a policy's tags, by key.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListPolicyTags.html
+    """
     policy_arn = request["PolicyArn"]
 
     def work(tx: Transaction) -> Policy:
-        policy = parts.find_policy(tx, call.parts.managed, call.account, policy_arn)
+        policy = steps.find_policy(tx, call.parts.managed, call.account, policy_arn)
         if policy is None:
             raise errors.no_policy(policy_arn)
         return policy
@@ -130,7 +151,7 @@ async def list_policy_tags(call: Call[Parts], request: Request) -> Response:
 
 async def _retag(call: Call[Parts], request: Request, changed: Callable[[dict[str, str]], dict[str, str]]) -> None:
     def work(tx: Transaction) -> None:
-        policy = parts.own_policy(tx, parts.caller(call), request["PolicyArn"])
+        policy = steps.own_policy(tx, steps.caller(call), request["PolicyArn"])
         store.update_policy(tx, msgspec.structs.replace(policy, tags=changed(policy.tags)))
 
     await call.parts.store.write(work)
@@ -155,7 +176,7 @@ def _matches(policy: Policy, request: Request, usage: _Usage) -> bool:
 
 def _order(policy: Policy) -> str:
     """What policies are listed by, as text that sorts the same way."""
-    return f"aws {policy.created:011} {policy.key}" if policy.account == AWS else f"- {policy.key}"
+    return f"aws {policy.created_s:011} {policy.key}" if policy.account == AWS else f"- {policy.key}"
 
 
 def _shown(policy: Policy, usage: _Usage) -> dict[str, Any]:
@@ -168,6 +189,6 @@ def _shown(policy: Policy, usage: _Usage) -> dict[str, Any]:
         "AttachmentCount": usage.attached.get(policy.arn, 0),
         "PermissionsBoundaryUsageCount": usage.bounding.get(policy.arn, 0),
         "IsAttachable": True,
-        "CreateDate": parts.moment(policy.created),
-        "UpdateDate": parts.moment(policy.updated),
+        "CreateDate": steps.moment(policy.created_s),
+        "UpdateDate": steps.moment(policy.updated_s),
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lambent.kernel import limits
-from lambent.services.iam import errors, parts, store
+from lambent.services.iam import errors, steps, store
 from lambent.services.iam.records import ROLE_ID_PREFIX, Role
 from lambent.services.iam.rules import documents, names, paging, tags
 
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 
 async def create_role(call: Call[Parts], request: Request) -> Response:
-    """Store a new role. As on AWS, the answer shows neither its description nor its session duration."""
+    """Store a new role. As on AWS, the answer shows neither its description nor its session duration.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    """
     role = Role(
         account=call.account,
         name=request["RoleName"],
         path=request.get("Path", "/"),
         role_id=names.unique_id(call.parts.ids, ROLE_ID_PREFIX),
-        created=int(call.parts.clock.time()),
+        created_s=int(call.parts.clock.time()),
         trust_policy=documents.trust(request["AssumeRolePolicyDocument"]),
         description=request.get("Description"),
         max_session_s=request.get("MaxSessionDuration", limits.SESSION_DEFAULT_S),
@@ -36,7 +39,7 @@ async def create_role(call: Call[Parts], request: Request) -> Response:
 
     def work(tx: Transaction) -> None:
         if role.boundary is not None:
-            parts.check_boundary(tx, call.parts.managed, role.account, role.boundary)
+            steps.check_boundary(tx, call.parts.managed, role.account, role.boundary)
         if store.count_roles(tx, role.account) >= limits.ROLES_PER_ACCOUNT:
             raise errors.over_quota("RolesPerAccount", limits.ROLES_PER_ACCOUNT)
         if not store.insert_role(tx, role):
@@ -47,20 +50,29 @@ async def create_role(call: Call[Parts], request: Request) -> Response:
 
 
 async def get_role(call: Call[Parts], request: Request) -> Response:
-    """One role in full. When it was last used is not followed, so `RoleLastUsed` is that of a role never used."""
-    role = await call.parts.store.read(lambda tx: parts.role(tx, call.account, request["RoleName"]))
+    """One role in full. When it was last used is not followed, so `RoleLastUsed` is that of a role never used.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html
+    """
+    role = await call.parts.store.read(lambda tx: steps.role(tx, call.account, request["RoleName"]))
     return {"Role": _listed(role) | {"PermissionsBoundary": _boundary(role), "Tags": _tags(role), "RoleLastUsed": {}}}
 
 
 async def list_roles(call: Call[Parts], request: Request) -> Response:
-    """A page of the roles below a path, by name."""
+    """A page of the roles below a path, by name.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html
+    """
     prefix, after, count = request.get("PathPrefix", "/"), paging.after(request), paging.size(request) + 1
     roles = await call.parts.store.read(lambda tx: store.page_roles(tx, call.account, prefix, after, count))
     return paging.answer("Roles", roles, request, lambda role: role.key, _listed)
 
 
 async def update_role(call: Call[Parts], request: Request) -> Response:
-    """Change what is given and leave the rest."""
+    """Change what is given and leave the rest.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateRole.html
+    """
 
     def changed(role: Role) -> Role:
         return msgspec.structs.replace(
@@ -74,23 +86,32 @@ async def update_role(call: Call[Parts], request: Request) -> Response:
 
 
 async def update_role_description(call: Call[Parts], request: Request) -> Response:
-    """Change the description alone."""
+    """Change the description alone.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateRoleDescription.html
+    """
     role = await _change(call, request, lambda role: msgspec.structs.replace(role, description=request["Description"]))
     return {"Role": _shown(role) | {"Description": role.description}}
 
 
 async def update_assume_role_policy(call: Call[Parts], request: Request) -> Response:
-    """Replace the trust policy."""
+    """Replace the trust policy.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAssumeRolePolicy.html
+    """
     document = documents.trust(request["PolicyDocument"])
     await _change(call, request, lambda role: msgspec.structs.replace(role, trust_policy=document))
     return {}
 
 
 async def delete_role(call: Call[Parts], request: Request) -> Response:
-    """Remove a role that has no policies left."""
+    """Remove a role that has no policies left.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html
+    """
 
     def work(tx: Transaction) -> None:
-        role = parts.role(tx, call.account, request["RoleName"])
+        role = steps.role(tx, call.account, request["RoleName"])
         if store.attached(tx, role):
             raise errors.role_has_attachments()
         if store.inline_documents(tx, role):
@@ -102,7 +123,10 @@ async def delete_role(call: Call[Parts], request: Request) -> Response:
 
 
 async def tag_role(call: Call[Parts], request: Request) -> Response:
-    """Add tags, or give those with the same keys new values."""
+    """Add tags, or give those with the same keys new values.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_TagRole.html
+    """
     new = tags.given(request["Tags"], folded=True)
 
     def changed(role: Role) -> Role:
@@ -113,7 +137,10 @@ async def tag_role(call: Call[Parts], request: Request) -> Response:
 
 
 async def untag_role(call: Call[Parts], request: Request) -> Response:
-    """Remove tags by their keys."""
+    """Remove tags by their keys.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UntagRole.html
+    """
 
     def changed(role: Role) -> Role:
         return msgspec.structs.replace(role, tags=tags.without(role.tags, request["TagKeys"], folded=True))
@@ -123,14 +150,17 @@ async def untag_role(call: Call[Parts], request: Request) -> Response:
 
 
 async def list_role_tags(call: Call[Parts], request: Request) -> Response:
-    """A page of a role's tags, by key."""
-    role = await call.parts.store.read(lambda tx: parts.role(tx, call.account, request["RoleName"]))
+    """A page of a role's tags, by key.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoleTags.html
+    """
+    role = await call.parts.store.read(lambda tx: steps.role(tx, call.account, request["RoleName"]))
     return tags.page(role.tags, request)
 
 
 async def _change(call: Call[Parts], request: Request, changed: Callable[[Role], Role]) -> Role:
     def work(tx: Transaction) -> Role:
-        role = changed(parts.role(tx, call.account, request["RoleName"]))
+        role = changed(steps.role(tx, call.account, request["RoleName"]))
         store.update_role(tx, role)
         return role
 
@@ -143,7 +173,7 @@ def _shown(role: Role) -> dict[str, Any]:
         "RoleName": role.name,
         "RoleId": role.role_id,
         "Arn": role.arn,
-        "CreateDate": parts.moment(role.created),
+        "CreateDate": steps.moment(role.created_s),
         "AssumeRolePolicyDocument": documents.encoded(role.trust_policy),
     }
 

@@ -7,14 +7,16 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from lambent.kernel import policy
 from lambent.kernel.arn import Arn
 from lambent.kernel.policy import PolicyFault
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ACTIONS: Final = (
     "sts:assumerole",
@@ -32,6 +34,7 @@ _PRINCIPALS: Final = ("AWS", "Service", "Federated")
 _SERVICE = re.compile(r"[a-z0-9.-]+\.[a-z0-9-]+")
 _ACCOUNT = re.compile(r"\d{12}")
 _UNIQUE_ID = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}")
+_ASTERISKS = re.compile(r"\*+")
 
 
 def check_trust(text: str) -> None:
@@ -144,8 +147,24 @@ def _check_actions(statement: dict[str, Any]) -> None:
 
 
 def _is_assuming(action: str) -> bool:
-    pattern = action.lower().replace("[", "[[]")
-    return pattern.startswith("sts:") and any(fnmatchcase(known, pattern) for known in _ACTIONS)
+    pattern = _ASTERISKS.sub("*", action.lower())
+    return pattern.startswith("sts:") and any(_is_like(known, pattern) for known in _ACTIONS)
+
+
+def _is_like(text: str, pattern: str) -> bool:
+    """Whether `text` is what `pattern` says, in which `*` stands for any characters and `?` for one.
+
+    The work is bounded by the length of `text`, however long the pattern is: it ends where nothing can match any more.
+    """
+    places: Sequence[int] = (0,)
+    for symbol in pattern:
+        if symbol == "*":
+            places = range(places[0], len(text) + 1)
+        else:
+            places = [place + 1 for place in places if place < len(text) and symbol in ("?", text[place])]
+        if not places:
+            return False
+    return places[-1] == len(text)
 
 
 def _check_condition(condition: Any) -> None:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 async def update_function_code(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html"""
+    """Give a function another package.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html
+    """
     parts = call.parts
     key = changes.key_of(call, request["FunctionName"])
     seen = request.get("RevisionId")

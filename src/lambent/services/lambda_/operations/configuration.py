@@ -15,13 +15,19 @@ if TYPE_CHECKING:
 
 
 async def get_function_configuration(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html"""
+    """A function's configuration alone.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
+    """
     function, qualifier = await existing(call, request)
     return answers.configuration(function, qualifier)
 
 
 async def update_function_configuration(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html"""
+    """Change what is given and leave the rest.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html
+    """
     parts = call.parts
     key = changes.key_of(call, request["FunctionName"])
     seen = request.get("RevisionId")

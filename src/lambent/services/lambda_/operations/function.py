@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 async def create_function(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html"""
+    """Store a new function once its package has been received and checked.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+    """
     parts = call.parts
     key = names.parse_new(call, request["FunctionName"])
     if request.get("PackageType") == "Image" or "ImageUri" in request["Code"]:
@@ -50,7 +53,10 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
 
 
 async def get_function(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html"""
+    """A function's configuration, and a link to its package that is good for a while.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
+    """
     function, qualifier = await existing(call, request)
     digest = function.configuration.code_sha256
     return {
@@ -64,7 +70,10 @@ async def get_function(call: Call[Parts], request: Request) -> Response:
 
 
 async def list_functions(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html"""
+    """A page of the caller's functions, by name.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html
+    """
     if "MasterRegion" in request:
         return {"Functions": []}  # it asks for replicas at the edge only, and there is no edge
     size = min(request.get("MaxItems", limits.FUNCTIONS_LISTED), limits.FUNCTIONS_LISTED)
@@ -76,7 +85,10 @@ async def list_functions(call: Call[Parts], request: Request) -> Response:
 
 
 async def delete_function(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html"""
+    """Remove a function; what it is running comes to its end.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html
+    """
     key, qualifier = names.parse(call, request["FunctionName"], request.get("Qualifier"))
     if qualifier == LATEST:
         raise errors.latest_not_deletable()

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 async def invoke(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
+    """Run a function and answer with what it answered, or with its error.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+    """
     key, qualifier = names.parse(call, request["FunctionName"], request.get("Qualifier"))
     kind = request.get("InvocationType", "RequestResponse")
     if kind == "Event":

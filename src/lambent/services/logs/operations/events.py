@@ -31,7 +31,10 @@ _YEAR_2024_MS: Final = 1_704_067_200_000
 
 
 async def put_log_events(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html"""
+    """Store a batch of events in a stream, without those that are too old or too new.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+    """
     events = [LogEvent(event["timestamp"], event["message"]) for event in request["logEvents"]]
     batch.check(events)
     now_ms = call.parts.now_ms()
@@ -59,7 +62,10 @@ async def put_log_events(call: Call[Parts], request: Request) -> Response:
 
 
 async def get_log_events(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html"""
+    """A page of one stream's events, in either direction.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
+    """
     name = group_name(call, request)
     direction, place = _begin(request.get("nextToken"), forward=request.get("startFromHead", False))
     until = request.get("endTime")
@@ -81,13 +87,16 @@ async def get_log_events(call: Call[Parts], request: Request) -> Response:
         events.reverse()
     forward, backward = _around(events[0].position, events[-1].position) if events else _at_the_end(direction, place)
     shown = [
-        {"timestamp": event.timestamp, "message": event.message, "ingestionTime": event.ingested} for event in events
+        {"timestamp": event.timestamp, "message": event.message, "ingestionTime": event.ingested_ms} for event in events
     ]
     return {"events": shown, "nextForwardToken": forward, "nextBackwardToken": backward}
 
 
 async def filter_log_events(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html"""
+    """A page of a group's events that match a pattern, those of several streams in one order.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
+    """
     name, names, prefix = group_name(call, request), request.get("logStreamNames"), request.get("logStreamNamePrefix")
     if names is not None and prefix is not None:
         raise errors.names_and_prefix()
@@ -114,7 +123,7 @@ async def filter_log_events(call: Call[Parts], request: Request) -> Response:
             "logStreamName": event.stream,
             "timestamp": event.timestamp,
             "message": event.message,
-            "ingestionTime": event.ingested,
+            "ingestionTime": event.ingested_ms,
             "eventId": event_id(event.position),
         }
         for event in page.events

@@ -28,7 +28,10 @@ _CHEAPER_CLASSES = ("INFREQUENT_ACCESS", "ESSENTIALS")
 
 
 async def create_log_group(call: Call[Parts], request: Request) -> None:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html"""
+    """Store a new group.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
+    """
     name = request["logGroupName"]
     if name.lower().startswith("aws/"):
         raise errors.reserved_name()
@@ -38,12 +41,15 @@ async def create_log_group(call: Call[Parts], request: Request) -> None:
         deletion_protection=request.get("deletionProtectionEnabled", False),
         tags=request.get("tags", {}),
     )
-    created = call.parts.now_ms()
-    await call.parts.store.write(lambda tx: groups.add(tx, call.account, call.region, name, created, record))
+    created_ms = call.parts.now_ms()
+    await call.parts.store.write(lambda tx: groups.add(tx, call.account, call.region, name, created_ms, record))
 
 
 async def delete_log_group(call: Call[Parts], request: Request) -> None:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html"""
+    """Remove a group at once; its events are swept away after it.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogGroup.html
+    """
     # What was told before the deletion goes with it, instead of bringing the group back a moment later.
     await call.parts.facts.flush()
 
@@ -58,7 +64,10 @@ async def delete_log_group(call: Call[Parts], request: Request) -> None:
 
 
 async def put_log_group_deletion_protection(call: Call[Parts], request: Request) -> None:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogGroupDeletionProtection.html"""
+    """Protect a group from deletion, or no longer.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogGroupDeletionProtection.html
+    """
     name = identified(call, request["logGroupIdentifier"])
 
     def work(tx: Transaction) -> None:
@@ -70,7 +79,10 @@ async def put_log_group_deletion_protection(call: Call[Parts], request: Request)
 
 
 async def describe_log_groups(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html"""
+    """A page of the groups by prefix, part of a name or identifiers.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html
+    """
     prefix, part = request.get("logGroupNamePrefix"), request.get("logGroupNamePattern")
     identifiers = request.get("logGroupIdentifiers")
     if prefix is not None and part is not None:
@@ -94,7 +106,10 @@ async def describe_log_groups(call: Call[Parts], request: Request) -> Response:
 
 
 async def list_log_groups(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ListLogGroups.html"""
+    """A page of the groups by pattern, class or tags, in short.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ListLogGroups.html
+    """
     # No group has a data source or a field index: those features are not here, so these filters match nothing.
     if _elsewhere(call, request) or "dataSources" in request or "fieldIndexNames" in request:
         return {"logGroups": []}
@@ -185,7 +200,7 @@ def _short(group: Group) -> Response:
     """What a search by pattern shows of a group."""
     return {
         "logGroupName": group.name,
-        "creationTime": group.created,
+        "creationTime": group.created_ms,
         "arn": group_arn(group.account, group.region, group.name) + ":*",
     }
 

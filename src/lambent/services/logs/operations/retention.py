@@ -15,14 +15,20 @@ if TYPE_CHECKING:
 
 
 async def put_retention_policy(call: Call[Parts], request: Request) -> None:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
+    """Let a group's events expire after so many days.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+    """
     if request["retentionInDays"] not in DAYS:
         raise errors.bad_retention()
     await _set(call, request["logGroupName"], request["retentionInDays"])
 
 
 async def delete_retention_policy(call: Call[Parts], request: Request) -> None:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteRetentionPolicy.html"""
+    """Keep a group's events for ever.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteRetentionPolicy.html
+    """
     await _set(call, request["logGroupName"], None)
 
 

@@ -21,18 +21,24 @@ _TIMES: Final = 1 << 63
 
 
 async def create_log_stream(call: Call[Parts], request: Request) -> None:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogStream.html"""
-    created = call.parts.now_ms()
+    """Add an empty stream to a group.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogStream.html
+    """
+    created_ms = call.parts.now_ms()
 
     def work(tx: Transaction) -> None:
         group = groups.need(tx, call.account, call.region, request["logGroupName"])
-        streams.add(tx, group.id, request["logStreamName"], created)
+        streams.add(tx, group.id, request["logStreamName"], created_ms)
 
     await call.parts.store.write(work)
 
 
 async def delete_log_stream(call: Call[Parts], request: Request) -> None:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogStream.html"""
+    """Remove a stream; its events are swept away after it.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DeleteLogStream.html
+    """
     await call.parts.facts.flush()
 
     def work(tx: Transaction) -> None:
@@ -44,7 +50,10 @@ async def delete_log_stream(call: Call[Parts], request: Request) -> None:
 
 
 async def describe_log_streams(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogStreams.html"""
+    """A page of a group's streams, by name or by last event.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogStreams.html
+    """
     name, prefix = group_name(call, request), request.get("logStreamNamePrefix")
     by_time = request.get("orderBy") == "LastEventTime"
     if by_time and prefix is not None:
@@ -68,7 +77,7 @@ async def describe_log_streams(call: Call[Parts], request: Request) -> Response:
         )
 
     found = await call.parts.store.read(work)
-    shown, token = page.cut(found, limit, lambda stream: [stream.last_event, stream.name])
+    shown, token = page.cut(found, limit, lambda stream: [stream.last_event_ms, stream.name])
     return {"logStreams": [_described(call, name, stream) for stream in shown], "nextToken": token}
 
 
@@ -88,10 +97,10 @@ def _after(token: str | None) -> tuple[int, str] | None:
 def _described(call: Call[Parts], group: str, stream: Stream) -> Response:
     return {
         "logStreamName": stream.name,
-        "creationTime": stream.created,
-        "firstEventTimestamp": stream.first_event,
-        "lastEventTimestamp": None if stream.first_event is None else stream.last_event,
-        "lastIngestionTime": stream.last_ingestion,
+        "creationTime": stream.created_ms,
+        "firstEventTimestamp": stream.first_event_ms,
+        "lastEventTimestamp": None if stream.first_event_ms is None else stream.last_event_ms,
+        "lastIngestionTime": stream.last_ingestion_ms,
         "uploadSequenceToken": None if stream.last_chunk is None else upload_token(stream.last_chunk),
         "arn": stream_arn(call.account, call.region, group, stream.name),
         # AWS reports 0 for every stream since June 2019.

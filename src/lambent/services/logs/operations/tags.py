@@ -19,32 +19,50 @@ if TYPE_CHECKING:
 
 
 async def tag_resource(call: Call[Parts], request: Request) -> None:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagResource.html"""
+    """Add tags to a group by its ARN, or give those with the same keys new values.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagResource.html
+    """
     await _change(call, tagged(call, request["resourceArn"]), request["tags"], [])
 
 
 async def untag_resource(call: Call[Parts], request: Request) -> None:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_UntagResource.html"""
+    """Remove tags by their keys from a group by its ARN.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_UntagResource.html
+    """
     await _change(call, tagged(call, request["resourceArn"]), {}, request["tagKeys"])
 
 
 async def list_tags_for_resource(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ListTagsForResource.html"""
+    """The tags of a group by its ARN.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ListTagsForResource.html
+    """
     return await _tags(call, tagged(call, request["resourceArn"]))
 
 
 async def tag_log_group(call: Call[Parts], request: Request) -> None:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagLogGroup.html"""
+    """Add tags to a group by its name, or give those with the same keys new values.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagLogGroup.html
+    """
     await _change(call, request["logGroupName"], request["tags"], [])
 
 
 async def untag_log_group(call: Call[Parts], request: Request) -> None:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_UntagLogGroup.html"""
+    """Remove tags by their keys from a group by its name.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_UntagLogGroup.html
+    """
     await _change(call, request["logGroupName"], {}, request["tags"])
 
 
 async def list_tags_log_group(call: Call[Parts], request: Request) -> Response:
-    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ListTagsLogGroup.html"""
+    """The tags of a group by its name.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ListTagsLogGroup.html
+    """
     return await _tags(call, request["logGroupName"])
 
 

@@ -34,7 +34,7 @@ class Event(NamedTuple):
     timestamp: int
     message: str
     stream: str
-    ingested: int
+    ingested_ms: int
 
 
 def size_of(message: str) -> int:
@@ -97,7 +97,7 @@ def sweep(chunks: Iterable[Chunk], window: Window, *, backward: bool) -> Iterato
     opened: list[_Run] = []
     for chunk in chunks:
         # No event of this chunk, nor of one after it, comes before this bound.
-        bound = -position(chunk.last_event + 1, 0, 0) if backward else position(chunk.first_event, 0, 0)
+        bound = -position(chunk.last_event_ms + 1, 0, 0) if backward else position(chunk.first_event_ms, 0, 0)
         yield from _until(opened, bound)
         run = _Run(chunk, window, backward=backward)
         if run.events:
@@ -112,11 +112,11 @@ class _Run:
 
     def __init__(self, chunk: Chunk, window: Window, *, backward: bool) -> None:
         columns = unpack(chunk.data)
-        stream, ingested = chunk.stream, chunk.ingested
+        stream, ingested_ms = chunk.stream, chunk.ingested_ms
         positions = [position(timestamp, chunk.id, index) for index, timestamp in enumerate(columns.timestamps)]
         wanted = slice(bisect_left(positions, window.low), bisect_right(positions, window.high))
         self.events = [
-            Event(place, timestamp, message, stream, ingested)
+            Event(place, timestamp, message, stream, ingested_ms)
             for place, timestamp, message in zip(
                 positions[wanted], columns.timestamps[wanted], columns.messages[wanted], strict=True
             )

@@ -22,32 +22,32 @@ _BATCH_MIN: Final = 4
 _BATCH_MAX: Final = 64
 # CROSS JOIN keeps the chunks outermost, and the plus signs keep the planner on the index that gives their order.
 _FROM: Final = (
-    "SELECT c.id, s.name, c.first_event, c.last_event, c.ingested, c.data FROM logs_chunk c CROSS JOIN logs_stream s"
-    " WHERE s.id = c.stream_id AND "
+    "SELECT c.id, s.name, c.first_event_ms, c.last_event_ms, c.ingested_ms, c.data"
+    " FROM logs_chunk c CROSS JOIN logs_stream s WHERE s.id = c.stream_id AND "
 )
 _UP: Final = (
-    " AND (c.first_event, c.id) > (:time, :id) AND c.first_event <= :high AND +c.last_event >= :low"
-    " ORDER BY c.first_event, c.id LIMIT :limit"
+    " AND (c.first_event_ms, c.id) > (:time, :id) AND c.first_event_ms <= :high AND +c.last_event_ms >= :low"
+    " ORDER BY c.first_event_ms, c.id LIMIT :limit"
 )
 _DOWN: Final = (
-    " AND (c.last_event, c.id) < (:time, :id) AND +c.first_event <= :high AND c.last_event >= :low"
-    " ORDER BY c.last_event DESC, c.id DESC LIMIT :limit"
+    " AND (c.last_event_ms, c.id) < (:time, :id) AND +c.first_event_ms <= :high AND c.last_event_ms >= :low"
+    " ORDER BY c.last_event_ms DESC, c.id DESC LIMIT :limit"
 )
 
 
-def add(tx: Transaction, group_id: int, stream_id: int, chunks: Sequence[NewChunk], ingested: int) -> int:
+def add(tx: Transaction, group_id: int, stream_id: int, chunks: Sequence[NewChunk], ingested_ms: int) -> int:
     """Append `chunks` to a stream and return the number of the last."""
     first = counter.take(tx, len(chunks))
     for number, chunk in enumerate(chunks, start=first):
         tx.run(
-            "INSERT INTO logs_chunk (id, group_id, stream_id, first_event, last_event, ingested, size, data)"
-            " VALUES (:id, :group_id, :stream_id, :first_event, :last_event, :ingested, :size, :data)",
+            "INSERT INTO logs_chunk (id, group_id, stream_id, first_event_ms, last_event_ms, ingested_ms, size, data)"
+            " VALUES (:id, :group_id, :stream_id, :first_event_ms, :last_event_ms, :ingested_ms, :size, :data)",
             id=number,
             group_id=group_id,
             stream_id=stream_id,
-            first_event=chunk.first_event,
-            last_event=chunk.last_event,
-            ingested=ingested,
+            first_event_ms=chunk.first_event_ms,
+            last_event_ms=chunk.last_event_ms,
+            ingested_ms=ingested_ms,
             size=chunk.size,
             data=chunk.data,
         )
@@ -56,9 +56,9 @@ def add(tx: Transaction, group_id: int, stream_id: int, chunks: Sequence[NewChun
     streams.grow(
         tx,
         stream_id,
-        first_event=chunks[0].first_event,
-        last_event=chunks[-1].last_event,
-        ingested=ingested,
+        first_event_ms=chunks[0].first_event_ms,
+        last_event_ms=chunks[-1].last_event_ms,
+        ingested_ms=ingested_ms,
         chunk=last,
         size=size,
     )
@@ -70,8 +70,8 @@ def of_streams(tx: Transaction, found: Sequence[Stream], window: Window, *, back
     """The chunks of some streams that have events in `window`, in the order that `rules.chunks.sweep` needs."""
     each = [_pages(tx, "c.stream_id = :of", window, backward=backward, of=stream.id) for stream in found]
     if backward:
-        return heapq.merge(*each, key=lambda chunk: (chunk.last_event, chunk.id), reverse=True)
-    return heapq.merge(*each, key=lambda chunk: (chunk.first_event, chunk.id))
+        return heapq.merge(*each, key=lambda chunk: (chunk.last_event_ms, chunk.id), reverse=True)
+    return heapq.merge(*each, key=lambda chunk: (chunk.first_event_ms, chunk.id))
 
 
 def of_group(tx: Transaction, group_id: int, prefix: str, window: Window, *, backward: bool) -> Iterator[Chunk]:
@@ -94,16 +94,16 @@ def _pages(tx: Transaction, where: str, window: Window, *, backward: bool, **val
             yield Chunk(*row)
         if len(rows) < limit:
             return
-        number, _, first_event, last_event = rows[-1][:4]
-        time = last_event if backward else first_event
+        number, _, first_event_ms, last_event_ms = rows[-1][:4]
+        time = last_event_ms if backward else first_event_ms
         limit = min(limit * 2, _BATCH_MAX)
 
 
 def expire(tx: Transaction, group_id: int, oldest: int) -> bool:
     """Delete a batch of the group's chunks that ended before `oldest`; whether there may be more."""
     rows = tx.all(
-        "SELECT id, stream_id, size, last_event FROM logs_chunk WHERE group_id = :group_id AND last_event < :oldest"
-        " ORDER BY last_event, id LIMIT :limit",
+        "SELECT id, stream_id, size, last_event_ms FROM logs_chunk"
+        " WHERE group_id = :group_id AND last_event_ms < :oldest ORDER BY last_event_ms, id LIMIT :limit",
         group_id=group_id,
         oldest=oldest,
         limit=limits.LOG_SWEEP_CHUNKS,
@@ -112,7 +112,7 @@ def expire(tx: Transaction, group_id: int, oldest: int) -> bool:
         return False
     number, _, _, time = rows[-1]
     tx.run(
-        "DELETE FROM logs_chunk WHERE group_id = :group_id AND (last_event, id) <= (:time, :id)",
+        "DELETE FROM logs_chunk WHERE group_id = :group_id AND (last_event_ms, id) <= (:time, :id)",
         group_id=group_id,
         time=time,
         id=number,

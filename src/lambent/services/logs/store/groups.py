@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from lambent.store.api import Row, Transaction
 
-_COLUMNS = "id, account, region, name, created, retention, size, record"
+_COLUMNS = "id, account, region, name, created_ms, retention, size, record"
 _read = msgspec.json.Decoder(GroupRecord).decode
 
 
 def _group(row: Row) -> Group:
-    number, account, region, name, created, retention, size, record = row
-    return Group(number, account, region, name, created, retention, size, _read(record))
+    number, account, region, name, created_ms, retention, size, record = row
+    return Group(number, account, region, name, created_ms, retention, size, _read(record))
 
 
 def _text(record: GroupRecord) -> str:
@@ -48,19 +48,19 @@ def need(tx: Transaction, account: str, region: str, name: str | None) -> Group:
     return group
 
 
-def add(tx: Transaction, account: str, region: str, name: str, created: int, record: GroupRecord) -> int:
+def add(tx: Transaction, account: str, region: str, name: str, created_ms: int, record: GroupRecord) -> int:
     """Add a group and return its number. Raises ResourceAlreadyExistsException."""
     if find(tx, account, region, name) is not None:
         raise errors.group_exists()
     number = counter.take(tx)
     tx.run(
-        "INSERT INTO logs_group (id, account, region, name, created, size, record)"
-        " VALUES (:id, :account, :region, :name, :created, 0, :record)",
+        "INSERT INTO logs_group (id, account, region, name, created_ms, size, record)"
+        " VALUES (:id, :account, :region, :name, :created_ms, 0, :record)",
         id=number,
         account=account,
         region=region,
         name=name,
-        created=created,
+        created_ms=created_ms,
         record=_text(record),
     )
     return number

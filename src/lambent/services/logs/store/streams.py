@@ -12,7 +12,7 @@ from lambent.services.logs.store import counter, groups
 if TYPE_CHECKING:
     from lambent.store.api import Transaction
 
-_COLUMNS = "id, group_id, name, created, size, last_event, first_event, last_ingestion, last_chunk"
+_COLUMNS = "id, group_id, name, created_ms, size, last_event_ms, first_event_ms, last_ingestion_ms, last_chunk"
 
 
 def find(tx: Transaction, group_id: int, name: str) -> Stream | None:
@@ -33,18 +33,18 @@ def need(tx: Transaction, group_id: int, name: str) -> Stream:
     return stream
 
 
-def add(tx: Transaction, group_id: int, name: str, created: int) -> int:
+def add(tx: Transaction, group_id: int, name: str, created_ms: int) -> int:
     """Add a stream and return its number. Raises ResourceAlreadyExistsException."""
     if find(tx, group_id, name) is not None:
         raise errors.stream_exists()
     number = counter.take(tx)
     tx.run(
-        "INSERT INTO logs_stream (id, group_id, name, created, size, last_event)"
-        " VALUES (:id, :group_id, :name, :created, 0, 0)",
+        "INSERT INTO logs_stream (id, group_id, name, created_ms, size, last_event_ms)"
+        " VALUES (:id, :group_id, :name, :created_ms, 0, 0)",
         id=number,
         group_id=group_id,
         name=name,
-        created=created,
+        created_ms=created_ms,
     )
     return number
 
@@ -79,11 +79,11 @@ def page_by_time(
 ) -> list[Stream]:
     """The streams in order of their last event, then name, beyond `after`; those without events are the oldest."""
     way, beyond = ("DESC", "<") if descending else ("ASC", ">")
-    place = f" AND (last_event, name) {beyond} (:time, :name)"
+    place = f" AND (last_event_ms, name) {beyond} (:time, :name)"
     time, name = (0, "") if after is None else after
     rows = tx.all(
         f"SELECT {_COLUMNS} FROM logs_stream WHERE group_id = :group_id{'' if after is None else place}"  # noqa: S608
-        f" ORDER BY last_event {way}, name {way} LIMIT :limit",
+        f" ORDER BY last_event_ms {way}, name {way} LIMIT :limit",
         group_id=group_id,
         time=time,
         name=name,
@@ -93,18 +93,19 @@ def page_by_time(
 
 
 def grow(
-    tx: Transaction, stream_id: int, *, first_event: int, last_event: int, ingested: int, chunk: int, size: int
+    tx: Transaction, stream_id: int, *, first_event_ms: int, last_event_ms: int, ingested_ms: int, chunk: int, size: int
 ) -> None:
     """Count events that were added to the stream."""
     tx.run(
-        "UPDATE logs_stream SET size = size + :size, last_ingestion = :ingested, last_chunk = :chunk,"
-        " first_event = CASE WHEN first_event <= :first_event THEN first_event ELSE :first_event END,"
-        " last_event = CASE WHEN last_event >= :last_event THEN last_event ELSE :last_event END WHERE id = :id",
+        "UPDATE logs_stream SET size = size + :size, last_ingestion_ms = :ingested_ms, last_chunk = :chunk,"
+        " first_event_ms = CASE WHEN first_event_ms <= :first_event_ms THEN first_event_ms ELSE :first_event_ms END,"
+        " last_event_ms = CASE WHEN last_event_ms >= :last_event_ms THEN last_event_ms ELSE :last_event_ms END"
+        " WHERE id = :id",
         size=size,
-        ingested=ingested,
+        ingested_ms=ingested_ms,
         chunk=chunk,
-        first_event=first_event,
-        last_event=last_event,
+        first_event_ms=first_event_ms,
+        last_event_ms=last_event_ms,
         id=stream_id,
     )
 

@@ -17,11 +17,14 @@ from lambent.services.sts.rules import session_context
 if TYPE_CHECKING:
     from lambent.kernel.authority import Role, SessionCredentials
     from lambent.kernel.call import Call, Request, Response
-    from lambent.services.sts import Parts
+    from lambent.services.sts.parts import Parts
 
 
 async def assume_role(call: Call[Parts], request: Request) -> Response:
-    """Credentials of a role's session; `SessionAuthority.may_assume` says whose."""
+    """Credentials of a role's session; `SessionAuthority.may_assume` says whose.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    """
     role_arn = request["RoleArn"]
     _check_role_arn(role_arn)
     session = session_context.requested(request, call.principal)
@@ -42,7 +45,10 @@ async def assume_role(call: Call[Parts], request: Request) -> Response:
 
 
 async def get_session_token(call: Call[Parts], request: Request) -> Response:
-    """Credentials that stand for the caller itself, an hour at most for the root user."""
+    """Credentials that stand for the caller itself, an hour at most for the root user.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
+    """
     caller = call.principal
     if caller.session is not None:
         raise errors.from_a_session()

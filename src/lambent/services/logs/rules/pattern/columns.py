@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _NAME: Final = re.compile(r"[\w.$-]+")
 _ELLIPSIS: Final = re.compile(r"\.\.\.|…")
-_FIELD: Final = re.compile(r'"([^"]*)"(?=\s|$)|\[([^\]]*)\](?=\s|$)|(\S+)')
+_RUN: Final = re.compile(r"\S+")
+_CLOSING: Final = {'"': '"', "[": "]"}
 
 
 def parse(scanner: Scanner) -> Callable[[str], bool]:
@@ -66,7 +67,23 @@ def _matcher(columns: list[Test | None], gap: int | None) -> Callable[[str], boo
 
 def split(message: str) -> list[str]:
     """The fields of an event, without the quotes or brackets around them."""
-    return [quoted or bracketed or plain for quoted, bracketed, plain in _FIELD.findall(message)]
+    fields: list[str] = []
+    # Where each symbol closes next. It is looked for once, not again for everything that opens before it: a message
+    # of nothing but brackets would take time that grows with its square.
+    ends = dict.fromkeys(_CLOSING.values(), -1)
+    place = 0
+    while (run := _RUN.search(message, place)) is not None:
+        field, (start, place) = run[0], run.span()
+        symbol = _CLOSING.get(field[0])
+        if symbol is not None:
+            if ends[symbol] <= start:
+                found = message.find(symbol, start + 1)
+                ends[symbol] = len(message) if found < 0 else found
+            end = ends[symbol]
+            if end < len(message) and not message[end + 1 : end + 2].strip():
+                field, place = message[start + 1 : end], end + 1
+        fields.append(field)
+    return fields
 
 
 def _column(scanner: Scanner) -> Test | None:
