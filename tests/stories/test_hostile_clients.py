@@ -139,3 +139,23 @@ def test_every_interrupted_prefix_of_a_real_request_is_harmless(shared_lambent: 
     for length in range(0, len(whole), 7):
         exchange(shared_lambent, whole[:length])
     assert exchange(shared_lambent, whole).startswith(b"HTTP/1.1 403")
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "operation"),
+    [
+        ("s3", "list_buckets", "ListBuckets"),
+        ("apigateway", "get_rest_apis", "GetRestApis"),
+        ("dynamodb", "list_tables", "ListTables"),
+        ("ec2", "describe_vpcs", "DescribeVpcs"),
+        ("cloudwatch", "list_metrics", "ListMetrics"),
+        ("lambda", "list_layers", "ListLayers"),
+        ("iam", "list_users", "ListUsers"),
+    ],
+)
+def test_what_is_not_built_is_named_in_every_protocol(
+    shared_lambent: Server, service: str, method: str, operation: str
+) -> None:
+    code, status, message = raised(getattr(shared_lambent.client(service), method))
+    assert (code, status) == ("NotImplemented", 501)
+    assert message == f"{service}:{operation} is not built in Lambent yet."

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambent.kernel import limits
 from lambent.kernel.body import WholeBody
 from lambent.kernel.errors import AwsError
 from lambent.kernel.ids import SeededIds
+from lambent.wire import form
 from lambent.wire.http import HttpRequest
 from lambent.wire.models import Models, UnknownService
+from lambent.wire.scalars import Unreadable, read_base64, write_base64
 
 if TYPE_CHECKING:
     from lambent.wire.codec import OperationCodec
@@ -135,3 +138,25 @@ def test_a_service_without_a_model(name: str) -> None:
 def test_an_answer_with_a_member_that_the_model_lacks_is_a_bug() -> None:
     with pytest.raises(ValueError, match="has no member Nope"):
         MODELS.codec("lambda", "GetFunction").encode({"Nope": 1}, "request-1")
+
+
+@pytest.mark.parametrize("size", [3, 786_432, 786_433, 786_434, 2_000_000])
+def test_base64_of_any_length_is_read_whole(size: int) -> None:
+    data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    assert read_base64(write_base64(data)) == data
+
+
+@pytest.mark.parametrize("text", ["A" * 1_048_572 + "AA==" + "AAAA", "A" * 1_048_576 + "A*AA", "A" * 1_048_577])
+def test_long_base64_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(Unreadable):
+        read_base64(text)
+
+
+def test_a_form_is_bounded_in_names_and_depth() -> None:
+    read = form.reader(MODELS.service("sts").operations["GetCallerIdentity"].input, ec2=False)
+    deep = ".".join(["x"] * limits.NESTING_DEPTH)
+    assert read({deep: ""}) == {}
+    with pytest.raises(Unreadable, match="Nesting is deeper than 64 levels"):
+        read({f"{deep}.x": ""})
+    with pytest.raises(Unreadable, match="The form has more than 100000 names"):
+        read({f"{number}.{deep[4:]}": "" for number in range(limits.FORM_NODES // 60)})

@@ -151,7 +151,7 @@ def test_characters_that_xml_cannot_carry_are_replaced() -> None:
 @pytest.mark.parametrize("service", ["lambda", "logs", "iam", "sts"])
 def test_an_overlay_speaks_of_what_the_model_has(service: str) -> None:
     overlay, model = load(service), MODELS.service(service)
-    named = {*overlay.body_limits, *overlay.unsigned, *overlay.statuses, *overlay.unchecked}
+    named = {*overlay.body_limits, *overlay.statuses, *overlay.unchecked}
     assert named <= set(model.operations)
     for operation, paths in overlay.unchecked.items():
         for path in paths:

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import logging
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from lambent.kernel import limits
+from lambent.kernel.body import WholeBody
 from lambent.kernel.clock import SystemClock, settle
 from lambent.kernel.errors import AwsError
 from lambent.kernel.ids import SystemIds
@@ -27,6 +29,7 @@ from lambent.kernel.settings import Settings
 from lambent.services.sts.authority import SessionAuthority
 from lambent.store.blobs import Blobs
 from lambent.wire.gateway import Gateway
+from lambent.wire.http import HttpRequest
 from lambent.wire.links import CodeLinks
 from lambent.wire.models import Models
 from tests.wire.raw import serving
@@ -98,11 +101,10 @@ SERVICES = (
 )
 
 
-@asynccontextmanager
-async def gateway(folder: Path) -> AsyncIterator[RawServer]:
+def make(folder: Path) -> Gateway:
     clock, ids, config = SystemClock(), SystemIds(), Settings(port=4566)
     CALLS.clear()
-    handler = Gateway(
+    return Gateway(
         services=SERVICES,
         models=MODELS,
         authority=SessionAuthority(config, clock, ids, bytes(32)),
@@ -112,7 +114,11 @@ async def gateway(folder: Path) -> AsyncIterator[RawServer]:
         ids=ids,
         settings=config,
     )
-    async with serving(handler.handle) as server:
+
+
+@asynccontextmanager
+async def gateway(folder: Path) -> AsyncIterator[RawServer]:
+    async with serving(make(folder).handle) as server:
         yield server
 
 
@@ -166,7 +172,7 @@ async def test_a_signed_call_reaches_its_operation_with_all_that_is_known_of_it(
         assert await ask(answer["Payload"].read) == b'{"a": 1}'
         call, request = CALLS[0]
         assert request == {"FunctionName": "hello", "Payload": b'{"a": 1}'}
-        assert (call.parts, call.service, call.operation) == ("the parts of lambda", "lambda", "Invoke")
+        assert (call.parts, call.operation) == ("the parts of lambda", "Invoke")
         assert (call.account, call.region) == ("000000000000", "eu-west-3")
         assert call.principal.arn == "arn:aws:iam::000000000000:root"
         assert call.endpoint == f"http://127.0.0.1:{server.port}"
@@ -291,6 +297,80 @@ async def test_a_request_that_no_service_knows_is_answered(tmp_path: Path) -> No
 
 
 # Bodies.
+
+
+class Unread(WholeBody):
+    """A body that nobody may ask for."""
+
+    async def read(self, limit: int) -> bytes:
+        raise AssertionError(f"{limit} bytes were asked for")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield await self.read(0)
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "code"),
+    [
+        ("lambda", "/2015-03-31/functions/f/invocations", b"security token included in the request is invalid"),
+        ("s3", "/bucket/key", b"<Code>InvalidAccessKeyId</Code>"),
+        ("sts", "/", b"<Code>InvalidClientTokenId</Code>"),
+        ("ec2", "/", b"<Code>AuthFailure</Code>"),
+    ],
+)
+async def test_the_body_of_a_stranger_is_not_read(tmp_path: Path, service: str, path: str, code: bytes) -> None:
+    kind = "application/x-www-form-urlencoded" if path == "/" else "application/octet-stream"
+    request = AWSRequest("POST" if service != "s3" else "PUT", f"http://localhost{path}", {"Content-Type": kind}, b"x")
+    signer = botocore.auth.S3SigV4Auth if service == "s3" else botocore.auth.SigV4Auth
+    signer(Credentials("nobody", "test"), service, "us-east-1").add_auth(request)
+    headers = [(name.lower(), value) for name, value in request.headers.items()]
+    http = HttpRequest(request.method, path, "", [*headers, ("host", "localhost")], Unread())
+    response = await make(tmp_path).handle(http)
+    assert response.status in (401, 403)
+    assert isinstance(response.body, bytes)
+    assert code in response.body
+
+
+async def test_a_form_that_nobody_signed_is_short(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as server:
+        head = "POST /\nContent-Type: application/x-www-form-urlencoded"
+        answer = await plain(server, head, b"Action=" + b"x" * limits.UNSIGNED_BODY_BYTES)
+    assert answer.status == 413
+
+
+async def test_bodies_over_the_budget_are_answered_503_until_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "REQUEST_BODIES_BYTES", 1_000_000)
+    async with gateway(tmp_path) as server:
+        functions = client(server, "lambda")
+        answer = await failure(functions.invoke, FunctionName="f", Payload=b" " * 1_000_001)
+        assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == ("ServiceUnavailable", 503)
+        for _ in range(3):
+            await ask(functions.invoke, FunctionName="f", Payload=b" " * 999_999)
+    assert len(CALLS) == 3
+
+
+async def test_the_event_loop_neither_hashes_nor_reads_a_large_body(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[int] = []
+    codec = MODELS.codec("cloudwatch", "PutMetricData", "json")
+    read = codec.decode
+
+    def watched(http: HttpRequest, body: bytes) -> Request:
+        readers.append(threading.get_ident())
+        return read(http, body)
+
+    monkeypatch.setattr(codec, "decode", watched)
+    target = {"X-Amz-Target": "GraniteServiceVersion20100801.PutMetricData"}
+    async with gateway(tmp_path) as server:
+        for size in (1, limits.LOOP_BYTES):
+            body = json.dumps({"Namespace": "n", "MetricData": [{"MetricName": "m"}], "x": "y" * size}).encode()
+            head = signed(server, "monitoring", "POST", "/", body, **target)
+            assert (await plain(server, head, body, f"localhost:{server.port}")).status == 200
+    loop, thread = readers
+    assert loop == threading.get_ident() != thread
 
 
 async def test_a_body_that_is_too_large_is_refused_in_the_words_of_lambda(tmp_path: Path) -> None:
@@ -426,7 +506,7 @@ async def test_a_host_that_is_no_address_never_gets_into_links(tmp_path: Path, h
         answer = await plain(server, "GET /_lambent/health", b"", host)
         assert answer.status in (400, 403)
     handler = server.server.handler
-    assert handler.__self__._endpoint("http", f"localhost{host}") == "http://127.0.0.1:4566"  # type: ignore[attr-defined]
+    assert handler.__self__._endpoint(f"localhost{host}") == "http://127.0.0.1:4566"  # type: ignore[attr-defined]
 
 
 # Lambent's own pages.

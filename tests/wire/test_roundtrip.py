@@ -23,7 +23,6 @@ from lambent.wire.models import Models
 from lambent.wire.route import Router
 
 MODELS = Models()
-ROUTER = Router(MODELS, [])
 DEPTH = 4
 SDK_TIMESTAMP = "Expires"
 """botocore makes a timestamp of what S3 itself keeps as the text that it was given."""
@@ -56,6 +55,7 @@ OPERATIONS = [
     ("cloudwatch", "GetMetricData", "json"),
     ("cloudwatch", "GetMetricData", "query"),
 ]
+ROUTER = Router(MODELS, sorted({service for service, _, _ in OPERATIONS}))
 SETTINGS = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 text = st.text("aZ09 -_.é😀<&>'\"/", min_size=1, max_size=12).map(lambda value: f"x{value}x")

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import pytest
 
+from lambent.kernel import limits
 from lambent.wire.http import HttpRequest
 from lambent.wire.matcher import Matcher
 from lambent.wire.models import Models
 from lambent.wire.route import Route, Router, Unroutable
 
 FORM = ("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+
+SERVED = [
+    "apigateway",
+    "apigatewayv2",
+    "cloudwatch",
+    "dynamodb",
+    "dynamodbstreams",
+    "ec2",
+    "iam",
+    "lambda",
+    "logs",
+    "s3",
+]
+SERVED += ["sts"]
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +34,7 @@ def models() -> Models:
 
 @pytest.fixture(scope="module")
 def router(models: Models) -> Router:
-    return Router(models, ["iam", "lambda", "logs", "sts"])
+    return Router(models, SERVED)
 
 
 def request(method: str, target: str, *headers: tuple[str, str]) -> HttpRequest:
@@ -72,6 +87,26 @@ def test_constants_and_required_members_tell_operations_of_one_path_apart(
     router: Router, method: str, target: str, headers: list[tuple[str, str]], operation: str
 ) -> None:
     assert router.find(request(method, target, *headers), "s3") == Route("s3", operation, "rest-xml")
+
+
+def test_what_a_path_is_remembered_for_does_not_hide_what_headers_and_query_say(models: Models) -> None:
+    router = Router(models, ["lambda", "s3"])
+    for _ in range(2):
+        assert router.find(request("PUT", "/b/key"), "s3").operation == "PutObject"
+        assert router.find(request("PUT", "/b/key", ("x-amz-copy-source", "b/o")), "s3").operation == "CopyObject"
+        assert router.find(request("PUT", "/b/key?tagging"), "s3").operation == "PutObjectTagging"
+        assert router.find(request("GET", "/2015-03-31/functions/f"), "lambda").operation == "GetFunction"
+        assert router.find(request("DELETE", "/2015-03-31/functions/f"), "lambda").operation == "DeleteFunction"
+        with pytest.raises(Unroutable):
+            router.find(request("GET", "/2015-03-31/functions/f", ("x-amz-target", "Logs_20140328.None")), "lambda")
+
+
+def test_remembered_paths_are_bounded(models: Models) -> None:
+    router = Router(models, ["lambda"])
+    for number in range(limits.ROUTES_REMEMBERED + 5):
+        router.find(request("GET", f"/2015-03-31/functions/f{number}"), "lambda")
+    router.find(request("GET", f"/2015-03-31/functions/{'f' * limits.ROUTE_REMEMBERED_LENGTH}"), "lambda")
+    assert router.remembered == limits.ROUTES_REMEMBERED
 
 
 def test_json_by_its_target(router: Router) -> None:
@@ -152,7 +187,8 @@ def test_an_unknown_operation_is_answered_in_the_protocol_of_the_question(router
     assert refused(router, request("PATCH", "/2015-03-31/functions"), "lambda")[0] == 404
 
 
-def test_a_request_for_no_service_at_all(router: Router) -> None:
+def test_a_request_for_no_service_at_all(models: Models) -> None:
+    router = Router(models, ["iam", "lambda", "logs", "sts"])
     assert refused(router, request("GET", "/favicon.ico"), None)[:2] == (404, "UnknownOperationException")
     assert refused(router, request("POST", "/", ("x-amz-target", "Nope.Nope")), None)[0] == 400
     assert refused(router, request("POST", "/", FORM), None, b"Action=Nope&Version=1")[1] == "InvalidAction"
@@ -165,6 +201,51 @@ def test_the_first_services_need_no_other_models() -> None:
     router.find(request("GET", "/2015-03-31/functions"), "lambda")
     router.find(request("POST", "/", ("x-amz-target", "Logs_20140328.DescribeLogGroups")), "logs")
     assert set(models.loaded()) == {"lambda", "logs"}
+
+
+@pytest.mark.parametrize(
+    ("http", "scope", "body", "status", "answer"),
+    [
+        (request("GET", "/2013-04-01/hostedzone"), "route53", b"", 501, b"route53 is not built in Lambent yet."),
+        (request("GET", "/b/key"), "s3", b"", 501, b"<Message>s3 is not built in Lambent yet."),
+        (
+            request("POST", "/", ("x-amz-target", "DynamoDBStreams_20120810.ListStreams")),
+            "dynamodb",
+            b"",
+            501,
+            b"dynamodbstreams:ListStreams is not built in Lambent yet.",
+        ),
+        (
+            request("POST", "/", ("x-amz-target", "DynamoDB_20120810.<b>")),
+            None,
+            b"",
+            501,
+            b'"dynamodb is not built in Lambent yet."',
+        ),
+        (
+            request("POST", "/", FORM),
+            "ec2",
+            b"Action=DescribeVpcs&Version=2016-11-15",
+            501,
+            b"<Message>ec2:DescribeVpcs is not built in Lambent yet.",
+        ),
+        (
+            request("POST", "/service/GraniteServiceVersion20100801/operation/X", ("smithy-protocol", "rpc-v2-cbor")),
+            None,
+            b"",
+            501,
+            b"cloudwatch:X is not built in Lambent yet.",
+        ),
+    ],
+)
+def test_a_service_that_is_not_built_says_so_without_its_model(
+    http: HttpRequest, scope: str | None, body: bytes, status: int, answer: bytes
+) -> None:
+    models = Models()
+    told = refused(Router(models, ["lambda"]), http, scope, body)
+    assert (told[0], told[1]) == (status, "NotImplemented")
+    assert answer in told[2]
+    assert not models.loaded()
 
 
 def test_every_rest_operation_of_every_service_finds_itself() -> None:
@@ -185,7 +266,7 @@ def test_every_rest_operation_of_every_service_finds_itself() -> None:
             headers = [
                 (member.wire_name(name).lower(), "1") for name, member in members.items() if member.location == "header"
             ]
-            found = matcher.find(HttpRequest(operation.http_method, filled, query, headers))
+            found, _ = matcher.find(HttpRequest(operation.http_method, filled, query, headers))
             assert found is not None
             other = operations[found]
             same = (other.uri, other.http_method) == (operation.uri, operation.http_method)

@@ -51,7 +51,8 @@ def verify(http: HttpRequest, body: bytes = b"", *, at: float | None = None) -> 
     assert claim is not None
     payload = claim.payload or hashlib.sha256(body).hexdigest()
     clock = VirtualClock(when(claim.timestamp) if at is None else at)
-    return Verifier(find, clock).verify(http, claim, payload).principal
+    verifier = Verifier(find, clock)
+    return verifier.verify(http, verifier.admit(http, claim), payload).principal
 
 
 # AWS's published examples: the signature test suite, and the pages on signing for S3.
@@ -346,6 +347,41 @@ def test_a_scope_that_does_not_fit_is_refused(text: str, fault: Fault, words: st
     failure = refusal(credential(text.format(day=day)))
     assert failure.fault is fault
     assert words.format(day=day) in failure.detail
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("filler", [",", " ", ", ", "a", "a=", "Signature=", "Credential=a,"])
+def test_a_hostile_header_costs_no_more_than_its_length(filler: str) -> None:
+    for number in range(100):
+        http = lambda_request(authorization="AWS4-HMAC-SHA256 " + filler * (8000 // len(filler)) + str(number))
+        assert refusal(http).fault is Fault.INCOMPLETE
+
+
+def test_a_header_that_is_too_long_is_refused() -> None:
+    failure = refusal(lambda_request(authorization="AWS4-HMAC-SHA256 " + "a" * limits.AUTHORIZATION_BYTES))
+    assert (failure.fault, failure.detail) == (Fault.INCOMPLETE, "Authorization header is longer than 8192 bytes.")
+
+
+def test_a_signed_header_that_is_repeated_is_refused() -> None:
+    day = lambda_request().header("x-amz-date")[:8]
+    text = f"AWS4-HMAC-SHA256 Credential=key/{day}/us-east-1/lambda/aws4_request, SignedHeaders=host;host, Signature=00"
+    assert "repeated" in refusal(lambda_request(authorization=text)).detail
+
+
+@pytest.mark.parametrize(("service", "query"), [("s3", False), ("s3", True), ("lambda", True)])
+def test_what_a_link_or_s3_is_told_must_be_signed(service: str, query: bool) -> None:
+    request = AWSRequest("GET", url("/", ""))
+    signer(service, None, query=query).add_auth(request)
+    http = as_received(request)
+    assert verify(http) == ME
+    http.headers += [("x-amz-tail", "1"), ("x-amz-acl", "public"), ("x-amzn-trace-id", "1")]
+    failure = refusal(HttpRequest(http.method, http.path, http.query, http.headers))
+    assert (failure.fault, failure.members) == (Fault.HEADERS, {"HeadersNotSigned": "x-amz-acl, x-amz-tail"})
+
+
+def test_the_header_signatures_of_other_services_leave_headers_unsigned() -> None:
+    http = lambda_request()
+    assert verify(HttpRequest("GET", "/", "", [*http.headers, ("x-amz-log-type", "Tail")])) == ME
 
 
 def test_host_must_be_signed() -> None:

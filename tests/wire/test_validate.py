@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from lambent.wire.http import HttpRequest
 from lambent.wire.models import Models
@@ -50,6 +51,13 @@ def test_a_missing_member_is_null(models: Models) -> None:
 
 def test_a_null_member_counts_as_missing(models: Models) -> None:
     assert "Value null at 'role'" in create_function(models, Role=None).message
+
+
+def test_a_long_value_is_told_in_part(models: Models) -> None:
+    error = create_function(models, Description="d" * 3_000_000)
+    shown = "d" * limits.VALUE_TOLD_LENGTH
+    assert f"Value '{shown}...' at 'description' failed" in error.message
+    assert len(error.message) < limits.VALUE_TOLD_LENGTH + 200
 
 
 def test_several_violations_are_counted_and_joined(models: Models) -> None:

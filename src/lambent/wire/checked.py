@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import TYPE_CHECKING
 
+from lambent.kernel import limits
 from lambent.kernel.body import BodyTooLarge
 from lambent.wire.sigv4 import Fault, NotAuthentic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from lambent.kernel.body import Body
 
@@ -50,8 +52,11 @@ class CheckedBody:
             )
 
 
-async def gather(body: Body, limit: int) -> bytes:
-    """All chunks of `body` in one. Raises BodyTooLarge as soon as more than `limit` bytes are announced or come."""
+async def gather(body: Body, limit: int, take: Callable[[int], None] | None = None) -> bytes:
+    """All chunks of `body` in one; `take` is told of each as it comes.
+
+    Raises BodyTooLarge as soon as more than `limit` bytes are announced or come.
+    """
     if body.length is not None and body.length > limit:
         raise BodyTooLarge(limit)
     parts: list[bytes] = []
@@ -60,5 +65,9 @@ async def gather(body: Body, limit: int) -> bytes:
         size += len(data)
         if size > limit:
             raise BodyTooLarge(limit)
+        if take is not None:
+            take(len(data))
         parts.append(data)
+    if size > limits.LOOP_BYTES:
+        return await asyncio.to_thread(b"".join, parts)
     return b"".join(parts)

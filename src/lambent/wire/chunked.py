@@ -39,7 +39,6 @@ _MODES = {SIGNED: (True, False), SIGNED_TRAILER: (True, True), UNSIGNED_TRAILER:
 
 _CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;chunk-signature=([0-9a-f]{64}))?")
 _TRAILER_SIGNATURE = "x-amz-trailer-signature"
-_PIECE_BYTES = 64 * limits.KIB
 
 
 class ChunkedBody:
@@ -82,7 +81,7 @@ class ChunkedBody:
     async def _chunks(self) -> AsyncIterator[bytes]:
         while left := (await self._head())[0]:
             while left:
-                data = await self._source.some(min(left, _PIECE_BYTES))
+                data = await self._source.some(min(left, limits.UNSIGNED_CHUNK_PIECE_BYTES))
                 left -= len(data)
                 yield data
             await self._source.crlf()
@@ -252,12 +251,9 @@ def _checksum(header: str) -> _Checksum | None:
 
 def _decoded_length(http: HttpRequest) -> int:
     text = http.header("x-amz-decoded-content-length")
-    if not (text.isascii() and text.isdigit()) or len(text) > _LENGTH_DIGITS:
+    if not (text.isascii() and text.isdigit()) or len(text) > limits.LENGTH_DIGITS:
         raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", status=411)
     return int(text)
-
-
-_LENGTH_DIGITS = 18
 
 
 def _incomplete() -> AwsError:

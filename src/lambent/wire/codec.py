@@ -1,4 +1,4 @@
-"""One operation in one protocol: the decoder, validator and encoders compiled for it, behind `protocol.Codec`."""
+"""One operation in one protocol: the decoder, validator and encoders compiled for it at first use."""
 
 from __future__ import annotations
 
@@ -47,16 +47,22 @@ class Dialect:
 
 
 class OperationCodec:
-    """A `protocol.Codec`."""
+    """Reads the requests of one operation and writes its answers."""
 
     def __init__(self, dialect: Dialect, operation: Operation, method: str) -> None:
         overlay = dialect.overlay
         self.service = dialect.model.name
+        """botocore's name of the service."""
         self.operation = operation.name
+        """The operation's name in the model: `CreateFunction`."""
         self.method = method
+        """The operation's name in Python: `create_function`, as botocore's clients spell it."""
         self.streams_input = streams(operation.input)
-        self.unsigned = operation.unsigned or operation.name in overlay.unsigned
+        """Whether a member of the input is the raw body, handed to the operation as a `Body`."""
+        self.unsigned = operation.unsigned
+        """Whether AWS takes this operation without a signature."""
         self.body_limit = overlay.body_limits.get(operation.name, limits.REQUEST_BODY_BYTES)
+        """The most bytes of body that are read."""
         self._dialect = dialect
         self._read = request_reader(operation, dialect.protocol, dialect.format)
         self._check = dialect.validator.compile(operation.input, overlay.unchecked.get(operation.name, ()))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from lambent.kernel.clock import Clock
-    from lambent.wire.http import Handler, Headers, HttpResponse
+    from lambent.wire.http import Handler, HttpResponse
     from lambent.wire.patience import Kind, Wait
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ class Connection(asyncio.Protocol):
         "_jobs",
         "_last",
         "_lingering",
+        "_loop",
         "_lost",
         "_message_bytes",
         "_messages",
@@ -99,10 +100,11 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
+        self._loop = asyncio.get_running_loop()
         self._parser: Any = httptools.HttpRequestParser(self)
         # The request that is being received.
         self._url = b""
-        self._headers: Headers = []
+        self._headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._in_head = False
         self._expecting = False
@@ -170,7 +172,7 @@ class Connection(asyncio.Protocol):
             self._task.cancel()
 
     def pause_writing(self) -> None:
-        self._writable = asyncio.get_running_loop().create_future()
+        self._writable = self._loop.create_future()
 
     def resume_writing(self) -> None:
         if self._writable is not None and not self._writable.done():
@@ -266,10 +268,10 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append(heads.header(name, value))
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        headers, self._headers = self._headers, []
+        headers, self._headers = heads.headers(self._headers), []
         heads.check_size(self._url, headers, self._message_bytes)
         parser = self._parser
         method = parser.get_method().decode("ascii")
@@ -308,10 +310,11 @@ class Connection(asyncio.Protocol):
 
     def _open_body(self, job: _Job) -> None:
         request = job.request
-        announced = request.header("content-length")
+        fields = request.fields
+        announced = fields.get("content-length")
         length = int(announced) if announced else None
-        expecting = job.modern and request.header("expect").lower() == "100-continue"
-        chunked = length is None and request.header("transfer-encoding") != ""
+        expecting = job.modern and "expect" in fields and fields["expect"].lower() == "100-continue"
+        chunked = length is None and bool(fields.get("transfer-encoding"))
         job.has_body = chunked or bool(length)
         if chunked or (length and (expecting or length > limits.HTTP_BODY_BUFFER_BYTES)):
             self._expecting = expecting
@@ -322,7 +325,7 @@ class Connection(asyncio.Protocol):
         self._jobs.append(job)
         if self._task is None:
             # Not the supervisor's: a request lives and dies with its connection, and `_work` lets no failure out.
-            self._task = asyncio.get_running_loop().create_task(self._work())
+            self._task = self._loop.create_task(self._work())
 
     def _refuse(self, status: int) -> None:
         """Answer `status` after what is in line, and read no further request."""

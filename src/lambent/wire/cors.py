@@ -8,13 +8,13 @@ it was loaded (DNS rebinding) would otherwise count as a page from here. AWS cli
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lambent.kernel import limits
+from lambent.kernel.settings import is_loopback
 from lambent.wire.http import HttpResponse
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from lambent.wire.http import Headers, HttpRequest
 
-_LOCAL_NAMES = ("localhost", "localhost.localdomain")
+_LOCAL_NAMES = (".localhost", "localhost.localdomain")
 _AWS_NAMES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".on.aws")
-_TOKENS = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{0,4096}", re.ASCII)
+_TOKENS = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]*", re.ASCII)
 _METHODS = "DELETE, GET, HEAD, PATCH, POST, PUT"
 _EXPOSED = (
     "date, etag, location, x-amz-crc32, x-amz-executed-version, x-amz-function-error, x-amz-id-2, x-amz-log-result, "
@@ -36,25 +36,25 @@ _MAX_AGE_S = 600
 class Browsers:
     """The rules for pages and host names."""
 
-    def __init__(self, *, loopback: bool, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
-        """`loopback`: listening on loopback only. `hosts` and `origins` are allowed besides those of this machine."""
+    def __init__(self, *, loopback: bool, hosts: Iterable[str] = ()) -> None:
+        """`loopback`: listening on loopback only. `hosts` are names of this machine besides its own."""
         self._loopback = loopback
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._origins = frozenset(origins)
         self._known_host = lru_cache(limits.HOSTS_CACHED)(self._is_known_host)
         self._known_origin = lru_cache(limits.HOSTS_CACHED)(self._is_known_origin)
 
     def answer(self, http: HttpRequest) -> HttpResponse | None:
         """The refusal of a request that no page may make, or the answer to a preflight; None for all others."""
-        if self._loopback and not self._known_host(http.header("host")):
+        fields = http.fields
+        if self._loopback and not self._known_host(fields.get("host", "")):
             return _refusal("The Host header names another machine.")
-        origin = http.header("origin")
+        origin = fields.get("origin")
         if origin:
             if not self._known_origin(origin):
                 return _refusal(f"Pages from {origin} may not call this server.")
             if http.method == "OPTIONS" and http.header("access-control-request-method"):
                 return HttpResponse(204, _preflight(http, origin))
-        elif http.header("sec-fetch-site") == "cross-site":
+        elif fields.get("sec-fetch-site") == "cross-site":
             return _refusal("Pages from other sites may not call this server.")
         return None
 
@@ -72,8 +72,6 @@ class Browsers:
         return not header or self._is_ours(host) or host.endswith(_AWS_NAMES)
 
     def _is_known_origin(self, origin: str) -> bool:
-        if origin in self._origins:
-            return True
         try:
             parts = urlsplit(origin)
             return parts.scheme in ("http", "https") and self._is_ours(parts.hostname or "")
@@ -81,18 +79,9 @@ class Browsers:
             return False
 
     def _is_ours(self, host: str) -> bool:
-        return is_loopback(host) or host.lower() in self._hosts
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's, for this machine only."""
-    host = host.lower().rstrip(".")
-    if host in _LOCAL_NAMES or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        """Whether a name means this machine, as browsers have it: they keep all of .localhost to themselves."""
+        host = host.lower().rstrip(".")
+        return is_loopback(host) or host.endswith(_LOCAL_NAMES) or host in self._hosts
 
 
 def _preflight(http: HttpRequest, origin: str) -> Headers:

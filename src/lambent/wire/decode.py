@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -131,14 +132,18 @@ def _labels(operation: Operation) -> Bind | None:
     pattern = re.compile(template_pattern(operation.uri))
     readers = [members.get(label.rstrip("+")) for label in LABEL.findall(operation.uri)]
 
-    def bind(http: HttpRequest, request: Request) -> None:
-        found = pattern.fullmatch(http.path)
+    def read_path(path: str) -> Request:
+        found = pattern.fullmatch(path)
         if found is None:
             raise Unreadable("The path does not belong to this operation")
-        for reader, raw in zip(readers, found.groups(), strict=True):
-            if reader is not None:
-                name, read = reader
-                request[name] = read(_unquote(raw))
+        values = zip(readers, found.groups(), strict=True)
+        return {reader[0]: reader[1](_unquote(raw)) for reader, raw in values if reader is not None}
+
+    read_known_path = lru_cache(limits.ROUTES_REMEMBERED)(read_path)
+
+    def bind(http: HttpRequest, request: Request) -> None:
+        path = http.path
+        request.update((read_known_path if len(path) <= limits.ROUTE_REMEMBERED_LENGTH else read_path)(path))
 
     return bind
 
@@ -218,10 +223,10 @@ def _headers(shape: Shape) -> Bind | None:
         return None
 
     def bind(http: HttpRequest, request: Request) -> None:
+        fields = http.fields
         for header, name, read in readers:
-            value = http.header(header, _ABSENT)
-            if value is not _ABSENT:
-                request[name] = read(value)
+            if header in fields:
+                request[name] = read(fields[header])
 
     return bind
 
@@ -233,7 +238,7 @@ def _header_reader(shape: Shape) -> Callable[[str], Any]:
         return text_reader(shape, "rfc822")
     read = text_reader(shape.member, "rfc822")
     if shape.member.kind == "timestamp" and shape.member.traits.get("timestampFormat", "rfc822") == "rfc822":
-        return lambda value: [read(item) for item in _DATE.findall(value)]
+        return lambda value: [read(item) for item in _dates(value)]
     return lambda value: [read(item) for item in split_list(value)]
 
 
@@ -243,6 +248,12 @@ def split_list(value: str) -> list[str]:
     for quoted, plain in _ITEM.findall(value):
         items.append(_ESCAPED.sub(r"\1", quoted) if quoted else plain.strip())
     return [item for item in items if item]
+
+
+def _dates(value: str) -> list[str]:
+    """The dates of a header that is a list of them: each holds a comma of its own."""
+    parts = [part for part in value.split(",") if part]
+    return [f"{day},{rest}" for day, rest in zip(parts[::2], parts[1::2], strict=False)]
 
 
 def _body_headers(shape: Shape) -> Bind | None:
@@ -262,7 +273,5 @@ def _body_headers(shape: Shape) -> Bind | None:
 
 
 LABEL = re.compile(r"\{([^{}]+)\}")
-_ABSENT = "\0"
-_DATE = re.compile(r"[^,]+,[^,]+")
 _ITEM = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)|([^,]+)')
 _ESCAPED = re.compile(r"\\(.)")

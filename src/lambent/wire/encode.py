@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lambent.wire import json, xml
 from lambent.wire.eventstream import CONTENT_TYPE as EVENT_STREAM
 from lambent.wire.eventstream import EventWriter, initial_response
+from lambent.wire.heads import BODYLESS
 from lambent.wire.http import HttpResponse
 from lambent.wire.scalars import text_writer, write_base64
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 WriteResponse = Callable[["Response", str], HttpResponse]
 """From the output and the request id."""
-NO_BODY = frozenset({204, 304})
 
 
 class Format(Protocol):
@@ -127,15 +127,21 @@ def _rest(operation: Operation, format_: Format, overlay: Overlay) -> WriteRespo
     write_headers = header_writer(outside)
     write_body, content_type = _rest_body(shape, format_)
     content_type = overlay.payload_types.get(operation.name, content_type)
+    names_its_type = any(
+        member.location == "headers" or member.wire_name(name).lower() == "content-type"
+        for name, member in outside.items()
+    )
 
     def write_response(output: Response, request_id: str) -> HttpResponse:
-        inside = {name: value for name, value in output.items() if name not in outside and value is not None}
         code = status if status_member is None else output.get(status_member) or status
-        headers = [*write_headers(output), *identity(service, request_id)]
-        body = write_body(inside) if code not in NO_BODY else b""
-        if content_type == EVENT_STREAM:
+        headers = write_headers(output)
+        headers += identity(service, request_id)
+        body = write_body(output) if code not in BODYLESS else b""
+        typed = names_its_type and any(name.lower() == "content-type" for name, _ in headers)
+        if typed and content_type == EVENT_STREAM:
             headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
-        if body and content_type and not any(name.lower() == "content-type" for name, _ in headers):
+            typed = False
+        if body and content_type and not typed:
             headers.append(("Content-Type", content_type))
         return HttpResponse(code, headers, body)
 
@@ -145,20 +151,26 @@ def _rest(operation: Operation, format_: Format, overlay: Overlay) -> WriteRespo
 def _rest_body(shape: Shape, format_: Format) -> tuple[Callable[[Response], bytes | AsyncIterator[bytes]], str]:
     payload = shape.payload
     if payload is None:
-        members = {name: member for name, member in shape.members.items() if name not in shape.outside}
+        outside = shape.outside
+        members = {name: member for name, member in shape.members.items() if name not in outside}
         if not members and not isinstance(format_, json.JsonFormat):
             return lambda _output: b"", ""
-        return format_.writer(shape, members), format_.content_type
+        write = format_.writer(shape, members)
+
+        def write_body(output: Response) -> bytes:
+            return write({name: value for name, value in output.items() if name not in outside and value is not None})
+
+        return write_body, format_.content_type
     member = shape.members[payload]
     if member.has("eventstream"):
         events = EventWriter(member, format_)
         return lambda output: events.frames(output[payload]), EVENT_STREAM
     if member.kind == "blob":
-        return lambda output: output.get(payload, b""), "application/octet-stream"
+        return lambda output: output.get(payload) or b"", "application/octet-stream"
     if member.kind == "string":
-        return lambda output: output.get(payload, "").encode(), "text/plain"
+        return lambda output: (output.get(payload) or "").encode(), "text/plain"
     write_payload = format_.payload_writer(member)
-    return lambda output: write_payload(output[payload]) if payload in output else b"", format_.content_type
+    return lambda output: b"" if output.get(payload) is None else write_payload(output[payload]), format_.content_type
 
 
 def header_writer(members: Mapping[str, Shape]) -> Callable[[Mapping[str, Any]], Headers]:

@@ -46,7 +46,7 @@ class _KnownError:
         self.model = model
         self.shape = shape or EMPTY
         self.name = shape.name if shape else code
-        self.code = overlay.query_codes.get(self.name, shape.error_code if shape else code)
+        self.code = shape.error_code if shape else code
         self._status = overlay.error_statuses.get(self.name) or _modelled_status(
             self.shape, former=model.query_compatible and protocol != "query"
         )

@@ -76,13 +76,20 @@ class _Reader:
 
 def _tree(fields: dict[str, str]) -> Node:
     root: Node = {}
+    nodes = 0
     for key, value in fields.items():
-        names = key.split(".")
+        names = key.split(".", limits.NESTING_DEPTH)
         if len(names) > limits.NESTING_DEPTH:
             raise Unreadable(f"Nesting is deeper than {limits.NESTING_DEPTH} levels")
         node = root
         for name in names:
-            node = node.setdefault(name or " ", {})
+            below = node.get(name or " ")
+            if below is None:
+                nodes += 1
+                if nodes > limits.FORM_NODES:
+                    raise Unreadable(f"The form has more than {limits.FORM_NODES} names")
+                below = node[name or " "] = {}
+            node = below
         node[""] = value
     return root
 
@@ -122,7 +129,11 @@ def _numbered(node: Node, wrapper: str | None) -> list[Node]:
     """The elements `1`, `2` and so on of a list in the order of their numbers; an empty list is sent as ``."""
     if wrapper is not None:
         node = node.get(wrapper, {})
-    numbers = sorted((int(name), name) for name in node if name.isascii() and name.isdigit() and len(name) <= _DIGITS)
+    numbers = sorted(
+        (int(name), name)
+        for name in node
+        if name.isascii() and name.isdigit() and len(name) <= limits.FORM_INDEX_DIGITS
+    )
     return [node[name] for _, name in numbers]
 
 
@@ -133,6 +144,3 @@ def _scalar(convert: Callable[[str], Any]) -> Read:
         return convert(node[""])
 
     return read
-
-
-_DIGITS = 9

@@ -6,6 +6,7 @@ error of any step leaves in the protocol that the client speaks.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -18,17 +19,19 @@ from lambent.kernel import errors, limits
 from lambent.kernel.body import BodyBroken, BodyTooLarge, WholeBody
 from lambent.kernel.call import Call
 from lambent.kernel.errors import AwsError
+from lambent.kernel.settings import is_loopback
 from lambent.wire import compress, refusals
+from lambent.wire.budget import Budget, Busy, Hold
 from lambent.wire.checked import CheckedBody
 from lambent.wire.chunked import ChunkedBody
-from lambent.wire.cors import Browsers, is_loopback
+from lambent.wire.cors import Browsers
 from lambent.wire.http import HttpResponse
 from lambent.wire.links import CodePage
 from lambent.wire.route import Router, Unroutable
 from lambent.wire.sigv4 import UNSIGNED_PAYLOAD, Fault, NotAuthentic, Verifier, read_claim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from lambent.kernel.authority import Authority, Principal
     from lambent.kernel.body import Body
@@ -38,12 +41,12 @@ if TYPE_CHECKING:
     from lambent.kernel.service import Operation, Service
     from lambent.kernel.settings import Settings
     from lambent.store.blobs import Blobs
+    from lambent.wire.codec import OperationCodec
     from lambent.wire.http import Handler, HttpRequest
     from lambent.wire.links import CodeLinks
     from lambent.wire.models import Models
-    from lambent.wire.protocol import Codec
     from lambent.wire.route import Route
-    from lambent.wire.sigv4 import Claim
+    from lambent.wire.sigv4 import Admission, Claim
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +86,7 @@ class Gateway:
         names = sorted({name for name, _ in self._operations})
         self._router = Router(models, names)
         self._verifier = Verifier(authority.credential, clock)
+        self._bodies = Budget(limits.REQUEST_BODIES_BYTES)
         self._health = json.dumps({"status": "ok", "version": version("lambent"), "services": names}).encode()
         self._endpoint_of = lru_cache(limits.HOSTS_CACHED)(self._endpoint)
         self.endpoint = f"http://{settings.host}:{settings.port}"
@@ -102,22 +106,38 @@ class Gateway:
     async def _call(self, http: HttpRequest) -> HttpResponse:
         request_id = self._ids.uuid()
         started = self._clock.monotonic()
+        hold = Hold(self._bodies)
+        try:
+            return await self._answer(http, hold, request_id, started)
+        finally:
+            hold.release()
+
+    async def _answer(self, http: HttpRequest, hold: Hold, request_id: str, started: float) -> HttpResponse:
         claim: Claim | None = None
-        fault: NotAuthentic | None = None
+        admission: Admission | None = None
+        fault: Exception | None = None
         try:
             claim = read_claim(http)
-        except NotAuthentic as failure:
+            if claim is not None:
+                admission = self._verifier.admit(http, claim)
+        except (NotAuthentic, AwsError) as failure:
             fault = failure
         try:
-            route = await self._route(http, claim)
+            route = await self._route(http, None if claim is None else claim.scope.service, fault, hold)
         except Unroutable as failure:
             log.debug("%s %s: %s, request %s", http.method, http.path, failure, request_id)
-            return failure.errors.write(failure.error, request_id)
+            error = failure.error
+            if fault is None and admission is not None and failure.by_path:
+                operation = await asyncio.to_thread(self._router.foreign_operation, failure.service, http)
+                error = errors.not_built(failure.service, operation)
+            if isinstance(fault, NotAuthentic):
+                error = refusals.not_authentic(fault, failure.service, failure.protocol)
+            return failure.errors.write(error, request_id)
         codec = self._models.codec(route.service, route.operation, route.protocol)
         try:
             if fault is not None:
                 raise fault
-            output = await self._perform(http, claim, codec, request_id)
+            output = await self._perform(http, admission, codec, hold, request_id)
             response = codec.encode(output or {}, request_id)
         except BodyBroken:
             raise
@@ -129,67 +149,81 @@ class Gateway:
             log.debug("%s %s %d %.1f ms, request %s", http.method, what, response.status, took, request_id)
         return response
 
-    async def _route(self, http: HttpRequest, claim: Claim | None) -> Route:
-        """The operation that is asked for. Raises Unroutable, BodyBroken."""
-        scope = None if claim is None else claim.scope.service
-        if not self._router.wants_body(http):
-            return self._router.find(http, scope)
-        limit = limits.REQUEST_BODY_BYTES
-        try:
-            data = await http.body.read(limit)
-            http.body = WholeBody(data)
-            form = _content(http, data, limit)
-        except (AwsError, BodyTooLarge) as failure:
-            error = failure if isinstance(failure, AwsError) else refusals.too_large_form(limit)
-            raise Unroutable(error, self._models.foreign_errors("query")) from failure
-        return self._router.find(http, scope, form)
+    async def _route(self, http: HttpRequest, scope: str | None, fault: Exception | None, hold: Hold) -> Route:
+        """The operation that is asked for. The body of a caller with a `fault` stays unread.
 
-    async def _perform(self, http: HttpRequest, claim: Claim | None, codec: Codec, request_id: str) -> Response | None:
+        Raises Unroutable, BodyBroken.
+        """
+        if fault is not None or not self._router.wants_body(http):
+            return self._router.find(http, scope)
+        limit = limits.REQUEST_BODY_BYTES if scope else limits.UNSIGNED_BODY_BYTES
+        try:
+            data = await hold.read(http.body, limit)
+            http.body = WholeBody(data)
+            form = await _content(http, data, limit)
+        except (AwsError, BodyTooLarge, Busy) as failure:
+            error = failure if isinstance(failure, AwsError) else refusals.busy("")
+            if isinstance(failure, BodyTooLarge):
+                error = refusals.too_large_form(limit)
+            raise Unroutable(error, self._models.foreign_errors("query"), "", "query") from failure
+        route: Route = await _aside(len(form), self._router.find, http, scope, form)
+        return route
+
+    async def _perform(
+        self, http: HttpRequest, admission: Admission | None, codec: OperationCodec, hold: Hold, request_id: str
+    ) -> Response | None:
         found = self._operations.get((codec.service, codec.method))
         if found is None:
             raise self._missing(codec)
         operation, parts = found
-        principal, body = await self._admit(http, claim, codec)
-        request: Request = codec.decode(http, body)
+        principal, body = await self._admit(http, admission, codec, hold)
+        size = len(body) if isinstance(body, bytes) else 0
+        request: Request = await _aside(size, codec.decode, http, body)
         call: Call[Any] = Call(
             parts=parts,
-            service=codec.service,
             operation=codec.operation,
             account=principal.account,
-            region=self._region if claim is None else claim.scope.region,
+            region=self._region if admission is None else admission.claim.scope.region,
             principal=principal,
             request_id=request_id,
-            endpoint=self._endpoint_of(http.scheme, http.header("host")),
+            endpoint=self._endpoint_of(http.header("host")),
         )
         return await operation(call, request)
 
-    async def _admit(self, http: HttpRequest, claim: Claim | None, codec: Codec) -> tuple[Principal, bytes | Body]:
-        """Who asks, and with what body. Raises NotAuthentic, AwsError, BodyTooLarge, BodyBroken."""
-        if claim is None:
+    async def _admit(
+        self, http: HttpRequest, admission: Admission | None, codec: OperationCodec, hold: Hold
+    ) -> tuple[Principal, bytes | Body]:
+        """Who asks, and with what body. Raises NotAuthentic, AwsError, BodyTooLarge, BodyBroken, Busy."""
+        if admission is None:
             if not codec.unsigned:
                 raise NotAuthentic(Fault.MISSING)
             principal = self._authority.anonymous()
             if codec.streams_input:
                 return principal, CheckedBody(http.body, codec.body_limit)
-            return principal, _content(http, await http.body.read(codec.body_limit), codec.body_limit)
+            limit = min(codec.body_limit, limits.UNSIGNED_BODY_BYTES)
+            return principal, await _content(http, await hold.read(http.body, limit), limit)
+        claim = admission.claim
         if claim.payload.startswith("STREAMING-") or (codec.streams_input and claim.payload):
-            return await self._admit_stream(http, claim, codec)
-        data = await http.body.read(codec.body_limit)
+            return await self._admit_stream(http, admission, codec, hold)
+        data = await hold.read(http.body, codec.body_limit)
         payload = claim.payload
         if payload != UNSIGNED_PAYLOAD:
-            payload = hashlib.sha256(data).hexdigest()
+            payload = (await _aside(len(data), hashlib.sha256, data)).hexdigest()
             if claim.payload and claim.payload != payload:
                 raise NotAuthentic(
                     Fault.BODY_HASH, ClientComputedContentSHA256=claim.payload, S3ComputedContentSHA256=payload
                 )
-        principal = self._verifier.verify(http, claim, payload).principal
+        principal = self._verifier.verify(http, admission, payload).principal
         if codec.streams_input:
             return principal, WholeBody(data)
-        return principal, _content(http, data, codec.body_limit)
+        return principal, await _content(http, data, codec.body_limit)
 
-    async def _admit_stream(self, http: HttpRequest, claim: Claim, codec: Codec) -> tuple[Principal, bytes | Body]:
+    async def _admit_stream(
+        self, http: HttpRequest, admission: Admission, codec: OperationCodec, hold: Hold
+    ) -> tuple[Principal, bytes | Body]:
         """Verify before the body comes: what its hash or its chunks must be is part of what was signed."""
-        signer = self._verifier.verify(http, claim, claim.payload)
+        claim = admission.claim
+        signer = self._verifier.verify(http, admission, claim.payload)
         body: Body
         if claim.payload.startswith("STREAMING-"):
             body = ChunkedBody(http, claim, signer.key, codec.body_limit)
@@ -198,26 +232,28 @@ class Gateway:
             body = CheckedBody(http.body, codec.body_limit, digest)
         if codec.streams_input:
             return signer.principal, body
-        return signer.principal, _content(http, await body.read(codec.body_limit), codec.body_limit)
+        return signer.principal, await _content(http, await hold.read(body, codec.body_limit), codec.body_limit)
 
-    def _missing(self, codec: Codec) -> AwsError:
+    def _missing(self, codec: OperationCodec) -> AwsError:
         reason = self._refused.get((codec.service, codec.operation))
         if reason is not None:
             return refusals.refused(codec.service, codec.operation, reason)
         return errors.not_built(codec.service, codec.operation)
 
-    def _error(self, failure: Exception, codec: Codec, route: Route, request_id: str) -> AwsError:
+    def _error(self, failure: Exception, codec: OperationCodec, route: Route, request_id: str) -> AwsError:
         if isinstance(failure, AwsError):
             return failure
         if isinstance(failure, NotAuthentic):
             return refusals.not_authentic(failure, route.service, route.protocol)
         if isinstance(failure, BodyTooLarge):
             return refusals.too_large(codec.service, codec.operation, failure.limit)
+        if isinstance(failure, Busy):
+            return refusals.busy(codec.service)
         log.error("%s:%s failed, request %s", codec.service, codec.operation, request_id, exc_info=failure)
         return refusals.internal(codec.service)
 
-    def _endpoint(self, scheme: str, host: str) -> str:
-        return f"{scheme}://{host}" if _HOST.fullmatch(host) else self.endpoint
+    def _endpoint(self, host: str) -> str:
+        return f"http://{host}" if _HOST.fullmatch(host) else self.endpoint
 
     # Lambent's own pages.
 
@@ -233,7 +269,7 @@ class Gateway:
         return await page(http)
 
 
-def _content(http: HttpRequest, data: bytes, limit: int) -> bytes:
+async def _content(http: HttpRequest, data: bytes, limit: int) -> bytes:
     """The body as the client had it before it compressed it. Raises BodyTooLarge, AwsError."""
     coding = http.header("content-encoding")
     if not coding:
@@ -241,8 +277,15 @@ def _content(http: HttpRequest, data: bytes, limit: int) -> bytes:
     for name in reversed(compress.codings(coding)):
         if name != "gzip":
             raise AwsError("UnsupportedMediaTypeException", f"Content-Encoding {name} is not supported.", status=415)
-        data = compress.inflate(data, limit)
+        data = await asyncio.to_thread(compress.inflate, data, limit)
     return data
+
+
+async def _aside(size: int, work: Callable[..., Any], *arguments: Any) -> Any:
+    """Do `work` on `size` bytes; on a thread where they are so many that all other requests would wait for it."""
+    if size <= limits.LOOP_BYTES:
+        return work(*arguments)
+    return await asyncio.to_thread(work, *arguments)
 
 
 def _json(status: int, body: bytes, *headers: tuple[str, str]) -> HttpResponse:

@@ -32,9 +32,12 @@ class Refused(Exception):
         self.status = status
 
 
-def header(name: bytes, value: bytes) -> tuple[str, str]:
-    """A header as `HttpRequest` holds it."""
-    return _NAMES.get(name) or name.lower().decode("latin-1"), value.strip().decode("latin-1")
+def headers(received: list[tuple[bytes, bytes]]) -> Headers:
+    """Headers as `HttpRequest` holds them."""
+    known = _NAMES.get
+    return [
+        (known(name) or name.lower().decode("latin-1"), value.strip().decode("latin-1")) for name, value in received
+    ]
 
 
 def check_size(url: bytes, headers: Headers, most: int) -> None:
@@ -69,10 +72,11 @@ def check_framing(request: HttpRequest, version: str) -> None:
     """Raises Refused for what llhttp lets through and what proxies and servers may read differently."""
     if version not in ("1.1", "1.0"):
         raise Refused(505)
-    host = request.header("host", _NO_HOST)
+    fields = request.fields
+    host = fields.get("host", _NO_HOST)
     if "," in host or (host == _NO_HOST and version == "1.1"):
         raise Refused(400)
-    coding = request.header("transfer-encoding")
+    coding = fields.get("transfer-encoding")
     if coding and version == "1.0":
         raise Refused(400)
     if coding and coding.lower() != "chunked":

@@ -12,7 +12,7 @@ Headers = list[tuple[str, str]]
 class HttpRequest:
     """One request. Header names are lower case; `path` and `query` are as they were sent, still encoded."""
 
-    __slots__ = ("_index", "body", "headers", "method", "path", "query", "scheme")
+    __slots__ = ("body", "fields", "headers", "method", "path", "query")
 
     def __init__(
         self,
@@ -21,24 +21,20 @@ class HttpRequest:
         query: str,
         headers: Headers,
         body: Body | None = None,
-        scheme: str = "http",
     ) -> None:
         self.method = method
         self.path = path
         self.query = query
         self.headers = headers
         self.body: Body = body if body is not None else WholeBody()
-        self.scheme = scheme
-        self._index: dict[str, str] | None = None
+        self.fields = dict(headers)
+        """The headers by name; repeated ones are joined by a comma."""
+        if len(self.fields) < len(headers):
+            self.fields = _joined(headers)
 
     def header(self, name: str, default: str = "") -> str:
-        """The value of a header by its lower-case name; repeated headers are joined by a comma."""
-        if self._index is None:
-            index: dict[str, str] = {}
-            for key, value in self.headers:
-                index[key] = f"{index[key]},{value}" if key in index else value
-            self._index = index
-        return self._index.get(name, default)
+        """The value of a header by its lower-case name."""
+        return self.fields.get(name, default)
 
 
 class HttpResponse:
@@ -50,6 +46,13 @@ class HttpResponse:
         self.status = status
         self.headers = headers
         self.body = body
+
+
+def _joined(headers: Headers) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for name, value in headers:
+        fields[name] = f"{fields[name]},{value}" if name in fields else value
+    return fields
 
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]

@@ -56,7 +56,7 @@ class CodeLinks:
             raise NotAuthentic(Fault.MISSING)
         # A link for GET also serves HEAD, which tells less.
         signed = HttpRequest("GET", http.path, http.query, http.headers)
-        self._verifier.verify(signed, claim, sigv4.UNSIGNED_PAYLOAD)
+        self._verifier.verify(signed, self._verifier.admit(signed, claim), sigv4.UNSIGNED_PAYLOAD)
         found = _PATH.fullmatch(http.path)
         if found is None:
             raise AwsError("NoSuchKey", "The specified key does not exist.", status=404)

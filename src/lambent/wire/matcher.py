@@ -28,13 +28,17 @@ class Matcher:
         for operation in operations:
             self._root.add(operation)
 
-    def find(self, http: HttpRequest) -> str | None:
-        """The name of the operation that takes `http`."""
+    def find(self, http: HttpRequest) -> tuple[str | None, bool]:
+        """The name of the operation that takes `http`, and whether any with this method and path would go there."""
+        certain = True
         for node in self._root.ends(http.path.split("/")[1:], 0):
             candidates = node.operations.get(http.method)
-            if candidates and (found := _best(candidates, http)) is not None:
-                return found
-        return None
+            if not candidates:
+                continue
+            certain = certain and len(candidates) == 1 and not candidates[0].constants
+            if (found := _best(candidates, http)) is not None:
+                return found, certain
+        return None, certain
 
 
 class _Candidate:

@@ -19,6 +19,7 @@ import botocore
 import msgspec
 from botocore import xform_name
 
+from lambent.kernel import limits
 from lambent.kernel.ids import SystemIds
 from lambent.wire.codec import Dialect, OperationCodec
 from lambent.wire.errors import ErrorWriter
@@ -62,12 +63,15 @@ class Models:
         return tuple(self._services)
 
     def service(self, name: str) -> ServiceModel:
-        """The model of a service. Raises UnknownService."""
+        """The model of a service, kept from then on. Raises UnknownService."""
         known = self._services.get(name)
         if known is None:
-            description = msgspec.json.decode(gzip.decompress(self._file(name).read_bytes()))
-            known = self._services[name] = ServiceModel(name, description)
+            known = self._services[name] = self.read(name)
         return known
+
+    def read(self, name: str) -> ServiceModel:
+        """The model of a service, read anew. Raises UnknownService."""
+        return ServiceModel(name, msgspec.json.decode(gzip.decompress(self._file(name).read_bytes())))
 
     def overlay(self, name: str) -> Overlay:
         """What the model of a service leaves out."""
@@ -77,7 +81,7 @@ class Models:
 
     def protocols(self, name: str) -> tuple[str, ...]:
         """The protocols that a service speaks, the preferred one first. Raises UnknownService."""
-        metadata = self.service(name).metadata
+        metadata = self.head(name)
         return (*metadata.get("protocols", [metadata["protocol"]]), *self.overlay(name).protocols)
 
     def codec(self, service: str, operation: str, protocol: str | None = None) -> OperationCodec:
@@ -130,9 +134,10 @@ class Models:
             self._read_heads[name] = _metadata(self._file(name))
         return self._read_heads[name]
 
-    def foreign_errors(self, protocol: str) -> ErrorWriter:
-        """Writes errors in `protocol` for requests to no service at all."""
-        return ErrorWriter(ServiceModel("", {"metadata": {}}), protocol, Overlay())
+    def foreign_errors(self, protocol: str, service: str = "") -> ErrorWriter:
+        """Writes errors in `protocol` for requests to no service at all, or to one whose model is not to be read."""
+        head = self.head(service) if service else {}
+        return ErrorWriter(ServiceModel(service, {"metadata": head}), protocol, Overlay())
 
     @cached_property
     def _heads(self) -> dict[str, dict[str, Any]]:
@@ -181,7 +186,7 @@ def _metadata(file: Path) -> dict[str, Any]:
     """The metadata at the head of a model, without reading the rest of it."""
     unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
     with file.open("rb") as packed:
-        head = unzip.decompress(packed.read(_HEAD_BYTES)).decode(errors="ignore")
+        head = unzip.decompress(packed.read(limits.MODEL_HEAD_BYTES)).decode(errors="ignore")
     _, key, rest = head.partition('"metadata":')
     if not key:
         raise ValueError(f"{file} does not begin with its metadata")
@@ -190,4 +195,3 @@ def _metadata(file: Path) -> dict[str, Any]:
 
 
 _NAME = re.compile(r"[a-z0-9-]+")
-_HEAD_BYTES = 4096

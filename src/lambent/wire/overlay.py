@@ -17,8 +17,6 @@ class Overlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """The code of the generic validation error; the protocol's usual one where empty."""
     body_limits: dict[str, int] = {}
     """By operation: the most bytes of body that are read."""
-    unsigned: tuple[str, ...] = ()
-    """Operations that AWS takes without a signature though the model does not say so."""
     protocols: tuple[str, ...] = ()
     """Protocols that the service still speaks though the model no longer lists them."""
     statuses: dict[str, int] = {}
@@ -27,8 +25,6 @@ class Overlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """By operation: the Content-Type of a payload that is mere bytes to the model."""
     error_statuses: dict[str, int] = {}
     """By error code: the HTTP status where the model has none or a wrong one."""
-    query_codes: dict[str, str] = {}
-    """By error shape: the code that a query-compatible service gives besides."""
     error_type: bool = False
     """Whether errors whose shape has a `Type` member carry User or Service there."""
     unchecked: dict[str, tuple[str, ...]] = {}

@@ -24,6 +24,7 @@ _S3_MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your key and signing method."
 )
 _S3_SKEWED = "The difference between the request time and the current time is too large."
+_UNSIGNED_HEADERS = "There were headers present in the request which were not signed"
 _MALFORMED_HEADER = "AuthorizationHeaderMalformed"
 
 Words = tuple[str, int, str]
@@ -40,6 +41,7 @@ def _modern(status: int) -> dict[Fault, Words]:
         Fault.LINK_MALFORMED: incomplete,
         Fault.SIGNATURE: ("InvalidSignatureException", status, _MISMATCH),
         Fault.BODY_HASH: ("InvalidSignatureException", status, _MISMATCH),
+        Fault.HEADERS: ("InvalidSignatureException", status, _UNSIGNED_HEADERS),
         Fault.SCOPE: mismatch,
         Fault.EARLY: mismatch,
         Fault.LATE: mismatch,
@@ -57,6 +59,7 @@ _FORM: dict[Fault, Words] = {
     Fault.LINK_MALFORMED: ("IncompleteSignature", 403, ""),
     Fault.SIGNATURE: ("SignatureDoesNotMatch", 403, _MISMATCH),
     Fault.BODY_HASH: ("SignatureDoesNotMatch", 403, _MISMATCH),
+    Fault.HEADERS: ("SignatureDoesNotMatch", 403, _UNSIGNED_HEADERS),
     Fault.SCOPE: ("SignatureDoesNotMatch", 403, ""),
     Fault.EARLY: ("SignatureDoesNotMatch", 403, ""),
     Fault.LATE: ("SignatureDoesNotMatch", 403, ""),
@@ -88,6 +91,7 @@ _S3: dict[Fault, Words] = {
         400,
         "The provided 'x-amz-content-sha256' header does not match what was computed.",
     ),
+    Fault.HEADERS: ("AccessDenied", 403, _UNSIGNED_HEADERS),
     Fault.SCOPE: (_MALFORMED_HEADER, 400, ""),
     Fault.EARLY: ("RequestTimeTooSkewed", 403, _S3_SKEWED),
     Fault.LATE: ("RequestTimeTooSkewed", 403, _S3_SKEWED),
@@ -135,6 +139,13 @@ def too_large(service: str, operation: str, limit: int) -> AwsError:
 def too_large_form(limit: int) -> AwsError:
     """The answer to a form of more than `limit` bytes: its operation is not known, since the form names it."""
     return AwsError("RequestEntityTooLarge", f"Request must be smaller than {limit} bytes", status=413)
+
+
+def busy(service: str) -> AwsError:
+    """The answer while the bodies of other requests take all the memory there is for them; clients ask again."""
+    if service == "s3":
+        return AwsError("SlowDown", "Please reduce your request rate.", status=503)
+    return AwsError("ServiceUnavailable", "The service is busy with other large requests; try again.", status=503)
 
 
 def refused(service: str, operation: str, reason: str) -> AwsError:

@@ -44,8 +44,7 @@ _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+")
 _PLAIN_PAIR = re.compile(r"[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*")
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _TIMESTAMP = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
-_PARAMETER = re.compile(r"[\s,]*([A-Za-z0-9]+)=([^\s,]*)")
-_SCOPE_CACHED = 1024  # characters
+_TIMESTAMP_LENGTH = 16
 _PRESIGNED_PARAMETERS = ("X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Signature")
 
 
@@ -64,6 +63,7 @@ class Fault(Enum):
     LINK_EARLY = auto()
     LINK_EXPIRED = auto()
     LINK_MALFORMED = auto()
+    HEADERS = auto()
     BODY_HASH = auto()
 
 
@@ -114,6 +114,13 @@ class Claim(msgspec.Struct, frozen=True):
     """The hash of the body, or how the body is signed instead; empty where the request does not say."""
 
 
+class Admission(msgspec.Struct, frozen=True):
+    """A claim of a known key, made in time; only its signature is not checked yet."""
+
+    claim: Claim
+    credential: Credential
+
+
 class Signer(msgspec.Struct, frozen=True):
     """Who proved to be the caller, and the key that further chunks of the body must be signed with."""
 
@@ -129,11 +136,8 @@ class Verifier:
         self._clock = clock
         self._key = lru_cache(limits.SIGNING_KEYS_CACHED)(signing_key)
 
-    def verify(self, http: HttpRequest, claim: Claim, payload: str) -> Signer:
-        """Check that the key of `claim` signed `http` with a body that hashes to `payload`.
-
-        Raises NotAuthentic.
-        """
+    def admit(self, http: HttpRequest, claim: Claim) -> Admission:
+        """Check what needs no body, so that a stranger's body is never read. Raises NotAuthentic."""
         scope = claim.scope
         try:
             credential = self._credential(scope.access_key_id, claim.token)
@@ -142,6 +146,14 @@ class Verifier:
                 raise
             raise NotAuthentic(_FAULTS[error.code], AWSAccessKeyId=scope.access_key_id) from error
         self._check_time(claim)
+        if claim.expires is not None or scope.service in RAW_PATH_SERVICES:
+            _check_headers(http, scope)
+        return Admission(claim, credential)
+
+    def verify(self, http: HttpRequest, admission: Admission, payload: str) -> Signer:
+        """Check that the claimed key signed `http` with a body that hashes to `payload`. Raises NotAuthentic."""
+        claim, credential = admission.claim, admission.credential
+        scope = claim.scope
         key = self._key(credential.secret_access_key, scope.date, scope.region, scope.service)
         canonical = canonical_request(http, scope, payload, presigned=claim.expires is not None)
         text = string_to_sign(claim.timestamp, scope.path, canonical)
@@ -178,19 +190,27 @@ def read_claim(http: HttpRequest) -> Claim | None:
 
 def canonical_request(http: HttpRequest, scope: Scope, payload: str, *, presigned: bool = False) -> str:
     """What is signed: the request in the one spelling that client and server agree on."""
-    header = http.header
-    lines = [http.method, canonical_path(http.path, scope.service), canonical_query(http.query, presigned=presigned)]
-    for name in scope.headers:
-        value = header(name)
-        if "  " in value or "\t" in value:
-            value = b" ".join(value.encode("latin-1").split()).decode("latin-1")
-        lines.append(f"{name}:{value}")
-    lines += "", scope.signed_headers, payload
-    return "\n".join(lines)
+    path, query = canonical_path(http.path, scope.service), canonical_query(http.query, presigned=presigned)
+    fields = http.fields
+    headers = "\n".join([f"{name}:{fields.get(name, '')}" for name in scope.headers])
+    if "  " in headers or "\t" in headers:
+        headers = "\n".join([f"{name}:{_collapsed(fields.get(name, ''))}" for name in scope.headers])
+    return f"{http.method}\n{path}\n{query}\n{headers}\n\n{scope.signed_headers}\n{payload}"
+
+
+def _collapsed(value: str) -> str:
+    return b" ".join(value.encode("latin-1").split()).decode("latin-1")
 
 
 def canonical_path(path: str, service: str) -> str:
     """The path as it is signed: plain for S3, otherwise normalised and encoded once more."""
+    if len(path) > limits.ROUTE_REMEMBERED_LENGTH:
+        return _canonical_path.__wrapped__(path, service)
+    return _canonical_path(path, service)
+
+
+@lru_cache(limits.ROUTES_REMEMBERED)
+def _canonical_path(path: str, service: str) -> str:
     if _PLAIN_PATH.fullmatch(path):
         return path
     if service in RAW_PATH_SERVICES:
@@ -228,7 +248,15 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 
 def sign(key: bytes, text: str) -> str:
     """The hex signature of a string to sign."""
-    return hmac.digest(key, text.encode("latin-1"), "sha256").hex()
+    mac = _begun(key).copy()
+    mac.update(text.encode("latin-1"))
+    return mac.hexdigest()
+
+
+@lru_cache(limits.SIGNING_KEYS_CACHED)
+def _begun(key: bytes) -> hmac.HMAC:
+    """To be copied, which costs far less than to begin anew."""
+    return hmac.new(key, digestmod="sha256")
 
 
 def presign(http: HttpRequest, secret: str, scope: Scope, when: float, seconds: int, token: str | None = None) -> str:
@@ -260,6 +288,9 @@ def iso(seconds: float) -> str:
 
 
 def _header_claim(http: HttpRequest, authorization: str) -> Claim:
+    if len(authorization) > limits.AUTHORIZATION_BYTES:
+        text = f"Authorization header is longer than {limits.AUTHORIZATION_BYTES} bytes."
+        raise NotAuthentic(Fault.INCOMPLETE, text)
     algorithm, _, parameters = authorization.partition(" ")
     timestamp = http.header("x-amz-date") or _from_date(http.header("date"))
     if algorithm != ALGORITHM:
@@ -267,7 +298,7 @@ def _header_claim(http: HttpRequest, authorization: str) -> Claim:
     before, mark, signature = parameters.rpartition("Signature=")
     if not (mark and timestamp and signature.isalnum()):
         before, signature = _rare_parameters(parameters, authorization, timestamp)
-    scope = _scope(before) if len(before) <= _SCOPE_CACHED else _scope.__wrapped__(before)
+    scope = _scope(before) if len(before) <= limits.SCOPE_CACHED_LENGTH else _scope.__wrapped__(before)
     _check_date(scope, timestamp)
     return Claim(
         scope=scope,
@@ -287,9 +318,16 @@ def _bad_algorithm(algorithm: str, authorization: str, timestamp: str) -> NotAut
     return NotAuthentic(Fault.UNSUPPORTED, text)
 
 
+def _parameters(text: str) -> dict[str, str]:
+    """`Credential=..., SignedHeaders=...` by name; split, because a search could be made to go back and forth."""
+    return {
+        name: value for name, mark, value in (part.partition("=") for part in text.replace(",", " ").split()) if mark
+    }
+
+
 def _rare_parameters(parameters: str, authorization: str, timestamp: str) -> tuple[str, str]:
     """The parameters of a header that is not in the usual order, or not whole."""
-    found = dict(_PARAMETER.findall(parameters))
+    found = _parameters(parameters)
     missing = tuple(name for name in ("Credential", "Signature", "SignedHeaders") if not found.get(name))
     if missing or not timestamp:
         raise _incomplete(missing, authorization, dated=bool(timestamp))
@@ -307,7 +345,7 @@ def _incomplete(missing: tuple[str, ...], authorization: str, *, dated: bool) ->
 
 @lru_cache(limits.SIGNING_KEYS_CACHED)
 def _scope(parameters: str) -> Scope:
-    found = dict(_PARAMETER.findall(parameters))
+    found = _parameters(parameters)
     missing = [name for name in ("Credential", "SignedHeaders") if not found.get(name)]
     if missing:
         raise NotAuthentic(
@@ -331,8 +369,12 @@ def _credential_scope(credential: str, signed_headers: str) -> Scope:
         )
     if not _REGION.fullmatch(region):
         raise NotAuthentic(Fault.SCOPE, "Credential should be scoped to a valid region.")
-    if "host" not in signed_headers.split(";"):
+    headers = signed_headers.split(";")
+    if "host" not in headers:
         raise NotAuthentic(Fault.SCOPE, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+    if len(set(headers)) < len(headers):
+        # Each name costs its header's value once: a long value named often would be a request of any size.
+        raise NotAuthentic(Fault.SCOPE, "A 'SignedHeader' is repeated in the AWS Authorization.")
     return Scope.of(key, date, region, service, signed_headers)
 
 
@@ -380,7 +422,7 @@ def _expires(text: str | None) -> int:
 
 
 def _check_date(scope: Scope, timestamp: str) -> None:
-    if not _TIMESTAMP.fullmatch(timestamp):
+    if len(timestamp) != _TIMESTAMP_LENGTH or not _is_timestamp(timestamp):
         raise _bad_date(timestamp)
     if timestamp[:8] != scope.date:
         raise NotAuthentic(
@@ -388,6 +430,19 @@ def _check_date(scope: Scope, timestamp: str) -> None:
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{scope.date}' != '{timestamp[:8]}', from '{timestamp}'.",
         )
+
+
+def _check_headers(http: HttpRequest, scope: Scope) -> None:
+    """Who was only handed a link must not say more than its maker signed; the payload's hash is signed anyway."""
+    signed = {*scope.headers, "x-amz-content-sha256"}
+    unsigned = sorted(name for name in http.fields if name.startswith("x-amz-") and name not in signed)
+    if unsigned:
+        raise NotAuthentic(Fault.HEADERS, HeadersNotSigned=", ".join(unsigned))
+
+
+@lru_cache(limits.TIMESTAMPS_CACHED)
+def _is_timestamp(text: str) -> bool:
+    return _TIMESTAMP.fullmatch(text) is not None
 
 
 def _from_date(text: str) -> str:

@@ -253,7 +253,8 @@ def _pattern_test(pattern: str, *, secret: bool) -> Test:
 
 def show(value: Any, *, sensitive: bool = False) -> str:
     """`value` as AWS's messages print it, quoted; what is sensitive is never shown."""
-    return f"'{_SENSITIVE if sensitive else _text(value)}'"
+    text = _SENSITIVE if sensitive else _text(value)
+    return f"'{text}'" if len(text) <= limits.VALUE_TOLD_LENGTH else f"'{text[: limits.VALUE_TOLD_LENGTH]}...'"
 
 
 def _text(value: Any) -> str:
