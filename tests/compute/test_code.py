@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import shutil
 import stat
 import zipfile
 from typing import TYPE_CHECKING
@@ -49,8 +50,8 @@ async def test_modes_times_and_links_are_kept_and_other_bits_are_not(tmp_path: P
     modes = {
         name: stat.S_IMODE((root / name).stat().st_mode) for name in ("plain.py", "run.sh", "setuid", "dir", "a/b")
     }
-    assert modes == {"plain.py": 0o644, "run.sh": 0o755, "setuid": 0o755, "dir": 0o755, "a/b": 0o755}
-    assert stat.S_IMODE(root.stat().st_mode) == 0o755
+    assert modes == {"plain.py": 0o444, "run.sh": 0o555, "setuid": 0o555, "dir": 0o555, "a/b": 0o555}
+    assert stat.S_IMODE(root.stat().st_mode) == 0o555
     assert (root / "plain.py").stat().st_mtime == 1580608922
     assert str((root / "dir/link").readlink()) == "../plain.py"
     assert (root / "a/b/c.txt").read_text() == "deep"
@@ -85,14 +86,49 @@ async def test_a_caller_that_gives_up_does_not_stop_the_others(tmp_path: Path, b
     assert len(list(root.iterdir())) == 300
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_unpacked_code_cannot_be_written_to(tmp_path: Path, blobs: FolderBlobs) -> None:
+    root = await folder(tmp_path, blobs).unpacked(blobs.put(package({"app.py": "x", "lib/b.py": "x"})))
+    for path in ("app.py", "lib/b.py", "new.py", "lib/new.py"):
+        with pytest.raises(PermissionError):
+            (root / path).write_text("changed")
+    with pytest.raises(PermissionError):
+        (root / "lib/b.py").unlink()
+
+
 async def test_litter_and_what_an_earlier_boot_unpacked_are_removed(tmp_path: Path, blobs: FolderBlobs) -> None:
     digest = blobs.put(package({"app.py": "x"}))
     root = await folder(tmp_path, blobs).unpacked(digest)
     (root.parent / ".new-half" / digest).mkdir(parents=True)
+    (root.parent / ".new-half").chmod(0o555)
+    (root.parent / "stray").write_text("x")
     (tmp_path / "code" / "another-boot" / digest).mkdir(parents=True)
-    folder(tmp_path, blobs)
+    (tmp_path / "code" / "stray").write_text("x")
+    (tmp_path / "code" / "link").symlink_to(root)
+    await folder(tmp_path, blobs).prune()
+    assert (root / "app.py").exists()
     assert [path.name for path in (tmp_path / "code").iterdir()] == [root.parent.name]
     assert [path.name for path in root.parent.iterdir()] == [digest]
+
+
+async def test_litter_that_resists_stops_neither_the_start_nor_the_removal_of_the_rest(
+    tmp_path: Path, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = shutil.rmtree
+
+    def resisting(path: Path, **kwargs: bool) -> None:
+        if path.name != "another":
+            real(path, **kwargs)
+
+    monkeypatch.setattr(shutil, "rmtree", resisting)
+    for name in ("a", "another", "z"):
+        (tmp_path / "code" / name / "full").mkdir(parents=True)
+    unpacked = folder(tmp_path, blobs)
+    digest = blobs.put(package({"app.py": "x"}))
+    root = await unpacked.unpacked(digest)
+    await unpacked.prune()
+    assert {path.name for path in (tmp_path / "code").iterdir()} == {root.parent.name, "another"}
+    assert "another" in caplog.text
 
 
 async def test_a_refused_package_leaves_nothing(tmp_path: Path, blobs: FolderBlobs) -> None:

@@ -225,6 +225,7 @@ async def test_the_environment_variables_are_the_documented_ones_and_no_others(s
     assert seen.pop("PATH").endswith(":/usr/local/bin:/usr/bin/:/bin:/opt/bin")
     assert seen.pop("PYTHONPATH") == seen.pop("LAMBDA_RUNTIME_DIR")
     assert seen.pop("TMPDIR").startswith(str(shop.folder))
+    assert seen.pop("_LAMBENT_ENVIRONMENT").startswith(str(shop.folder))
     assert seen.pop("AWS_LAMBDA_LOG_STREAM_NAME") == shop.facts.events[0][0].name
     seen.pop("LC_CTYPE", None)
     assert seen == {
@@ -284,7 +285,7 @@ def handler(event, context):
         "core": [0, 0],
         "leader": True,
         "umask": 0o022,
-        "mode": "0o100644",
+        "mode": "0o100444",
         "pyc": False,
     }
 

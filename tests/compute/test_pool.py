@@ -31,19 +31,25 @@ async def test_an_idle_environment_is_used_again_the_most_recent_first(shop: Wor
 
 async def test_a_burst_of_calls_runs_at_the_same_time(shop: Workshop) -> None:
     source = """
-import os, time
-def handler(event, context):
-    with open(event["folder"] + "/" + context.aws_request_id, "w"):
-        pass
-    while len(os.listdir(event["folder"])) < event["callers"]:
-        time.sleep(0.01)
+import os, socket
+def handler(port, context):
+    with socket.create_connection(("127.0.0.1", port)) as gate:
+        gate.recv(1)
     return os.getpid()
 """
-    folder = shop.folder / "arrived"
-    folder.mkdir()
-    function = shop.function(source, timeout_s=60)
-    calls = [shop.result(function, {"folder": str(folder), "callers": 50}) for _ in range(50)]
-    assert len(set(await asyncio.gather(*calls))) == 50
+    arrived: list[asyncio.StreamWriter] = []
+
+    def arrive(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.append(writer)
+        if len(arrived) == 50:
+            for each in arrived:
+                each.close()
+
+    async with await asyncio.start_server(arrive, "127.0.0.1", 0) as gate:
+        port = gate.sockets[0].getsockname()[1]
+        function = shop.function(source, timeout_s=60)
+        pids = await asyncio.gather(*(shop.result(function, port) for _ in range(50)))
+    assert len(set(pids)) == 50
     assert shop.engine.size == 50
 
 

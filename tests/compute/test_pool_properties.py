@@ -165,7 +165,6 @@ class Scene:
             code_sha256="",
             memory_mb=128,
             timeout_s=TIMEOUT_S,
-            storage_mb=512,
             variables={},
             log_group="g",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -10,18 +11,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambent.compute.runtimes import Runtimes
-from lambent.kernel.clock import SystemClock
+from lambent.kernel import limits
+from lambent.kernel.clock import SystemClock, VirtualClock
+from tests.compute.test_failures import gone
 from tests.compute.workshop import RUNTIME, Workshop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from lambent.kernel.clock import Clock, Timer
 
 VERSION = RUNTIME.removeprefix("python")
 REAL = Path(f"{sys.base_prefix}/bin/{RUNTIME}").resolve()
 
 
-def runtimes(tmp_path: Path, variables: Mapping[str, str]) -> Runtimes:
-    return Runtimes(tmp_path / "runtimes", SystemClock(), {"HOME": str(tmp_path / "home"), **variables})
+def runtimes(tmp_path: Path, variables: Mapping[str, str], clock: Clock | None = None) -> Runtimes:
+    return Runtimes(tmp_path / "runtimes", clock or SystemClock(), {"HOME": str(tmp_path / "home"), **variables})
 
 
 def install(place: Path, target: Path = REAL) -> None:
@@ -29,11 +34,38 @@ def install(place: Path, target: Path = REAL) -> None:
     (place / f"python{VERSION}").symlink_to(target)
 
 
-def script(place: Path, text: str) -> None:
+def script(place: Path, text: str, name: str = f"python{VERSION}") -> Path:
     place.mkdir(parents=True)
-    file = place / f"python{VERSION}"
+    file = place / name
     file.write_text(f"#!/bin/sh\n{text}\n")
     file.chmod(0o755)
+    return file
+
+
+def hanging(tmp_path: Path) -> str:
+    """The text of a script that hangs with a child that keeps its output open; `hanging_now` waits for it."""
+    os.mkfifo(tmp_path / "hanging")
+    return f"/bin/sleep 300 &\necho $! $$ > {tmp_path}/hanging\nwait"
+
+
+async def hanging_now(tmp_path: Path) -> list[int]:
+    return [int(pid) for pid in (await asyncio.to_thread((tmp_path / "hanging").read_text)).split()]
+
+
+class Patience(VirtualClock):
+    """Runs out once the interpreter that is proven is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._awaited = asyncio.Event()
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
+        self._awaited.set()
+        return super().call_later(delay, callback)
+
+    async def run_out(self) -> None:
+        await self._awaited.wait()
+        await self.advance(limits.INTERPRETER_CHECK_S)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +104,55 @@ async def test_an_impostor_is_passed_over(tmp_path: Path) -> None:
     found = await runtimes(tmp_path, {"PATH": path}).find(RUNTIME)
     assert found is not None
     assert Path(found.command[0]) == REAL
+
+
+async def test_an_interpreter_that_hangs_is_passed_over_and_ended_with_what_it_has_started(tmp_path: Path) -> None:
+    clock = Patience()
+    script(tmp_path / "a", hanging(tmp_path))
+    install(tmp_path / "b")
+    finding = asyncio.ensure_future(runtimes(tmp_path, {"PATH": f"{tmp_path}/a:{tmp_path}/b"}, clock).find(RUNTIME))
+    hung = await hanging_now(tmp_path)
+    await clock.run_out()
+    found = await finding
+    assert found is not None
+    assert Path(found.command[0]) == REAL
+    for pid in hung:
+        await gone(pid)
+
+
+async def test_an_interpreter_that_hung_is_refused_until_it_changes(tmp_path: Path) -> None:
+    clock = Patience()
+    finder = runtimes(tmp_path, {"PATH": str(tmp_path / "bin")}, clock)
+    if await finder.find("python3.14") is not None:
+        pytest.skip("Python 3.14 is installed for everybody")
+    works = 'echo \'{"version": "3.14.0", "implementation": "cpython"}\''
+    file = script(tmp_path / "bin", f"[ -e {tmp_path}/mended ] && {works} && exit\n{hanging(tmp_path)}", "python3.14")
+    asking = asyncio.ensure_future(finder.refusal("python3.14"))
+    await hanging_now(tmp_path)
+    await clock.run_out()
+    assert "Python 3.14" in str(await asking)
+    assert "Python 3.14" in str(await finder.refusal("python3.14"))
+    (tmp_path / "mended").touch()
+    os.utime(file, (1, 1))
+    assert await finder.refusal("python3.14") is None
+
+
+async def test_a_caller_that_goes_away_leaves_an_interpreter_that_can_be_proven(tmp_path: Path) -> None:
+    script(tmp_path / "a", f'[ -e {tmp_path}/mended ] && exec {REAL} "$@"\n{hanging(tmp_path)}')
+    clock = Patience()
+    finder = runtimes(tmp_path, {"PATH": str(tmp_path / "a")}, clock)
+    finding = asyncio.ensure_future(finder.find(RUNTIME))
+    hung = await hanging_now(tmp_path)
+    finding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await finding
+    (tmp_path / "mended").touch()
+    found = await finder.find(RUNTIME)
+    assert found is not None
+    assert Path(found.command[0]).parent == tmp_path / "a"
+    await clock.run_out()
+    for pid in hung:
+        await gone(pid)
 
 
 async def test_an_interpreter_that_is_proven_is_not_run_again_until_it_changes(tmp_path: Path) -> None:

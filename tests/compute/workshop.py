@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambent.compute.engine import Engine
 from lambent.compute.function import FunctionVersion, Invocation, Outcome
-from lambent.kernel.authority import Principal, SessionCredentials
+from lambent.kernel.authority import SessionCredentials
 from lambent.kernel.clock import SystemClock, settle
 from lambent.kernel.ids import SystemIds
 from lambent.kernel.settings import Settings
@@ -66,15 +66,23 @@ class CountingAuthority:
         self.lasting: float | None = None
         self.sessions: list[tuple[str, str]] = []
 
-    def session(self, role_arn: str, session_name: str, seconds: float) -> SessionCredentials:
+    def session(
+        self, role_arn: str, session_name: str, seconds: float, role_id: str | None = None
+    ) -> SessionCredentials:
         self.sessions.append((role_arn, session_name))
         return SessionCredentials(
             access_key_id=f"ASIA{len(self.sessions):016}",
             secret_access_key="secret",
             session_token="token",
             expires=self.clock.time() + (self.lasting if self.lasting is not None else seconds),
-            principal=Principal("000000000000", role_arn, "AROA:name"),
         )
+
+
+class NoRoles:
+    """Nobody has made a role."""
+
+    async def find(self, role_arn: str) -> None:
+        """Nothing."""
 
 
 class FolderBlobs:
@@ -85,6 +93,8 @@ class FolderBlobs:
         folder.mkdir()
 
     def path(self, digest: str) -> Path:
+        if len(digest) != 64:
+            raise ValueError(digest)
         return self.folder / digest
 
     def put(self, data: bytes) -> str:
@@ -125,6 +135,7 @@ class Workshop:
             blobs=self.blobs,
             facts=self.facts,
             authority=self.authority,  # type: ignore[arg-type]
+            roles=NoRoles(),
             clock=self.clock,
             ids=self.ids,
             supervisor=self.supervisor,
@@ -147,7 +158,6 @@ class Workshop:
             "code_sha256": self.blobs.put(package(files)),
             "memory_mb": 128,
             "timeout_s": 10,
-            "storage_mb": 512,
             "variables": {},
             "log_group": f"/aws/lambda/function-{self.made}",
         }

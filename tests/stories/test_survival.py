@@ -165,6 +165,24 @@ def test_no_function_process_outlives_a_killed_server(tmp_path: Path) -> None:
         assert not gone.is_alive()
 
 
+def test_what_left_its_process_group_ends_with_the_next_start(tmp_path: Path) -> None:
+    code = """
+import subprocess
+def handler(event, context):
+    return subprocess.Popen(["sleep", "600"], start_new_session=True).pid
+"""
+    with server_process(tmp_path) as server:
+        functions = server.client("lambda")
+        create(functions, "daemon", {"app.py": code}, "app.handler")
+        pid = json.loads(functions.invoke(FunctionName="daemon")["Payload"].read())
+        server.kill()
+    with server_process(tmp_path):
+        gone = threading.Thread(target=wait_for_exit, args=(pid,))
+        gone.start()
+        gone.join(20)
+        assert not gone.is_alive()
+
+
 def wait_for_exit(pid: int) -> None:
     """Return when the process, which is no child of ours, has ended."""
     try:

@@ -28,10 +28,11 @@ _IN_ZIP64 = 0xFFFFFFFF
 
 
 def unpack(package: Path, target: Path) -> None:
-    """Write the files of the zip `package` into the new folder `target`.
+    """Write the files of the zip `package` into the folder `target`, which is made where it is not there.
 
-    Folders get mode 755, files 644, or 755 where they were executable; relative links that stay inside are kept. Raises
-    AwsError for what is not a zip, empty, too large, or not safe to open. Leaves a half-filled `target` then.
+    Nothing of it can be written to, `target` included: folders get mode 555, files 444, or 555 where they were
+    executable. Relative links that stay inside are kept. Raises AwsError for what is not a zip, empty, too large, or
+    not safe to open. Leaves a half-filled `target` then.
     """
     try:
         with package.open("rb") as file:
@@ -66,6 +67,7 @@ class _Unpacking:
             for entry in entries:
                 self._entry(entry)
             self._make_links()
+            self._close()
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise _Unsafe("two entries claim one name") from error
 
@@ -95,12 +97,12 @@ class _Unpacking:
             self._folder(path.parent)
         if len(self._folders) >= limits.FUNCTION_FILES:
             raise _Unsafe("too many folders")
-        path.mkdir()
+        path.mkdir(exist_ok=path == self._target)
         path.chmod(0o755)  # whatever the server's umask
         self._folders.add(path)
 
     def _file(self, entry: zipfile.ZipInfo, path: Path) -> None:
-        mode = 0o755 if (entry.external_attr >> 16) & 0o111 and entry.create_system == _MADE_ON_UNIX else 0o644
+        mode = 0o555 if (entry.external_attr >> 16) & 0o111 and entry.create_system == _MADE_ON_UNIX else 0o444
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         with os.fdopen(descriptor, "wb") as out, self._archive.open(entry) as content:
             os.fchmod(descriptor, mode)
@@ -126,6 +128,10 @@ class _Unpacking:
         for path, _ in self._links:
             if not (os.path.realpath(path) + os.sep).startswith(inside):
                 raise _Unsafe("a link that leaves the package")
+
+    def _close(self) -> None:
+        for folder in self._folders:
+            folder.chmod(0o555)
 
 
 def _check_entries(file: BinaryIO) -> None:

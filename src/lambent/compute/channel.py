@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+import struct
 from collections import deque
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from lambent.kernel import limits
 
 SECRET_BYTES = 16
 _HEAD = SECRET_BYTES + 5
+_LEAD = struct.Struct(">IIH")
 _CONTINUED = frozenset(b"frey")
 
 
@@ -54,8 +56,8 @@ class Channel:
 
     def event(self, sequence: int, head: bytes, body: bytes) -> None:
         """Send one event; what the socket does not take at once follows as the guest reads."""
-        first = limits.CHANNEL_PACKET_BYTES - 10 - len(head)
-        lead = sequence.to_bytes(4, "big") + len(body).to_bytes(4, "big") + len(head).to_bytes(2, "big") + head
+        first = limits.CHANNEL_PACKET_BYTES - _LEAD.size - len(head)
+        lead = _LEAD.pack(sequence, len(body), len(head)) + head
         if len(body) <= first:
             self._send(lead + body)
             return

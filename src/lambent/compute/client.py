@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 
     from lambent.compute.sandbox.api import Sandbox
     from lambent.kernel.clock import Clock, Timer
+
+_MARK = "_LAMBENT_ENVIRONMENT"
+"""The variable that tells an environment's processes from all others. No function can set it: the names of a function's
+own variables start with a letter, and this one is placed last."""
+
+
+def mark(scratch: Path) -> bytes:
+    """What tells the processes of the environments that work below `scratch`."""
+    return f"{_MARK}={scratch}".encode()
 
 
 class Listener(Protocol):
@@ -62,14 +72,16 @@ class Client:
             guests.callback(os.close, nothing)
             launch = Launch(
                 command=command,
-                variables=variables,
+                variables={**variables, _MARK: str(scratch)},
                 descriptors=(nothing, writing, writing, theirs.fileno()),
-                mark=f"TMPDIR={scratch}".encode(),
+                mark=mark(scratch),
                 scratch=scratch,
             )
             self._guest = sandbox.spawn(launch, self)
             unless_started.pop_all()
         os.set_blocking(self._printed, False)
+        self._unread = select.poll()  # an answer from it costs far less than the exception of a read in vain
+        self._unread.register(self._printed, select.POLLIN)
         self._channel = channel.Channel(ours, secret, self, limits.INVOKE_PAYLOAD_BYTES)
         self._loop.add_reader(self._printed, self._readable)
 
@@ -117,7 +129,7 @@ class Client:
         """Read what is in the pipe: to the mark that was written before the message, or to the end. A process that
         goes on printing is not read for ever."""
         for _ in range(limits.OUTPUT_READS_DRAINED):
-            if self._output.mark == mark or self._read() <= 0:
+            if self._output.mark == mark or not self._unread.poll(0) or self._read() <= 0:
                 return
 
     def _readable(self) -> None:

@@ -1,19 +1,20 @@
-"""Function packages, unpacked once per content into a folder that all environments share."""
+"""Function packages, unpacked once per content into a folder that all environments share and none may write to."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import shutil
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from lambent.compute import folders
 from lambent.compute.archive import unpack
 
 if TYPE_CHECKING:
     from lambent.kernel.ids import Ids
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -25,8 +26,8 @@ class Blobs(Protocol):
 
 
 class CodeFolder:
-    """`folder/BOOT/SHA256` is an unpacked package, `folder/BOOT/.new-*` one in the making or going,
-    and litter after a crash.
+    """`folder/BOOT/SHA256` is an unpacked package, `folder/BOOT/.new-*` one in the making or going. What else is found
+    at the start is litter, which goes with the first `prune`.
 
     A package is renamed into place when it is whole. It is not synced to the disk, which for thousands of small files
     would take longer than unpacking them: instead, what was unpacked before the machine last started is not trusted.
@@ -36,9 +37,10 @@ class CodeFolder:
         self._blobs = blobs
         self._unpacking: dict[str, asyncio.Future[None]] = {}
         self._folder = folder / (_BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ids.uuid())
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for litter in (*self._folder.glob(".new-*"), *(other for other in folder.iterdir() if other != self._folder)):
-            shutil.rmtree(litter)
+        for each in (folder, self._folder):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._litter = [path for path in self._folder.iterdir() if not (_DIGEST.fullmatch(path.name) and path.is_dir())]
+        self._litter += [path for path in folder.iterdir() if path != self._folder]
 
     async def unpacked(self, digest: str) -> Path:
         """The folder with the package's files. Raises AwsError as `archive.unpack` does."""
@@ -54,28 +56,32 @@ class CodeFolder:
         return target
 
     async def prune(self) -> None:
-        """Remove what was unpacked from packages whose blobs are gone."""
+        """Remove what was unpacked from packages whose blobs are gone, and what an earlier server has left."""
         await asyncio.to_thread(self._prune)
 
     def _prune(self) -> None:
+        while self._litter:
+            folders.remove(self._litter.pop())
         for target in self._folder.iterdir():
-            if not target.name.startswith(".new-") and not self._blobs.path(target.name).exists():
+            if _DIGEST.fullmatch(target.name) and not self._blobs.path(target.name).exists():
                 self._remove(target)
 
     def _remove(self, target: Path) -> None:
         """Out of sight in one step, so that a half-removed package is never taken for a whole one."""
-        old = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
+        old = self._new()
         try:
-            with contextlib.suppress(FileNotFoundError):
-                target.rename(old / target.name)
+            target.rename(old)
         finally:
-            shutil.rmtree(old)
+            folders.remove(old)
 
     def _unpack(self, digest: str, target: Path) -> None:
-        new = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
+        new = self._new()
         try:
-            files = new / digest
-            unpack(self._blobs.path(digest), files)
-            files.rename(target)
+            unpack(self._blobs.path(digest), new)
+            new.rename(target)
         finally:
-            shutil.rmtree(new)
+            folders.remove(new)
+
+    def _new(self) -> Path:
+        """An empty folder beside the packages: what cannot be written to can be renamed, but not moved elsewhere."""
+        return Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))

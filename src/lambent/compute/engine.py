@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lambent.compute import variables
+from lambent.compute import folders, variables
+from lambent.compute.client import mark
 from lambent.compute.code import CodeFolder
 from lambent.compute.environment import Environment, Plan
 from lambent.compute.function import runtime_version_arn
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
     from lambent.compute.runtimes import Runtime
     from lambent.compute.sandbox.api import Sandbox
-    from lambent.kernel.authority import Authority
+    from lambent.kernel.authority import Authority, Roles, SessionCredentials
     from lambent.kernel.clock import Clock
     from lambent.kernel.facts import Facts
     from lambent.kernel.ids import Ids
@@ -54,6 +54,7 @@ class Engine:
         blobs: Blobs,
         facts: Facts,
         authority: Authority,
+        roles: Roles,
         clock: Clock,
         ids: Ids,
         supervisor: Supervisor,
@@ -63,6 +64,7 @@ class Engine:
     ) -> None:
         self._facts = facts
         self._authority = authority
+        self._roles = roles
         self._clock = clock
         self._ids = ids
         self._endpoint = endpoint
@@ -70,7 +72,11 @@ class Engine:
         folder = folder.resolve()  # functions work in other folders
         self._code = CodeFolder(folder / "code", blobs, ids)
         self._runtimes = Runtimes(folder / "runtimes", clock, host)
-        self._scratch = _fresh(folder / "scratch")
+        self._scratch = folder / "scratch"
+        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._litter = list(self._scratch.iterdir())
+        # A server that was killed took its guests along, but not what had left their process groups.
+        self._sandbox.clear([mark(folder) for folder in self._litter])
         self._pool = Pool(
             self._environment,
             clock,
@@ -103,7 +109,9 @@ class Engine:
         await self._code.unpacked(code_sha256)
 
     async def prune(self) -> None:
-        """Remove the unpacked code of packages whose blobs are gone."""
+        """Remove the unpacked code of packages whose blobs are gone, and what a server that was killed has left."""
+        while self._litter:
+            await asyncio.to_thread(folders.remove, self._litter.pop())
         await self._code.prune()
 
     async def refusal(self, runtime: str) -> str | None:
@@ -122,7 +130,7 @@ class Engine:
         """End every environment and wait until nothing is left of them."""
         await self._pool.close()
         await self._sandbox.close()
-        await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+        await asyncio.to_thread(folders.remove, self._scratch)
 
     async def _environment(self, function: FunctionVersion, owner: Owner) -> Environment:
         runtime = await self._runtimes.find(function.runtime)
@@ -136,7 +144,7 @@ class Engine:
             name=self._stream_name(function),
         )
         return Environment(
-            self._plan(function, runtime, root, stream.name),
+            self._plan(function, runtime, root, stream.name, await self._credentials(function)),
             self._sandbox,
             self._journal(function, runtime, stream),
             self._clock,
@@ -144,9 +152,15 @@ class Engine:
             owner,
         )
 
-    def _plan(self, function: FunctionVersion, runtime: Runtime, root: Path, stream: str) -> Plan:
+    async def _credentials(self, function: FunctionVersion) -> SessionCredentials:
+        role = await self._roles.find(function.role)
+        role_id = None if role is None else role.role_id
+        return self._authority.session(function.role, function.name, limits.CREDENTIALS_S, role_id)
+
+    def _plan(
+        self, function: FunctionVersion, runtime: Runtime, root: Path, stream: str, credentials: SessionCredentials
+    ) -> Plan:
         scratch = Path(tempfile.mkdtemp(dir=self._scratch))
-        credentials = self._authority.session(function.role, function.name, limits.CREDENTIALS_S)
         return Plan(
             function=function,
             command=runtime.command,
@@ -167,10 +181,3 @@ class Engine:
     async def _unsupported(self, function: FunctionVersion) -> AwsError:
         reason = await self._runtimes.refusal(function.runtime)
         return AwsError("InvalidRuntimeException", reason or "The runtime is gone.", Type="User")
-
-
-def _fresh(folder: Path) -> Path:
-    """An empty folder; what a server that was killed has left in it goes."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import shutil
 import signal
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from lambent.compute import loglines
+from lambent.compute import folders, loglines
 from lambent.compute.client import Client
 from lambent.compute.function import Outcome
 from lambent.compute.loglines import Report, Status
 from lambent.kernel import limits
+from lambent.kernel.clock import Alarm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion, Invocation
     from lambent.compute.journal import Journal
     from lambent.compute.sandbox.api import Sandbox
-    from lambent.kernel.clock import Clock, Timer
+    from lambent.kernel.clock import Clock
     from lambent.kernel.ids import Ids
 
 
@@ -93,7 +93,7 @@ class Environment:
         self._ids = ids
         self._owner = owner
         self._client: Client | None = None
-        self._timer: Timer | None = None
+        self._alarm = Alarm(clock)
         self._sequence = 0
         self._running: _Running | None = None
         self._unreported: Callable[[], bytes | None] | None = None
@@ -115,24 +115,24 @@ class Environment:
         try:
             self._boot()
         except OSError:
-            self._move(State.GONE)
+            self.state = State.GONE
             self._clear()
             raise
         self._journal.init_start()
-        self._move(State.INIT)
-        self._arm(limits.INIT_S, self._init_timed_out)
+        self.state = State.INIT
+        self._alarm.set(self._clock.monotonic() + limits.INIT_S, self._init_timed_out)
 
     def begin(self, invocation: Invocation, answer: asyncio.Future[Outcome]) -> None:
         """Run `invocation` and resolve `answer`. The environment must be idle."""
         assert self.state is State.IDLE
         self._tell_report()
         now = self._clock.monotonic()
-        timeout = self.plan.function.timeout_s
-        self._move(State.BUSY)
+        deadline = now + self.plan.function.timeout_s
+        self.state = State.BUSY
         self._sequence += 1
-        self._running = _Running(invocation, answer, now, now + timeout)
+        self._running = _Running(invocation, answer, now, deadline)
         self._journal.start(invocation.request_id, tail=invocation.tail)
-        self._arm(timeout, self._timed_out)
+        self._alarm.set(deadline, self._timed_out)
         if self._client is not None:
             self._send(self._client)
             return
@@ -202,8 +202,8 @@ class Environment:
             self._send(client)
             return
         self._init_ms = self._since_boot()
-        self._disarm()
-        self._move(State.IDLE)
+        self._alarm.clear()
+        self.state = State.IDLE
         self._owner.ready(self)
 
     def _init_failed(self, error: bytes) -> None:
@@ -219,12 +219,12 @@ class Environment:
 
     def _init_over(self, status: Status, error_type: str | None) -> None:
         """INIT has failed before any invocation: the environment takes one all the same, and tries again in it."""
-        self._disarm()
+        self._alarm.clear()
         if self._client is not None:
             self._kill(self._client)
             self._client = None
         self._journal.init_failed("init", self._since_boot(), status, error_type)
-        self._move(State.IDLE)
+        self.state = State.IDLE
         self._owner.ready(self)
 
     def _send(self, client: Client) -> None:
@@ -277,7 +277,7 @@ class Environment:
         running = self._running
         assert running is not None
         self._running = None
-        self._disarm()
+        self._alarm.clear()
         reusable = self._initialised and not self.retired
         request_id = running.invocation.request_id
         duration = (self._clock.monotonic() - running.began) * 1000
@@ -290,7 +290,7 @@ class Environment:
         if later:
             self._loop.call_soon(self._tell_report)  # behind the waking of who waits for the answer
         if reusable:
-            self._move(State.IDLE)
+            self.state = State.IDLE
         self._owner.finished(self)
         if not reusable:
             self._end()
@@ -332,17 +332,17 @@ class Environment:
 
     def _end(self) -> None:
         self.retired = True
-        self._disarm()
-        self._move(State.STOPPING)
+        self._alarm.stop()
+        self.state = State.STOPPING
         if self._client is None:
             self._gone()
         else:
             self._client.kill()
 
     def _gone(self) -> None:
-        self._disarm()
+        self._alarm.stop()
         self._tell_report()
-        self._move(State.GONE)
+        self.state = State.GONE
         self._clear()
         self._owner.gone(self)
 
@@ -353,7 +353,7 @@ class Environment:
                 (self.plan.scratch / str(boot)).rmdir()
             self.plan.scratch.rmdir()
         except OSError:
-            self._loop.run_in_executor(None, partial(shutil.rmtree, self.plan.scratch, ignore_errors=True))
+            self._loop.run_in_executor(None, folders.remove, self.plan.scratch)
 
     def _kill(self, client: Client) -> None:
         """End the process, and take what it has said until now."""
@@ -361,17 +361,6 @@ class Environment:
         client.kill()
         client.pass_answer()
         self.printed(client)
-
-    def _move(self, state: State) -> None:
-        self.state = state
-
-    def _arm(self, seconds: float, callback: Callable[[], None]) -> None:
-        self._timer = self._clock.call_later(seconds, callback)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _since_boot(self) -> float:
         return (self._clock.monotonic() - self._boot_began) * 1000

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
+
+from lambent.kernel import limits
+from lambent.kernel.arn import arn
 
 
 class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,18 +29,16 @@ class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
     """Hex digest of the zip; the blob's name."""
     memory_mb: int
     timeout_s: int
-    storage_mb: int
     variables: dict[str, str]
     log_group: str
     log_format: Literal["Text", "JSON"] = "Text"
     log_level: str = "INFO"
     """The application log level; it counts where the format is JSON."""
-    architecture: Literal["x86_64", "arm64"] = "x86_64"
 
     @property
     def arn(self) -> str:
         """The unqualified ARN of the function."""
-        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
+        return arn("lambda", self.region, self.account, f"function:{self.name}")
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +65,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     log_tail: bytes | None = None
 
 
-@cache
+@lru_cache(limits.RUNTIME_ARNS_CACHED)
 def runtime_version_arn(region: str, runtime: str) -> str:
     """The ARN of the version of `runtime` that runs here: one for each runtime, the same on every machine."""
-    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
+    return arn("lambda", region, "", f"runtime:{hashlib.sha256(runtime.encode()).hexdigest()}")

@@ -40,14 +40,14 @@ class Journal:
         self._tail = _Tail() if tail else None
         if self._tail is not None:
             self._tail.add(line)
-        self._waiting.append(LogEvent(timestamp=int(now * 1000), message=line))
+        self._waiting.append(LogEvent(int(now * 1000), line))
 
     def write(self, messages: Iterable[str]) -> None:
         """Tell `messages`, each one event."""
         stamp = int(self._clock.time() * 1000)
         events, self._waiting = self._waiting, []
         for message in messages:
-            events.append(LogEvent(timestamp=stamp, message=message))
+            events.append(LogEvent(stamp, message))
             if self._tail is not None:
                 self._tail.add(message)
         if events:

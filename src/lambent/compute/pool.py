@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, str, str]
 
 
 class _Group:
     """The environments and the waiting requests of one function version and revision."""
 
-    def __init__(self, key: Key) -> None:
-        self.key = key
+    def __init__(self, function: FunctionVersion) -> None:
+        self.key = _key(function)
+        self.function_arn = function.arn
         self.waiting: deque[asyncio.Future[Environment]] = deque()
         self.planned = 0
         """Environments that are being built and have no process yet."""
@@ -68,6 +69,7 @@ class Pool:
         self._sweep: Timer | None = None
         self._closing = False
         self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
 
     @property
     def running(self) -> int:
@@ -87,18 +89,20 @@ class Pool:
         if self._running >= self._concurrency:
             raise _too_many()
         self._running += 1
-        try:
-            environment = await self._acquire(function)
-        except BaseException:
-            self._running -= 1
-            raise
-        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        environment = self._take_idle(function)
+        if environment is None:
+            try:
+                environment = await self._wait_for_one(function)
+            except BaseException:
+                self._running -= 1
+                raise
+        answer: asyncio.Future[Outcome] = self._loop.create_future()
         environment.begin(invocation, answer)
         return await answer
 
     def retire(self, function_arn: str) -> None:
         """Stop the function's environments as they are now: idle ones at once, others after their invocation."""
-        for group in [group for group in self._groups.values() if group.key[0] == function_arn]:
+        for group in [group for group in self._groups.values() if group.function_arn == function_arn]:
             for environment in group.members:
                 environment.retired = True
             for environment in _emptied(group.idle):
@@ -143,8 +147,8 @@ class Pool:
         self._size -= 1
         self._forget(group)
 
-    async def _acquire(self, function: FunctionVersion) -> Environment:
-        """An idle environment, at once or once one is free. It may have died while its taker was being woken."""
+    async def _wait_for_one(self, function: FunctionVersion) -> Environment:
+        """An idle environment once one is free. It may have died while its taker was being woken."""
         while True:
             if self._closing:
                 raise _closing()
@@ -163,8 +167,10 @@ class Pool:
 
     async def _queue(self, function: FunctionVersion) -> Environment:
         key = _key(function)
-        group = self._groups.setdefault(key, _Group(key))
-        waiter: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group(function)
+        waiter: asyncio.Future[Environment] = self._loop.create_future()
         group.waiting.append(waiter)
         if group.starting < len(group.waiting):
             self._start(group, function)
@@ -261,7 +267,7 @@ class Pool:
 
 
 def _key(function: FunctionVersion) -> Key:
-    return function.arn, function.version, function.revision
+    return function.account, function.region, function.name, function.version, function.revision
 
 
 def _idle_since(environment: Environment) -> float:

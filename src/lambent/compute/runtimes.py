@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
+import os
 import re
-import shutil
+import signal
+import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambent.compute import packages
+from lambent.compute import folders, packages
 from lambent.kernel import limits
 from lambent.kernel.clock import deadline
 
@@ -66,8 +67,8 @@ class Runtimes:
         self._chosen: dict[str, tuple[Path, int]] = {}
         self._lock = asyncio.Lock()
         self._client: Path | None = None
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folders.remove(folder)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def refusal(self, runtime: str) -> str | None:
         """Why a function of this runtime cannot run here; None where it can."""
@@ -86,7 +87,8 @@ class Runtimes:
         async with self._lock:
             for key in self._candidates(runtime):
                 if key not in self._proven:
-                    self._proven[key] = await self._prove(runtime, *key)
+                    # To its end without its caller: asyncio cannot be stopped cleanly while it starts a process.
+                    self._proven[key] = await asyncio.shield(self._prove(runtime, key[0]))
                 if self._proven[key] is not None:
                     self._chosen[runtime] = key
                     return self._proven[key]
@@ -102,12 +104,12 @@ class Runtimes:
                     seen.add(real)
                     yield real, real.stat().st_mtime_ns
 
-    async def _prove(self, runtime: str, path: Path, modified: int) -> Runtime | None:
+    async def _prove(self, runtime: str, path: Path) -> Runtime | None:
         """Run the interpreter once: it says what it is, and compiles the runtime client."""
         version = runtime.removeprefix("python")
-        home = self._folder / hashlib.sha256(f"{path}\0{modified}".encode()).hexdigest()[:16]
+        home = Path(tempfile.mkdtemp(dir=self._folder))
         client = home / "client"
-        client.mkdir(parents=True)
+        client.mkdir()
         answer = await self._ask(path, version, client)
         if answer is None or answer.implementation != "cpython" or not answer.version.startswith(f"{version}."):
             return None
@@ -136,6 +138,7 @@ class Runtimes:
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.PIPE,
                     env={},
+                    start_new_session=True,
                 )
             except OSError as error:
                 log.warning("%s does not start: %s", path, error)
@@ -143,9 +146,13 @@ class Runtimes:
             try:
                 async with deadline(self._clock, limits.INTERPRETER_CHECK_S):
                     out, problem = await process.communicate()
+            except TimeoutError:
+                log.warning("%s hangs: it did not answer in %d s", path, limits.INTERPRETER_CHECK_S)
+                return None
             finally:
                 if process.returncode is None:
-                    process.kill()
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)  # a script may wait for the interpreter that it started
                     await process.wait()
         try:
             return msgspec.json.decode(out, type=_Answer)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 
@@ -33,10 +33,6 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
 
 class Guest(Protocol):
     """The running processes of one environment."""
-
-    @property
-    def pid(self) -> int:
-        """The process id of the first process, as the host sees it."""
 
     def peak_memory(self) -> int:
         """The most bytes of memory that were resident at once, measured; 0 where the level cannot tell any more."""
@@ -62,6 +58,9 @@ class Sandbox(Protocol):
 
     def spawn(self, launch: Launch, exits: Exits) -> Guest:
         """Start `launch`. Takes about a millisecond and must be called on the event loop. Raises OSError."""
+
+    def clear(self, marks: Collection[bytes]) -> None:
+        """End, in the background, what the guests of an earlier server have left: every process with one of `marks`."""
 
     async def close(self) -> None:
         """Wait until every guest that was killed is gone, descendants included, and let go of what the level holds."""

@@ -22,7 +22,7 @@ from lambent.compute.sandbox import strays
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from lambent.compute.sandbox.api import Exits, Guest, Launch
 
@@ -75,12 +75,20 @@ class ProcessSandbox:
         guest.watch()
         return guest
 
+    def clear(self, marks: Collection[bytes]) -> None:
+        if marks:
+            self._quiet.clear()
+            self._end_strays(marks)
+
     async def close(self) -> None:
         await self._quiet.wait()
 
     def _gone(self, guest: _ProcessGuest) -> None:
         self._guests.discard(guest)
-        self._strays.add(guest.mark)
+        self._end_strays((guest.mark,))
+
+    def _end_strays(self, marks: Collection[bytes]) -> None:
+        self._strays.update(marks)
         if self._search is None:
             self._look_for_strays()
 

@@ -16,13 +16,13 @@ _PASSES = 10
 
 
 def end(marks: frozenset[bytes]) -> None:
-    """Kill every process with one of `marks` (`NAME=value`) in the environment that it was started with.
+    """Kill every process that was started with a variable that begins with one of `marks` (`NAME=value`).
 
     Blocks for some milliseconds. It looks again until it finds none, as what it kills may have had children meanwhile.
     A process that takes pains to hide gets away: to hold those takes a level with walls.
     """
     for _ in range(_PASSES):
-        if not sum(_end(process, marks) for process in _processes()):
+        if not sum(_end(process, tuple(marks)) for process in _processes()):
             return
 
 
@@ -34,13 +34,13 @@ def _processes() -> Iterator[int]:
         )
 
 
-def _end(process: int, marks: frozenset[bytes]) -> bool:
+def _end(process: int, marks: tuple[bytes, ...]) -> bool:
     """Whether it was one of them. The descriptor makes sure that what is killed is what was looked at."""
     with contextlib.suppress(OSError):  # it is gone, or another user's
         descriptor = os.pidfd_open(process)
         try:
             variables = (_PROCESSES / str(process) / "environ").read_bytes().split(b"\0")
-            if not marks.isdisjoint(variables):
+            if any(variable.startswith(marks) for variable in variables):
                 signal.pidfd_send_signal(descriptor, signal.SIGKILL)
                 return True
         finally:
