@@ -44,7 +44,7 @@ def test_a_free_port_is_good_and_a_busy_one_is_named(tmp_path: Path) -> None:
 
 
 def test_an_address_of_another_machine_is_bad(tmp_path: Path) -> None:
-    assert finding(tmp_path, "port", host="192.0.2.1").state == "bad"
+    assert finding(tmp_path, "port", host="192.0.2.1", mode="production").state == "bad"
 
 
 def test_a_data_folder_that_is_still_to_be_made_is_good(tmp_path: Path) -> None:
