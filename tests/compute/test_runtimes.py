@@ -13,6 +13,7 @@ import pytest
 from lambent.compute.runtimes import Runtimes
 from lambent.kernel import limits
 from lambent.kernel.clock import SystemClock, VirtualClock
+from lambent.kernel.tasks import Supervisor
 from tests.compute.test_failures import gone
 from tests.compute.workshop import RUNTIME, Workshop
 
@@ -26,7 +27,9 @@ REAL = Path(f"{sys.base_prefix}/bin/{RUNTIME}").resolve()
 
 
 def runtimes(tmp_path: Path, variables: Mapping[str, str], clock: Clock | None = None) -> Runtimes:
-    return Runtimes(tmp_path / "runtimes", clock or SystemClock(), {"HOME": str(tmp_path / "home"), **variables})
+    clock = clock or SystemClock()
+    found_by = {"HOME": str(tmp_path / "home"), **variables}
+    return Runtimes(tmp_path / "runtimes", clock, Supervisor(clock), found_by)
 
 
 def install(place: Path, target: Path = REAL) -> None:
@@ -153,6 +156,7 @@ async def test_a_caller_that_goes_away_leaves_an_interpreter_that_can_be_proven(
     await clock.run_out()
     for pid in hung:
         await gone(pid)
+    await finder.close()
 
 
 async def test_an_interpreter_that_is_proven_is_not_run_again_until_it_changes(tmp_path: Path) -> None:

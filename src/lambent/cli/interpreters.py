@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lambent.compute.runtimes import Runtime, Runtimes
 from lambent.kernel.clock import SystemClock
+from lambent.kernel.tasks import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,5 +25,6 @@ def find(names: Sequence[str], environ: Mapping[str, str]) -> dict[str, Runtime 
 
 
 async def _find(names: Sequence[str], environ: Mapping[str, str], folder: Path) -> dict[str, Runtime | None]:
-    runtimes = Runtimes(folder, SystemClock(), environ)
+    clock = SystemClock()
+    runtimes = Runtimes(folder, clock, Supervisor(clock), environ)
     return {name: await runtimes.find(name) for name in names}

@@ -71,7 +71,7 @@ class Engine:
         self._sandbox: Sandbox = sandbox or ProcessSandbox()
         folder = folder.resolve()  # functions work in other folders
         self._code = CodeFolder(folder / "code", blobs, ids)
-        self._runtimes = Runtimes(folder / "runtimes", clock, host)
+        self._runtimes = Runtimes(folder / "runtimes", clock, supervisor, host)
         self._scratch = folder / "scratch"
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._litter = list(self._scratch.iterdir())
@@ -130,6 +130,7 @@ class Engine:
         """End every environment and wait until nothing is left of them."""
         await self._pool.close()
         await self._sandbox.close()
+        await self._runtimes.close()
         await asyncio.to_thread(folders.remove, self._scratch)
 
     async def _environment(self, function: FunctionVersion, owner: Owner) -> Environment:

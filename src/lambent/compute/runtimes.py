@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lambent.kernel.clock import Clock
+    from lambent.kernel.tasks import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +60,15 @@ class _Answer(msgspec.Struct, frozen=True):
 class Runtimes:
     """Finds interpreters and remembers what it has proven, by path and modification time. `folder` is its own."""
 
-    def __init__(self, folder: Path, clock: Clock, variables: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, clock: Clock, supervisor: Supervisor, variables: Mapping[str, str]) -> None:
         self._folder = folder
         self._clock = clock
+        self._supervisor = supervisor
         self._variables = variables
         self._proven: dict[tuple[Path, int], Runtime | None] = {}
         self._chosen: dict[str, tuple[Path, int]] = {}
         self._lock = asyncio.Lock()
+        self._proofs: set[asyncio.Future[Runtime | None]] = set()
         self._client: Path | None = None
         folders.remove(folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -87,8 +90,7 @@ class Runtimes:
         async with self._lock:
             for key in self._candidates(runtime):
                 if key not in self._proven:
-                    # To its end without its caller: asyncio cannot be stopped cleanly while it starts a process.
-                    self._proven[key] = await asyncio.shield(self._prove(runtime, key[0]))
+                    self._proven[key] = await self._proof(runtime, key[0])
                 if self._proven[key] is not None:
                     self._chosen[runtime] = key
                     return self._proven[key]
@@ -103,6 +105,18 @@ class Runtimes:
                 if real not in seen and len(seen) < limits.INTERPRETERS_TRIED:
                     seen.add(real)
                     yield real, real.stat().st_mtime_ns
+
+    async def close(self) -> None:
+        """Wait for the interpreters that are being proven, INTERPRETER_CHECK_S at most."""
+        while self._proofs:
+            await asyncio.wait(self._proofs)
+
+    async def _proof(self, runtime: str, path: Path) -> Runtime | None:
+        """Prove to the end, also without its caller: asyncio cannot be stopped cleanly while it starts a process."""
+        proof = self._supervisor.start(f"prove {path}", self._prove(runtime, path))
+        self._proofs.add(proof)
+        proof.add_done_callback(self._proofs.discard)
+        return await asyncio.shield(proof)
 
     async def _prove(self, runtime: str, path: Path) -> Runtime | None:
         """Run the interpreter once: it says what it is, and compiles the runtime client."""
