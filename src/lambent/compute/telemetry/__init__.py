@@ -1,0 +1,1 @@
+"""What the platform tells of an environment: events, levels, and their delivery to extensions that subscribe."""
