@@ -1,0 +1,1 @@
+"""Extensions: the further programs of an environment, and what they are told and may ask."""

@@ -1,0 +1,1 @@
+"""What the processes of an environment ask of the platform over HTTP: events, answers, extensions, telemetry."""
