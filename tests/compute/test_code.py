@@ -153,3 +153,53 @@ async def test_what_was_unpacked_goes_after_its_package_and_can_come_again(tmp_p
         assert list(root.parent.iterdir()) == []
     blobs.put(package({"app.py": "x"}))
     assert (await unpacked.unpacked(digest) / "app.py").read_text() == "x"
+
+
+async def test_layers_lie_over_one_another_in_order(tmp_path: Path, blobs: FolderBlobs) -> None:
+    layers = (
+        blobs.put(package({"python/a.py": "first", "python/b.py": "first", "changes/file": "a folder at first"})),
+        blobs.put(package({"python/b.py": "second", "bin/tool": "tool", "changes": "a file later"})),
+        blobs.put(package({"python/c.py": "third"})),
+    )
+    shown = await folder(tmp_path, blobs).laid(layers)
+    assert shown is not None
+    files = {str(path.relative_to(shown)): path.read_text() for path in shown.rglob("*") if path.is_file()}
+    assert files == {
+        "python/a.py": "first",
+        "python/b.py": "second",
+        "python/c.py": "third",
+        "bin/tool": "tool",
+        "changes": "a file later",
+    }
+    assert not any(path.stat().st_mode & 0o222 for path in (shown, *shown.rglob("*")))
+
+
+async def test_links_of_layers_are_kept_and_a_folder_replaces_a_link(tmp_path: Path, blobs: FolderBlobs) -> None:
+    linked = io.BytesIO()
+    with zipfile.ZipFile(linked, "w") as archive:
+        archive.writestr("lib/real/file", "x")
+        for name in ("lib/there", "lib/gone"):
+            link = zipfile.ZipInfo(name)
+            link.external_attr = 0o120777 << 16
+            archive.writestr(link, "real")
+    layers = (blobs.put(linked.getvalue()), blobs.put(package({"lib/gone/own": "y"})))
+    shown = await folder(tmp_path, blobs).laid(layers)
+    assert shown is not None
+    assert (shown / "lib/there").is_symlink()
+    assert (shown / "lib/there/file").read_text() == "x"
+    assert not (shown / "lib/gone").is_symlink()
+    assert (shown / "lib/gone/own").read_text() == "y"
+    assert not (shown / "lib/real/own").exists()
+
+
+async def test_layers_are_laid_once_and_go_when_one_of_them_is_gone(tmp_path: Path, blobs: FolderBlobs) -> None:
+    code_folder = folder(tmp_path, blobs)
+    assert await code_folder.laid(()) is None
+    digests = tuple(blobs.put(package({f"{number}": "x"})) for number in range(6))
+    assert await code_folder.laid(digests[:1]) == await code_folder.unpacked(digests[0])
+    first, second = await asyncio.gather(code_folder.laid(digests), code_folder.laid(digests))
+    assert first is not None
+    assert first == second
+    blobs.path(digests[3]).unlink()
+    await code_folder.prune()
+    assert not first.exists()

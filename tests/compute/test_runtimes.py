@@ -85,7 +85,7 @@ async def test_interpreters_are_found_where_tools_install_them(tmp_path: Path, v
     variables = {variable: str(tmp_path / "tool" / ("bin" if variable == "PATH" else ""))}
     found = await runtimes(tmp_path, variables).find(RUNTIME)
     assert found is not None
-    assert Path(found.command[0]) == REAL
+    assert found.program == REAL
     assert found.version == ".".join(map(str, sys.version_info[:3]))
     assert found.identifier == f"python:{VERSION}.v{sys.version_info[2]}"
 
@@ -106,7 +106,7 @@ async def test_an_impostor_is_passed_over(tmp_path: Path) -> None:
     path = ":".join(str(tmp_path / name) for name in "abcd")
     found = await runtimes(tmp_path, {"PATH": path}).find(RUNTIME)
     assert found is not None
-    assert Path(found.command[0]) == REAL
+    assert found.program == REAL
 
 
 async def test_an_interpreter_that_hangs_is_passed_over_and_ended_with_what_it_has_started(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ async def test_an_interpreter_that_hangs_is_passed_over_and_ended_with_what_it_h
     await clock.run_out()
     found = await finding
     assert found is not None
-    assert Path(found.command[0]) == REAL
+    assert found.program == REAL
     for pid in hung:
         await gone(pid)
 
@@ -152,7 +152,7 @@ async def test_a_caller_that_goes_away_leaves_an_interpreter_that_can_be_proven(
     (tmp_path / "mended").touch()
     found = await finder.find(RUNTIME)
     assert found is not None
-    assert Path(found.command[0]).parent == tmp_path / "a"
+    assert found.program == REAL
     await clock.run_out()
     for pid in hung:
         await gone(pid)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambent.compute.engine import Engine
 from lambent.compute.function import FunctionVersion, Invocation, Outcome
+from lambent.compute.sandbox.process import ProcessSandbox
 from lambent.kernel.authority import SessionCredentials
 from lambent.kernel.clock import SystemClock, settle
 from lambent.kernel.ids import SystemIds
@@ -140,6 +141,8 @@ class Workshop:
             ids=self.ids,
             supervisor=self.supervisor,
             endpoint=lambda: "http://127.0.0.1:4566",
+            serve=lambda listener: listener,
+            sandbox=ProcessSandbox(self.folder / "engine" / "cells"),
             host=self.host,
         )
 

@@ -95,7 +95,7 @@ def _system() -> Finding:
 
 def _interpreter(name: str, runtime: Runtime | None) -> Finding:
     if runtime is not None:
-        return Finding(name, "good", f"{runtime.version} at {runtime.command[0]}")
+        return Finding(name, "good", f"{runtime.version} at {runtime.program}")
     version = name.removeprefix("python")
     return Finding(name, "fair", "not found", f"install one: uv python install {version}, or pyenv install {version}")
 

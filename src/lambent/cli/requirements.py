@@ -112,8 +112,8 @@ def _pip_for(version: tuple[int, int]) -> Sequence[str]:
     wanted = f"{version[0]}.{version[1]}"
     name = f"python{wanted}"
     runtime = interpreters.find([name], os.environ)[name]
-    if runtime and _has_pip(runtime.command[0]):
-        return [runtime.command[0], "-m", "pip", "install"]
+    if runtime and _has_pip(str(runtime.program)):
+        return [str(runtime.program), "-m", "pip", "install"]
     return [sys.executable, "-m", "pip", "install", "--only-binary", ":all:", "--python-version", wanted]
 
 

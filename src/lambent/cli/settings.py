@@ -33,11 +33,15 @@ ALLOWED: Final = {
     "keys": "tables with access_key_id, secret_access_key and, if wanted, account",
     "environment_idle_s": "seconds, more than 0",
     "concurrency": "a whole number from 1",
+    "sandbox": "auto, jail, userns or process",
+    "internet": "on or off",
+    "internet_allow": 'a list of networks, such as ["10.0.0.0/8", "10.1.2.3/32:5432"]',
 }
 """What each setting takes, in words for people."""
 
-FROM_VARIABLES: Final = tuple(name for name in ALLOWED if name != "keys")
-"""The settings that have an environment variable; secrets stay in the file, where permissions guard them."""
+FROM_VARIABLES: Final = tuple(name for name in ALLOWED if name not in ("keys", "internet_allow"))
+"""The settings that have an environment variable. Lists have none, and secrets stay in the file, where permissions guard
+them."""
 
 
 class Loaded(msgspec.Struct, frozen=True):

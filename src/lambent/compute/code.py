@@ -1,8 +1,9 @@
-"""Function packages, unpacked once per content into a folder that all environments share and none may write to."""
+"""Packages of functions and layers, unpacked once per content into folders that environments share, and only read."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -26,8 +27,9 @@ class Blobs(Protocol):
 
 
 class CodeFolder:
-    """`folder/BOOT/SHA256` is an unpacked package, `folder/BOOT/.new-*` one in the making or going. What else is found
-    at the start is litter, which goes with the first `prune`.
+    """`folder/BOOT/SHA256` is an unpacked package, `folder/BOOT/.new-*` one in the making or going, and
+    `folder/BOOT/.opt-*` layers laid over one another by this server. What else is found at the start is litter, which
+    goes with the first `prune`.
 
     A package is renamed into place when it is whole. It is not synced to the disk, which for thousands of small files
     would take longer than unpacking them: instead, what was unpacked before the machine last started is not trusted.
@@ -36,9 +38,10 @@ class CodeFolder:
     def __init__(self, folder: Path, blobs: Blobs, ids: Ids) -> None:
         self._blobs = blobs
         self._unpacking: dict[str, asyncio.Future[None]] = {}
+        self._laid: dict[tuple[str, ...], asyncio.Future[Path]] = {}
         self._folder = folder / (_BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ids.uuid())
         for each in (folder, self._folder):
-            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+            each.mkdir(mode=0o755, parents=True, exist_ok=True)  # closed above: within a cell others must read it
         self._litter = [path for path in self._folder.iterdir() if not (_DIGEST.fullmatch(path.name) and path.is_dir())]
         self._litter += [path for path in folder.iterdir() if path != self._folder]
 
@@ -55,6 +58,33 @@ class CodeFolder:
         await asyncio.shield(running)
         return target
 
+    @property
+    def folder(self) -> Path:
+        """All that is unpacked lies below it."""
+        return self._folder
+
+    async def laid(self, digests: tuple[str, ...]) -> Path | None:
+        """One folder with the layers of those digests, each over the ones before it; None where there is none.
+
+        Six layers cost an environment what one costs, for they are joined once, by links to the unpacked files.
+        Raises AwsError as `archive.unpack` does.
+        """
+        if not digests:
+            return None
+        if len(digests) == 1:
+            return await self.unpacked(digests[0])
+        laid = self._laid.get(digests)
+        if laid is None:
+            folders_ = [await self.unpacked(digest) for digest in digests]
+            laid = self._laid.get(digests)
+            if laid is None:
+                laid = self._laid[digests] = asyncio.get_running_loop().run_in_executor(None, self._lay, folders_)
+        try:
+            return await asyncio.shield(laid)
+        except OSError:
+            self._laid.pop(digests, None)
+            raise
+
     async def prune(self) -> None:
         """Remove what was unpacked from packages whose blobs are gone, and what an earlier server has left."""
         await asyncio.to_thread(self._prune)
@@ -62,6 +92,10 @@ class CodeFolder:
     def _prune(self) -> None:
         while self._litter:
             folders.remove(self._litter.pop())
+        for digests, laid in list(self._laid.items()):
+            if laid.done() and not all(self._blobs.path(digest).exists() for digest in digests):
+                del self._laid[digests]
+                folders.remove(laid.result())
         for target in self._folder.iterdir():
             if _DIGEST.fullmatch(target.name) and not self._blobs.path(target.name).exists():
                 self._remove(target)
@@ -82,6 +116,28 @@ class CodeFolder:
         finally:
             folders.remove(new)
 
+    def _lay(self, layers: list[Path]) -> Path:
+        target = Path(tempfile.mkdtemp(prefix=".opt-", dir=self._folder))
+        for layer in layers:
+            for place, below, names in os.walk(layer):
+                above = target / Path(place).relative_to(layer)
+                if above.is_symlink() or above.is_file():
+                    above.unlink()
+                above.mkdir(exist_ok=True)
+                above.chmod(0o755)
+                for name in [*names, *(name for name in below if (Path(place) / name).is_symlink())]:
+                    _link(Path(place) / name, above / name)
+        for place, _, _ in os.walk(target):
+            Path(place).chmod(0o555)
+        return target
+
     def _new(self) -> Path:
         """An empty folder beside the packages: what cannot be written to can be renamed, but not moved elsewhere."""
         return Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
+
+
+def _link(file: Path, to: Path) -> None:
+    """Make `to` the same file, whatever a layer below has put there."""
+    if os.path.lexists(to):
+        folders.remove(to)
+    os.link(file, to, follow_symlinks=False)

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
-from lambent.compute import folders, variables
-from lambent.compute.client import mark
+from lambent.compute import packages
 from lambent.compute.code import CodeFolder
 from lambent.compute.environment import Environment, Plan
+from lambent.compute.extensions.discovery import discover, obstacle
+from lambent.compute.freezer import Freezer
 from lambent.compute.function import runtime_version_arn
+from lambent.compute.household import Furniture, household
 from lambent.compute.journal import Journal
-from lambent.compute.loglines import JsonLines, TextLines
+from lambent.compute.loglines import Subject
 from lambent.compute.pool import Pool
 from lambent.compute.runtimes import Runtimes
-from lambent.compute.sandbox.process import ProcessSandbox
+from lambent.compute.sandbox.api import Image
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from lambent.kernel.facts import LogStream
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from lambent.compute.code import Blobs
-    from lambent.compute.environment import Owner
+    from lambent.compute.environment import Kind, Owner
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
+    from lambent.compute.guests import Closable
     from lambent.compute.runtimes import Runtime
     from lambent.compute.sandbox.api import Sandbox
     from lambent.kernel.authority import Authority, Roles, SessionCredentials
@@ -41,9 +45,10 @@ if TYPE_CHECKING:
 class Engine:
     """`folder` is the engine's own and holds nothing that cannot be made again: unpacked code, clients, scratch.
 
-    `endpoint` answers the URL at which functions reach this server's AWS services. `host` are the environment variables
-    by which interpreters are found (PATH, HOME, PYENV_ROOT, UV_PYTHON_INSTALL_DIR, ASDF_DATA_DIR); functions see none.
-    Made and used on a running event loop.
+    `endpoint` answers the URL at which functions reach this server's AWS services; `serve` answers calls of them that
+    come to a further listening socket, which it takes over; `sandbox` is closed with the engine. `host` are the
+    environment variables by which interpreters are found (PATH, HOME, PYENV_ROOT, UV_PYTHON_INSTALL_DIR,
+    ASDF_DATA_DIR); functions see none. Made and used on a running event loop.
     """
 
     def __init__(
@@ -60,7 +65,8 @@ class Engine:
         supervisor: Supervisor,
         endpoint: Callable[[], str],
         host: Mapping[str, str],
-        sandbox: Sandbox | None = None,
+        serve: Callable[[socket.socket], Closable],
+        sandbox: Sandbox,
     ) -> None:
         self._facts = facts
         self._authority = authority
@@ -68,15 +74,14 @@ class Engine:
         self._clock = clock
         self._ids = ids
         self._endpoint = endpoint
-        self._sandbox: Sandbox = sandbox or ProcessSandbox()
+        self._serve = serve
+        self._supervisor = supervisor
         folder = folder.resolve()  # functions work in other folders
         self._code = CodeFolder(folder / "code", blobs, ids)
         self._runtimes = Runtimes(folder / "runtimes", clock, supervisor, host)
-        self._scratch = folder / "scratch"
-        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._litter = list(self._scratch.iterdir())
-        # A server that was killed took its guests along, but not what had left their process groups.
-        self._sandbox.clear([mark(folder) for folder in self._litter])
+        self._sandbox = sandbox
+        self._freezer = Freezer(clock)
+        self._sdk_wanted: dict[tuple[str, tuple[str, ...]], bool] = {}
         self._pool = Pool(
             self._environment,
             clock,
@@ -110,8 +115,6 @@ class Engine:
 
     async def prune(self) -> None:
         """Remove the unpacked code of packages whose blobs are gone, and what a server that was killed has left."""
-        while self._litter:
-            await asyncio.to_thread(folders.remove, self._litter.pop())
         await self._code.prune()
 
     async def refusal(self, runtime: str) -> str | None:
@@ -129,56 +132,82 @@ class Engine:
     async def close(self) -> None:
         """End every environment and wait until nothing is left of them."""
         await self._pool.close()
+        self._freezer.close()
         await self._sandbox.close()
         await self._runtimes.close()
-        await asyncio.to_thread(folders.remove, self._scratch)
 
-    async def _environment(self, function: FunctionVersion, owner: Owner) -> Environment:
+    async def _environment(self, function: FunctionVersion, owner: Owner, kind: Kind) -> Environment:
         runtime = await self._runtimes.find(function.runtime)
         if runtime is None:
             raise await self._unsupported(function)
-        root = await self._code.unpacked(function.code_sha256)
-        stream = LogStream(
-            account=function.account,
-            region=function.region,
-            group=function.log_group,
-            name=self._stream_name(function),
+        task, opt = await self._code.unpacked(function.code_sha256), await self._code.laid(function.layers)
+        names, hindrance = ((), None) if opt is None else await asyncio.to_thread(_extensions, opt)
+        image = Image(runtime, sdk=self._wants_sdk(function, task, opt))
+        credentials = await self._credentials(function)
+        stream = self._stream(function)
+        furniture = Furniture(
+            function=function,
+            runtime=runtime,
+            task=task,
+            opt=opt,
+            extensions=names,
+            obstacle=hindrance,
+            credentials=credentials,
+            credentials_token=self._ids.bytes(16).hex(),
+            kind=kind,
+            log_stream=stream.name,
+            metadata_token=self._ids.bytes(16).hex(),
+            endpoint=self._endpoint(),
+            serve=self._serve,
         )
-        return Environment(
-            self._plan(function, runtime, root, stream.name, await self._credentials(function)),
-            self._sandbox,
-            self._journal(function, runtime, stream),
-            self._clock,
-            self._ids,
-            owner,
+        plan = Plan(
+            function=function,
+            kind=kind,
+            cell=partial(self._sandbox.cell, image),
+            household=partial(household, furniture),
+            credentials=furniture.credentials_for,
+            expires=credentials.expires,
         )
+        journal = self._journal(function, runtime, stream, kind)
+        cell = await self._sandbox.cell(image)
+        return Environment(plan, cell, journal, self._clock, self._ids, self._supervisor, self._freezer, owner)
+
+    def _wants_sdk(self, function: FunctionVersion, task: Path, opt: Path | None) -> bool:
+        key = function.code_sha256, function.layers
+        wants = self._sdk_wanted.get(key)
+        if wants is None:
+            if len(self._sdk_wanted) >= limits.PACKAGES_REMEMBERED:
+                del self._sdk_wanted[next(iter(self._sdk_wanted))]
+            wants = self._sdk_wanted[key] = packages.sdk_wanted(task, opt)
+        return wants
+
+    def _journal(self, function: FunctionVersion, runtime: Runtime, stream: LogStream, kind: Kind) -> Journal:
+        subject = Subject(
+            function=function,
+            runtime_version=runtime.identifier,
+            runtime_version_arn=runtime_version_arn(function.region, function.runtime),
+            initialization=kind,
+        )
+        return Journal(self._facts, self._clock, stream, subject, self._supervisor)
 
     async def _credentials(self, function: FunctionVersion) -> SessionCredentials:
         role = await self._roles.find(function.role)
         role_id = None if role is None else role.role_id
         return self._authority.session(function.role, function.name, limits.CREDENTIALS_S, role_id)
 
-    def _plan(
-        self, function: FunctionVersion, runtime: Runtime, root: Path, stream: str, credentials: SessionCredentials
-    ) -> Plan:
-        scratch = Path(tempfile.mkdtemp(dir=self._scratch))
-        return Plan(
-            function=function,
-            command=runtime.command,
-            variables=variables.build(function, runtime, root, stream, self._endpoint(), credentials),
-            scratch=scratch,
-            expires=credentials.expires,
-        )
-
-    def _journal(self, function: FunctionVersion, runtime: Runtime, stream: LogStream) -> Journal:
-        arn = runtime_version_arn(function.region, function.runtime)
-        lines = (JsonLines if function.log_format == "JSON" else TextLines)(function, runtime.identifier, arn)
-        return Journal(self._facts, self._clock, stream, lines)
-
-    def _stream_name(self, function: FunctionVersion) -> str:
+    def _stream(self, function: FunctionVersion) -> LogStream:
         day = datetime.fromtimestamp(self._clock.time(), UTC).strftime("%Y/%m/%d")
-        return f"{day}/[{function.version}]{self._ids.bytes(16).hex()}"
+        return LogStream(
+            account=function.account,
+            region=function.region,
+            group=function.log_group,
+            name=f"{day}/[{function.version}]{self._ids.bytes(16).hex()}",
+        )
 
     async def _unsupported(self, function: FunctionVersion) -> AwsError:
         reason = await self._runtimes.refusal(function.runtime)
         return AwsError("InvalidRuntimeException", reason or "The runtime is gone.", Type="User")
+
+
+def _extensions(opt: Path) -> tuple[tuple[str, ...], tuple[str, str] | None]:
+    return tuple(discover(opt)), obstacle(opt)

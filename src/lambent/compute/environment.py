@@ -1,7 +1,7 @@
 """An execution environment: one place where one function version runs, one invocation at a time.
 
-starting -> init -> idle <-> busy -> stopping -> gone. INIT has 10 s of its own; where it fails, a fresh process runs it
-again within the first invocation and under the function's timeout, as on AWS. The clock of a timeout is the server's.
+starting -> init -> idle <-> busy -> stopping -> gone. INIT has a time of its own; where it fails, it is repeated in a
+new cell within the first invocation and under the function's timeout, as on AWS. The clock of a timeout is ours.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 
@@ -15,22 +15,30 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from lambent.compute import folders, loglines
-from lambent.compute.client import Client
 from lambent.compute.function import Outcome
-from lambent.compute.loglines import Report, Status
+from lambent.compute.guests import Guests, discard
+from lambent.compute.household import NoEntrypoint
+from lambent.compute.loglines import Report
+from lambent.compute.streaming import Stream
 from lambent.kernel import limits
 from lambent.kernel.clock import Alarm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable
 
+    from lambent.compute.extensions.api import Reason
+    from lambent.compute.freezer import Freezer
     from lambent.compute.function import FunctionVersion, Invocation
+    from lambent.compute.guests import Household
     from lambent.compute.journal import Journal
-    from lambent.compute.sandbox.api import Sandbox
+    from lambent.compute.runtime_api.api import Sink, Version
+    from lambent.compute.sandbox.api import Cell
+    from lambent.compute.telemetry.events import Phase, Status
     from lambent.kernel.clock import Clock
     from lambent.kernel.ids import Ids
+    from lambent.kernel.tasks import Supervisor
+
+Kind = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 
 
 class State(enum.Enum):
@@ -48,10 +56,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What an environment is built from."""
 
     function: FunctionVersion
-    command: tuple[str, ...]
-    variables: Mapping[str, str]
-    scratch: Path
-    """A folder of this environment alone."""
+    kind: Kind
+    cell: Callable[[], Awaitable[Cell]]
+    """A new cell for it."""
+    household: Callable[[Cell], Household]
+    """Who moves into a cell of its."""
+    credentials: Callable[[str], bytes | None]
+    """As `runtime_api.Host.credentials`."""
     expires: float
     """When its credentials end, in seconds since the epoch."""
 
@@ -61,6 +72,9 @@ class Owner(Protocol):
 
     def ready(self, environment: Environment) -> None:
         """INIT is over: the environment takes an invocation now."""
+
+    def failed(self, environment: Environment, problem: OSError) -> None:
+        """Nothing could be started, and nothing is left of it."""
 
     def finished(self, environment: Environment) -> None:
         """The invocation is over; `environment.state` says whether it can take another."""
@@ -76,29 +90,58 @@ class _Running(msgspec.Struct):
     answer: asyncio.Future[Outcome]
     began: float
     deadline: float
+    started: bool = False
+    """Whether the log has its START."""
+    outcome: Outcome | None = None
+    """The answer, once there is one."""
+    status: Status = "success"
+    error_type: str | None = None
+    stream: Stream | None = None
+    ended: float = 0.0
+    """When the answer came."""
+
+    @property
+    def produced(self) -> int:
+        """Bytes of the answer."""
+        if self.stream is not None:
+            return self.stream.size
+        return 0 if self.outcome is None else len(self.outcome.payload)
 
 
 class Environment:
-    """The state machine. All of it runs on the event loop, in callbacks of the client and the clock."""
+    """The state machine. All of it runs on the event loop, in callbacks of the guests and the clock."""
 
-    def __init__(self, plan: Plan, sandbox: Sandbox, journal: Journal, clock: Clock, ids: Ids, owner: Owner) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        cell: Cell,
+        journal: Journal,
+        clock: Clock,
+        ids: Ids,
+        supervisor: Supervisor,
+        freezer: Freezer,
+        owner: Owner,
+    ) -> None:
         self.plan = plan
+        self.function = plan.function
+        self.expires = plan.expires
         self.state = State.STARTING
         self.retired = False
         """Set where it must not take another invocation."""
         self.idle_since = 0.0
-        self._sandbox = sandbox
+        self._cell: Cell | None = cell
         self._journal = journal
         self._clock = clock
         self._ids = ids
+        self._supervisor = supervisor
+        self._freezer = freezer
         self._owner = owner
-        self._client: Client | None = None
+        self._guests: Guests | None = None
         self._alarm = Alarm(clock)
         self._sequence = 0
         self._running: _Running | None = None
         self._unreported: Callable[[], bytes | None] | None = None
         self._loop = asyncio.get_running_loop()
-        self._boots = 0
         self._boot_began = 0.0
         self._init_ms: float | None = None
         self._initialised = False
@@ -111,35 +154,39 @@ class Environment:
         return self._initialised
 
     def start(self) -> None:
-        """Begin INIT. Raises OSError where no process can be started; nothing is left of the environment then."""
-        try:
-            self._boot()
-        except OSError:
-            self.state = State.GONE
-            self._clear()
-            raise
-        self._journal.init_start()
+        """Begin INIT. Never raises: the owner is told how it went, of a failure to start at the next turn."""
+        cell, self._cell = self._cell, None
+        assert cell is not None
         self.state = State.INIT
-        self._alarm.set(self._clock.monotonic() + limits.INIT_S, self._init_timed_out)
+        self._journal.init_start("init")
+        try:
+            self._move_in(cell)
+        except OSError as error:
+            self.state = State.GONE
+            self._loop.call_soon(self._owner.failed, self, error)
+            return
+        except NoEntrypoint:
+            self._loop.call_soon(self._init_over, "error", "Runtime.InvalidEntrypoint")
+            return
+        self._alarm.set(self._clock.monotonic() + self._init_limit(), self._init_timed_out)
 
     def begin(self, invocation: Invocation, answer: asyncio.Future[Outcome]) -> None:
         """Run `invocation` and resolve `answer`. The environment must be idle."""
         assert self.state is State.IDLE
+        self._freezer.wake(self)
         self._tell_report()
         now = self._clock.monotonic()
-        deadline = now + self.plan.function.timeout_s
+        deadline = now + self.function.timeout_s
         self.state = State.BUSY
         self._sequence += 1
-        self._running = _Running(invocation, answer, now, deadline)
-        self._journal.start(invocation.request_id, tail=invocation.tail)
+        self._running = running = _Running(invocation, answer, now, deadline)
         self._alarm.set(deadline, self._timed_out)
-        if self._client is not None:
-            self._send(self._client)
-            return
-        try:
-            self._boot()
-        except OSError as error:
-            self._fail("Runtime.ExitError", f"Runtime could not be started: {error.strerror}", "error")
+        if self._guests is None:
+            if invocation.tail:
+                self._journal.keep_tail()
+            self._supervisor.start(f"init {self.function.name} again", self._init_again(running))
+        else:
+            self._send(self._guests)
 
     def stop(self) -> None:
         """End the environment; an invocation in progress ends with it. Harmless when it has ended."""
@@ -149,70 +196,166 @@ class Environment:
         if self._running is not None:
             self._fail("Sandbox.Failure", "The environment was stopped", "failure")
             return
-        self._end()
+        self._end("spindown")
 
-    def heard(self, client: Client, kind: bytes, sequence: int, body: bytes) -> None:
-        if client is not self._client:
-            return
-        if kind in b"YF" and sequence == 0 and not self._initialised:
-            self.printed(client)
-            client.pass_answer()
-            if kind == b"Y":
-                self._init_done(client)
-            else:
-                self._init_failed(body)
-        elif kind in b"REB" and self._running is not None and sequence == self._sequence:
-            self._answered(client, kind, body)
+    def freeze(self) -> None:
+        """Stop the clock within, between invocations."""
+        if self._guests is not None and self.state is State.IDLE:
+            self._guests.freeze()
 
-    def printed(self, client: Client) -> None:
-        if client is not self._client:
-            return
-        self._tell_report()
-        if messages := client.take():
-            self._journal.write(messages)
+    def thaw(self) -> None:
+        """End a freeze."""
+        if self._guests is not None:
+            self._guests.thaw()
 
-    def exited(self, client: Client, status: int) -> None:
-        if client is not self._client:
-            return
+    def init_succeeded(self) -> None:
+        """Of the guests."""
+        assert self._guests is not None
+        self._initialised = True
         self._measure()
-        client.pass_answer()
-        self.printed(client)
-        self._client = None
+        phase: Phase = "init" if self._running is None else "invoke"
+        self._tell_init_done(phase, "success", None)
+        if self._running is not None:
+            self._send(self._guests)
+            return
+        self._init_ms = self._since_boot()
+        self._alarm.clear()
+        self._rest()
+        self._owner.ready(self)
+
+    def init_failed(self, error: bytes, kind: str) -> None:
+        """Of the guests: the runtime or an extension says why it cannot."""
+        if self._running is None:
+            self._init_over("error", kind)
+        else:
+            self._tell_init_done("invoke", "error", kind)
+            self._answer(error, "error", kind)
+            self._finish()
+
+    def answered(self, payload: bytes, kind: str | None) -> None:
+        """Of the guests: the answer to the running event."""
+        self.printed()
+        self._answer(payload, "success" if kind is None else "error", kind)
+
+    def too_large(self) -> None:
+        """Of the guests: the answer was too large, and AWS keeps no environment that gave one."""
+        limit = limits.INVOKE_PAYLOAD_BYTES
+        problem = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
+        kind = "Function.ResponseSizeTooLarge"
+        self.printed()
+        self.retired = True
+        self._answer(_error(problem, kind), "error", kind)
+
+    def streaming(self, content_type: str) -> Sink:
+        """Of the guests: the answer begins. Its caller takes it from here on."""
+        running = self._running
+        assert running is not None
+        running.stream = Stream(self._clock, self._streamed, content_type)
+        running.outcome = Outcome(payload=b"", stream=running.stream)
+        self._resolve(running)
+        return running.stream
+
+    def settled(self) -> None:
+        """Of the guests: everybody has done with the invocation."""
+        running = self._running
+        if running is None:
+            return
+        self._finish()
+
+    def extension_printed(self, messages: list[str]) -> None:
+        """Of the guests."""
+        self._journal.write_extension(messages)
+
+    def extension_failed(self, kind: str, problem: str) -> None:
+        """Of the guests: without its extensions an environment does not go on. `problem` is AWS's sentence."""
+        if self.state is State.INIT:
+            self._init_over("error", kind)
+        elif self._running is not None:
+            self._start_told(self._running)
+            self._journal.exited(self._running.invocation.request_id, problem, kind)
+            self._fail(kind, problem, "error")
+        else:
+            self._end("failure")
+
+    def printed(self) -> None:
+        """Of the guests: there is output."""
+        self._tell_report()
+        if self._guests is None:
+            return
+        if messages := self._guests.take():
+            self._journal.write(messages)
+        if frames := self._guests.take_framed():
+            self._journal.framed(frames)
+
+    def exited(self, status: int) -> None:
+        """Of the guests: the runtime has ended."""
+        self._measure()
+        self.printed()
         match self.state:
             case State.INIT:
                 self._init_over("error", "Runtime.ExitError")
             case State.BUSY:
                 self._crashed(_problem(status))
             case _:
-                self._gone()
+                self._end("failure")
 
-    def _boot(self) -> None:
+    def gone(self) -> None:
+        """Of the guests: every process has ended."""
+        self._alarm.stop()
+        self._tell_report()
+        self._journal.close()
+        self.state = State.GONE
+        self._owner.gone(self)
+
+    def subscribe(self, extension: str, version: Version, body: bytes) -> None:
+        """Of the Runtime API: an extension wants the log as it comes."""
+        self._journal.subscribe(extension, version, body, self.connect)
+
+    async def connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to what an extension listens on. Raises OSError."""
+        if self._guests is None:
+            raise OSError("nobody lives there any more")
+        return await self._guests.connect(port)
+
+    def credentials(self, token: str) -> bytes | None:
+        """Of the Runtime API: SnapStart environments fetch their credentials."""
+        return self.plan.credentials(token)
+
+    async def _init_again(self, running: _Running) -> None:
+        """Repeat INIT in a new cell, within the first invocation."""
+        try:
+            cell = await self.plan.cell()
+            if self._running is not running:
+                discard(cell)
+                return
+            self._journal.init_start("invoke")
+            self._move_in(cell)
+        except OSError as error:
+            if self._running is running:
+                self._fail("Runtime.ExitError", f"Runtime could not be started: {error.strerror}", "error")
+        except NoEntrypoint as problem:
+            self._fail("Runtime.InvalidEntrypoint", str(problem), "error")
+
+    def _move_in(self, cell: Cell) -> None:
+        """Raises OSError where nothing can be started, NoEntrypoint where there is nothing to start; `cell` is gone."""
         self._boot_began = self._clock.monotonic()
-        plan = self.plan
-        self._boots += 1
-        scratch = plan.scratch / str(self._boots)
-        scratch.mkdir()
-        variables = {"TMPDIR": str(scratch), **plan.variables}
-        self._client = Client(self._sandbox, self._clock, self, self._ids.bytes(16), plan.command, variables, scratch)
+        try:
+            household = self.plan.household(cell)
+        except NoEntrypoint:
+            discard(cell)
+            raise
+        self._guests = Guests(cell, household, self._clock, self._ids, self, self)
+        try:
+            self._guests.start()
+        except OSError:
+            self._let_go()
+            raise
 
-    def _init_done(self, client: Client) -> None:
-        self._initialised = True
-        self._measure()
-        if self._running is not None:
-            self._send(client)
-            return
-        self._init_ms = self._since_boot()
-        self._alarm.clear()
-        self.state = State.IDLE
-        self._owner.ready(self)
-
-    def _init_failed(self, error: bytes) -> None:
-        kind = _error_type(error)
-        if self._running is None:
-            self._init_over("error", kind)
-        else:
-            self._journal.init_failed("invoke", self._since_boot(), "error", kind)
-            self._finish(error, "error", kind)
+    def _init_limit(self) -> float:
+        """Seconds. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib"""
+        if self.plan.kind == "on-demand":
+            return limits.INIT_S
+        return max(limits.INIT_AHEAD_S, float(self.function.timeout_s))
 
     def _init_timed_out(self) -> None:
         self._init_over("timeout", None)
@@ -220,80 +363,112 @@ class Environment:
     def _init_over(self, status: Status, error_type: str | None) -> None:
         """INIT has failed before any invocation: the environment takes one all the same, and tries again in it."""
         self._alarm.clear()
-        if self._client is not None:
-            self._kill(self._client)
-            self._client = None
-        self._journal.init_failed("init", self._since_boot(), status, error_type)
+        self._let_go()
+        self._tell_init_done("init", status, error_type)
         self.state = State.IDLE
         self._owner.ready(self)
 
-    def _send(self, client: Client) -> None:
+    def _tell_init_done(self, phase: Phase, status: Status, error_type: str | None) -> None:
+        self._journal.init_runtime_done(phase, status, error_type)
+        for extension in self._guests.extensions() if self._guests is not None else ():
+            self._journal.extension(extension.name, extension.state, extension.events, extension.error_type)
+        self._journal.init_report(phase, self._since_boot(), status, error_type)
+
+    def _send(self, guests: Guests) -> None:
         running = self._running
         assert running is not None
-        invocation = running.invocation
+        self._start_told(running)
         deadline = self._clock.time() + running.deadline - self._clock.monotonic()
-        head = (
-            f"{invocation.request_id}\n{int(deadline * 1000)}\n{invocation.invoked_arn}\n{invocation.trace_id or ''}\n"
-        ).encode()
-        if invocation.client_context:
-            head += invocation.client_context
-        client.event(self._sequence, head, invocation.payload)
+        guests.invoke(self._sequence, running.invocation, int(deadline * 1000))
 
-    def _answered(self, client: Client, kind: bytes, body: bytes) -> None:
-        self.printed(client)
-        if kind == b"R":
-            self._finish(body, "success", None)
-        elif kind == b"E":
-            self._finish(body, "error", _error_type(body))
-        else:
-            limit = limits.INVOKE_PAYLOAD_BYTES
-            problem = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
-            self._finish(_error(problem, "Function.ResponseSizeTooLarge"), "error", "Function.ResponseSizeTooLarge")
+    def _start_told(self, running: _Running) -> None:
+        """Tell START once. Where INIT has to be repeated, that comes before it."""
+        if not running.started:
+            running.started = True
+            invocation = running.invocation
+            self._journal.start(invocation.request_id, tail=invocation.tail, trace_id=invocation.trace_id)
 
     def _timed_out(self) -> None:
         running = self._running
         assert running is not None
-        if self._client is not None:
-            self._kill(self._client)
-        timeout = self.plan.function.timeout_s
-        request_id = running.invocation.request_id
-        self._journal.write((loglines.timed_out(self._clock.time(), request_id, timeout),))
+        self._start_told(running)
+        self._silence()
+        timeout = self.function.timeout_s
+        self._journal.timed_out(running.invocation.request_id, timeout)
         self._fail("Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds", "timeout")
 
     def _crashed(self, problem: str) -> None:
         assert self._running is not None
-        self._journal.write((loglines.exited(self._running.invocation.request_id, problem),))
+        self._start_told(self._running)
+        self._journal.exited(self._running.invocation.request_id, problem)
         self._fail("Runtime.ExitError", problem, "error")
 
     def _fail(self, kind: str, problem: str, status: Status) -> None:
         """End the invocation with an error of the platform's, and the environment with it."""
-        assert self._running is not None
+        running = self._running
+        assert running is not None
         self.retired = True
-        text = f"RequestId: {self._running.invocation.request_id} Error: {problem}"
-        self._finish(_error(text, kind), status, None if kind == "Sandbox.Timedout" else kind)
+        text = f"RequestId: {running.invocation.request_id} Error: {problem}"
+        payload, kind_told = _error(text, kind), None if kind == "Sandbox.Timedout" else kind
+        if running.stream is not None:
+            running.stream.fail(kind, payload)
+        if running.outcome is None:
+            self._answer(payload, status, kind_told)
+        else:  # the answer is on its way, but somebody was not done
+            running.status, running.error_type = status, kind_told
+        self._finish()
 
-    def _finish(self, payload: bytes, status: Status, error_type: str | None) -> None:
-        """Answer. The report follows once the answer is on its way, where nobody waits for it."""
+    def _answer(self, payload: bytes, status: Status, error_type: str | None) -> None:
+        """Note the answer, and give it to who waits unless the end of the log is wanted with it."""
+        running = self._running
+        assert running is not None
+        running.ended = self._clock.monotonic()
+        running.status, running.error_type = status, error_type
+        running.outcome = Outcome(payload=payload, error=None if status == "success" else "Unhandled")
+        if not running.invocation.tail:
+            self._resolve(running)
+
+    def _streamed(self, stream: Stream) -> None:
+        """The last byte of a streamed answer is written, or it has broken off."""
+        running = self._running
+        if running is not None and running.stream is stream and running.status == "success":
+            running.ended = self._clock.monotonic()
+            if stream.error_type is not None:
+                running.status, running.error_type = "error", stream.error_type
+
+    def _resolve(self, running: _Running) -> None:
+        if not running.answer.done():
+            assert running.outcome is not None
+            running.answer.set_result(running.outcome)
+
+    def _finish(self) -> None:
+        """The invocation is over. The report follows once the answer is on its way, where nobody waits for it."""
         running = self._running
         assert running is not None
         self._running = None
         self._alarm.clear()
+        self._start_told(running)
         reusable = self._initialised and not self.retired
-        request_id = running.invocation.request_id
-        duration = (self._clock.monotonic() - running.began) * 1000
-        self._unreported = partial(self._report, request_id, self._sequence, duration, status, error_type)
-        later = reusable and not running.invocation.tail
-        tail = None if later else self._tell_report()
-        if not running.answer.done():
-            error: Literal["Unhandled"] | None = None if status == "success" else "Unhandled"
-            running.answer.set_result(Outcome(payload=payload, error=error, log_tail=tail))
-        if later:
+        self._unreported = partial(self._report, running, self._sequence)
+        if reusable and not running.invocation.tail:
             self._loop.call_soon(self._tell_report)  # behind the waking of who waits for the answer
+        else:
+            tail = self._tell_report()
+            assert running.outcome is not None
+            running.outcome = msgspec.structs.replace(running.outcome, log_tail=tail)
+        if running.stream is not None:
+            running.stream.end()
+            running.stream.complete(running.outcome.log_tail if running.outcome else None)
+        self._resolve(running)
         if reusable:
-            self.state = State.IDLE
+            self._rest()
         self._owner.finished(self)
         if not reusable:
-            self._end()
+            self._end("timeout" if running.status == "timeout" else "failure")
+
+    def _rest(self) -> None:
+        self.state = State.IDLE
+        self._freezer.rest(self)
 
     def _tell_report(self) -> bytes | None:
         """End the last invocation in the log, if that is still to be done, and let through what came after it."""
@@ -301,66 +476,71 @@ class Environment:
         if report is None:
             return None
         tail = report()
-        if self._client is not None:
-            self._client.pass_answer()
-            self.printed(self._client)
+        if self._guests is not None:
+            self._guests.pass_answer()
+            self.printed()
         return tail
 
-    def _report(
-        self, request_id: str, sequence: int, duration: float, status: Status, error_type: str | None
-    ) -> bytes | None:
+    def _report(self, running: _Running, sequence: int) -> bytes | None:
+        now = self._clock.monotonic()
+        ended = running.ended or now
+        duration = (ended - running.began) * 1000
         # Within a millisecond a function touches a few megabytes at most, and measuring costs as much as it does.
-        if (
-            duration > limits.MEMORY_UNMEASURED_MS
-            or self._clock.monotonic() - self._measured > limits.MEMORY_MEASURED_S
-        ):
+        if duration > limits.MEMORY_UNMEASURED_MS or now - self._measured > limits.MEMORY_MEASURED_S:
             self._measure()
         report = Report(
             duration=duration,
-            init_duration=self._init_ms if sequence == 1 else None,
-            memory_mb=self.plan.function.memory_mb,
+            init_duration=self._init_ms if sequence == 1 and self.plan.kind == "on-demand" else None,
+            memory_mb=self.function.memory_mb,
             peak_memory=self._peak,
-            status=status,
-            error_type=error_type,
+            status=running.status,
+            error_type=running.error_type,
         )
-        return self._journal.end(request_id, report)
+        self._journal.runtime_done(
+            running.invocation.request_id,
+            running.status,
+            duration_ms=duration,
+            produced_bytes=running.produced,
+            error_type=running.error_type,
+        )
+        return self._journal.end(running.invocation.request_id, report)
 
     def _measure(self) -> None:
         self._measured = self._clock.monotonic()
-        if self._client is not None:
-            self._peak = max(self._peak, self._client.peak_memory())
+        if self._guests is not None:
+            self._peak = max(self._peak, self._guests.peak_memory())
 
-    def _end(self) -> None:
+    def _silence(self) -> None:
+        """Let nobody within go on, and take what they have said until now."""
+        self._measure()
+        if self._guests is not None:
+            self._guests.silence()
+            self._guests.pass_answer()
+            self.printed()
+
+    def _let_go(self) -> None:
+        """End the guests for good; what runs next does so in a new cell."""
+        self._silence()
+        guests, self._guests = self._guests, None
+        if guests is not None:
+            guests.abandon()
+
+    def _end(self, reason: Reason) -> None:
         self.retired = True
         self._alarm.stop()
+        self._freezer.wake(self)
         self.state = State.STOPPING
-        if self._client is None:
-            self._gone()
+        if self._guests is None:
+            self._loop.call_soon(self.gone)
+        elif self._journal.heard:
+            self._supervisor.start(f"stop {self.function.name}", self._flush_and_stop(self._guests, reason))
         else:
-            self._client.kill()
+            self._guests.shutdown(reason)
 
-    def _gone(self) -> None:
-        self._alarm.stop()
-        self._tell_report()
-        self.state = State.GONE
-        self._clear()
-        self._owner.gone(self)
-
-    def _clear(self) -> None:
-        """Remove the scratch folder; most are empty, and the others may take long."""
-        try:
-            for boot in range(1, self._boots + 1):
-                (self.plan.scratch / str(boot)).rmdir()
-            self.plan.scratch.rmdir()
-        except OSError:
-            self._loop.run_in_executor(None, folders.remove, self.plan.scratch)
-
-    def _kill(self, client: Client) -> None:
-        """End the process, and take what it has said until now."""
-        self._measure()
-        client.kill()
-        client.pass_answer()
-        self.printed(client)
+    async def _flush_and_stop(self, guests: Guests, reason: Reason) -> None:
+        """Let extensions have the last of the telemetry before they are told to go."""
+        await self._journal.flush()
+        guests.shutdown(reason)
 
     def _since_boot(self) -> float:
         return (self._clock.monotonic() - self._boot_began) * 1000
@@ -377,14 +557,3 @@ def _problem(status: int) -> str:
 
 def _error(message: str, kind: str) -> bytes:
     return msgspec.json.encode({"errorType": kind, "errorMessage": message})
-
-
-class _Error(msgspec.Struct, rename="camel"):
-    error_type: str = "Runtime.Unknown"
-
-
-def _error_type(payload: bytes) -> str:
-    try:
-        return msgspec.json.decode(payload, type=_Error).error_type
-    except msgspec.DecodeError:
-        return "Runtime.Unknown"

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from lambent.compute.streaming import Stream
 from lambent.kernel import limits
 from lambent.kernel.arn import arn
 
@@ -34,6 +35,17 @@ class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Literal["Text", "JSON"] = "Text"
     log_level: str = "INFO"
     """The application log level; it counts where the format is JSON."""
+    system_log_level: str = "INFO"
+    """The system log level; it counts where the format is JSON."""
+    layers: tuple[str, ...] = ()
+    """Hex digests of the layers' zips, in order."""
+    ephemeral_mb: int = 512
+    """The size of `/tmp`."""
+    snap_start: bool = False
+    """Whether published versions start from a snapshot."""
+    tracing: bool = False
+    """Whether X-Ray is to sample actively."""
+    architecture: str = "x86_64"
 
     @property
     def arn(self) -> str:
@@ -54,6 +66,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str | None = None
     tail: bool = False
     """Whether the last 4 KiB of the log are wanted with the outcome."""
+    streaming: bool = False
+    """Whether the caller takes the answer as a stream."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +77,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     error: Literal["Unhandled"] | None = None
     """Set where the function failed; the payload is then AWS's error JSON."""
     log_tail: bytes | None = None
+    stream: Stream | None = None
+    """Set where the answer comes as a stream; `payload` is empty then."""
 
 
 @lru_cache(limits.RUNTIME_ARNS_CACHED)

@@ -18,12 +18,12 @@ from lambent.kernel.errors import AwsError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from lambent.compute.environment import Owner
+    from lambent.compute.environment import Kind, Owner
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
     from lambent.kernel.clock import Clock, Timer
     from lambent.kernel.tasks import Supervisor
 
-    Maker = Callable[[FunctionVersion, Owner], Awaitable[Environment]]
+    Maker = Callable[[FunctionVersion, Owner, Kind], Awaitable[Environment]]
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +138,14 @@ class Pool:
         else:
             environment.stop()
 
+    def failed(self, environment: Environment, problem: OSError) -> None:
+        group = self._groups[_key(environment.plan.function)]
+        group.members.discard(environment)
+        group.unready.discard(environment)
+        group.planned += 1
+        log.warning("no environment of %s could be started: %s", environment.function.arn, problem)
+        self._refuse(group, _no_room())
+
     def gone(self, environment: Environment) -> None:
         group = self._groups[_key(environment.plan.function)]
         group.members.discard(environment)
@@ -214,7 +222,7 @@ class Pool:
 
     async def _bring_up(self, group: _Group, function: FunctionVersion) -> None:
         try:
-            environment = await self._make(function, self)
+            environment = await self._make(function, self, "on-demand")
             environment.start()
         except AwsError as error:
             self._refuse(group, error)

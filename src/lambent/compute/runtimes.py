@@ -29,25 +29,40 @@ log = logging.getLogger(__name__)
 
 _PYTHON = re.compile(r"python3\.(\d+)")
 _PYTHONS = range(9, 15)
+_CUSTOM = {"provided.al2": "al2", "provided.al2023": "al2023"}
 _CLIENT = ("bootstrap.py", "failures.py", "logs.py", "values.py")
 
 
 class Runtime(msgspec.Struct, frozen=True):
-    """A runtime that runs here."""
+    """A runtime that runs here. A custom runtime has neither interpreter nor client: the function brings both."""
 
     name: str
     version: str
-    """The interpreter's full version."""
-    command: tuple[str, ...]
-    """What starts its runtime client."""
-    programs: Path
-    """The folder of the interpreter, for PATH."""
-    folder: Path
-    """LAMBDA_RUNTIME_DIR: what AWS's runtimes bring along."""
+    """The interpreter's full version; of a custom runtime, its system's name."""
+    prefix: Path | None = None
+    """The installation of the interpreter on the host."""
+    interpreter: str = ""
+    """The interpreter within `prefix`: `bin/python3.13`."""
+    client: Path | None = None
+    """The folder with the runtime client on the host, compiled for the interpreter."""
+    packages: tuple[Path, ...] = ()
+    """Files and folders of the host that the runtime brings along, the AWS SDK: found by their own names."""
+
+    @property
+    def custom(self) -> bool:
+        """Whether the function brings the program that asks for events."""
+        return self.client is None
+
+    @property
+    def program(self) -> Path | None:
+        """The interpreter on the host."""
+        return None if self.prefix is None else self.prefix / self.interpreter
 
     @property
     def identifier(self) -> str:
-        """As INIT_START names it: `python:3.13.v5`."""
+        """As INIT_START names it: `python:3.13.v5`, `provided:al2023.v1`."""
+        if self.custom:
+            return f"provided:{self.version}.v1"
         language, _, patch = self.version.rpartition(".")
         return f"python:{language}.v{patch}"
 
@@ -55,6 +70,8 @@ class Runtime(msgspec.Struct, frozen=True):
 class _Answer(msgspec.Struct, frozen=True):
     version: str
     implementation: str
+    prefix: str
+    executable: str
 
 
 class Runtimes:
@@ -75,15 +92,20 @@ class Runtimes:
 
     async def refusal(self, runtime: str) -> str | None:
         """Why a function of this runtime cannot run here; None where it can."""
+        if runtime in _CUSTOM:
+            return None
         match = _PYTHON.fullmatch(runtime)
         if match is None or int(match[1]) not in _PYTHONS:
-            return f"Runtime {runtime} is not built in Lambent yet; python3.9 to python3.14 are."
+            built = "python3.9 to python3.14, provided.al2 and provided.al2023"
+            return f"Runtime {runtime} is not built in Lambent yet; {built} are."
         if await self.find(runtime) is None:
             return _missing(runtime.removeprefix("python"))
         return None
 
     async def find(self, runtime: str) -> Runtime | None:
         """The runtime of that name, or None where no interpreter of exactly that version works."""
+        if runtime in _CUSTOM:
+            return Runtime(runtime, _CUSTOM[runtime])
         chosen = self._chosen.get(runtime)
         if chosen is not None and _modified(chosen[0]) == chosen[1]:
             return self._proven[chosen]
@@ -127,14 +149,17 @@ class Runtimes:
         answer = await self._ask(path, version, client)
         if answer is None or answer.implementation != "cpython" or not answer.version.startswith(f"{version}."):
             return None
-        library = home / "runtime"
-        await asyncio.to_thread(packages.link, library, version)
+        prefix, program = Path(answer.prefix), Path(answer.executable)
+        if not program.is_relative_to(prefix):
+            log.warning("%s does not lie in its own installation %s", program, prefix)
+            return None
         return Runtime(
             name=runtime,
             version=answer.version,
-            command=(str(path), "-S", "-B", "-u", str(client / "bootstrap.pyc")),
-            programs=path.parent,
-            folder=library,
+            prefix=prefix,
+            interpreter=str(program.relative_to(prefix)),
+            client=client,
+            packages=await asyncio.to_thread(packages.offered, version),
         )
 
     async def _ask(self, path: Path, version: str, folder: Path) -> _Answer | None:

@@ -108,6 +108,14 @@ LOG_LINE_BYTES: Final = 256 * KIB
 
 # Environments.
 ENVIRONMENT_OPEN_FILES: Final = 1024
+SOURCES_SEARCHED: Final = 50
+SOURCE_SEARCHED_BYTES: Final = 256 * KIB
+PACKAGES_REMEMBERED: Final = 10_000
+ENVIRONMENT_IDLE_S: Final = 600.0
+CELL_ENDPOINT: Final = "http://127.0.0.1:4566"
+FREEZE_AFTER_S: Final = 0.05
+FREEZE_TICK_S: Final = 0.01
+INIT_AHEAD_S: Final = 130.0
 IDLE_SWEEP_S: Final = 0.1
 CREDENTIALS_S: Final = 6 * 3600
 CREDENTIALS_MARGIN_S: Final = 20 * 60
@@ -122,6 +130,22 @@ INTERPRETERS_TRIED: Final = 32
 ARCHIVE_NAME_BYTES: Final = 1024
 ARCHIVE_PART_BYTES: Final = 255
 ARCHIVE_LINK_BYTES: Final = 1024
+
+# The Runtime and Extensions APIs: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
+RUNTIME_API_CONNECTIONS: Final = 32
+RUNTIME_API_ACCEPTED_PER_TURN: Final = 8
+RUNTIME_API_PAUSE_S: Final = 0.1
+RUNTIME_API_HEAD_BYTES: Final = MIB + 64 * KIB  # a runtime tells X-Ray of an error's cause in a header of up to 1 MiB
+RUNTIME_API_REQUEST_BYTES: Final = 256 * MIB
+RUNTIME_API_STREAM_BYTES: Final = 64 * KIB
+RUNTIME_API_ERROR_BYTES: Final = 256 * KIB
+EXTENSIONS: Final = 10
+EXTENSION_BODY_BYTES: Final = 64 * KIB
+EXTENSION_NAME_LENGTH: Final = 255
+EXTENSION_ERROR_TYPE_LENGTH: Final = 128
+SHUTDOWN_INTERNAL_S: Final = 0.5
+SHUTDOWN_EXTERNAL_S: Final = 2.0
+SHUTDOWN_RUNTIME_S: Final = 0.3
 
 # CloudWatch Logs: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 LOG_EVENT_BYTES: Final = 1_048_576
@@ -167,3 +191,70 @@ SESSION_CHAINED_S: Final = 3_600
 SESSION_ROOT_S: Final = 3_600
 SESSION_USER_S: Final = 43_200
 SESSIONS_CACHED: Final = 4_096
+
+# Response streaming: https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
+STREAM_BYTES: Final = 200 * MIB
+STREAM_BUFFER_BYTES: Final = 256 * KIB
+HTTP_CONNECTIONS_ADDED: Final = 128
+
+# Control groups. Twenty milliseconds keep the stalls of a small function short; below one the kernel refuses a quota.
+FUNCTION_MEMORY_MB_PER_CPU: Final = 1_769
+ENVIRONMENT_PROCESSES: Final = 1_024
+CGROUP_CPU_PERIOD_US: Final = 20_000
+CGROUP_CPU_QUOTA_MIN_US: Final = 1_000
+CGROUP_KILL_PASSES: Final = 16
+CGROUP_SWEEP_S: Final = 5.0
+OVERDRAFT_STEP_BYTES: Final = MIB
+OVERDRAFT_THREADS: Final = 4
+
+# Telemetry: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-api.html
+TELEMETRY_ITEMS: Final = 10_000
+TELEMETRY_ITEMS_MIN: Final = 1_000
+TELEMETRY_BYTES: Final = 256 * KIB
+TELEMETRY_BYTES_MAX: Final = MIB
+TELEMETRY_DELAY_MS: Final = 1_000
+TELEMETRY_DELAY_MIN_MS: Final = 25
+TELEMETRY_DELAY_MAX_MS: Final = 30_000
+TELEMETRY_TYPES: Final = 100
+TELEMETRY_TARGET_LENGTH: Final = 2_048
+TELEMETRY_REPLAY_ITEMS: Final = 1_000
+TELEMETRY_REPLAY_BYTES: Final = MIB
+TELEMETRY_RECORD_BYTES: Final = 512
+TELEMETRY_ATTEMPTS: Final = 5
+TELEMETRY_RETRY_S: Final = 0.1
+TELEMETRY_FLUSH_S: Final = 1.0
+TELEMETRY_ANSWER_BYTES: Final = 64 * KIB
+TELEMETRY_READ_BYTES: Final = 4 * KIB
+
+# Cells. The users lie in a range that nothing else hands out (https://systemd.io/UIDS-GIDS/).
+CELLS: Final = 65_536
+CELL_USERS_FROM: Final = 1_900_000_000
+CELL_ROOT_BYTES: Final = 32 * MIB
+CELL_SHARED_MEMORY_BYTES: Final = 64 * MIB
+CELL_INODES_PER_MB: Final = 64
+CELL_PACKET_BYTES: Final = 160 * KIB
+CELL_LOCKED_BYTES: Final = 64 * KIB
+CELL_OOM_SCORE: Final = 500
+CELLS_MADE_AT_ONCE: Final = 16
+CELLS_FORESEEN: Final = 256
+CELL_REFILL_S: Final = 0.05
+CELL_RETRY_S: Final = 5.0
+ZYGOTE_UNUSED_S: Final = 600.0
+
+# Outbound connections. The C library asks again after 5 s: by then two servers have been tried.
+EGRESS_CONNECTS: Final = 64
+EGRESS_CONNECTS_TOGETHER: Final = 1_024
+EGRESS_CONNECT_S: Final = 130.0
+EGRESS_CALLS_PER_TURN: Final = 32
+EGRESS_PORTS_TRIED: Final = 16
+EGRESS_ROUTE_BYTES: Final = 4 * KIB
+EGRESS_FLOWS: Final = 1_024
+EGRESS_FLOWS_OPEN: Final = 16
+EGRESS_FLOW_IDLE_S: Final = 60.0
+DATAGRAM_BYTES: Final = 65_535
+DATAGRAMS_PER_TURN: Final = 32
+DNS_SERVERS: Final = 3
+DNS_QUESTIONS: Final = 128
+DNS_CLIENTS: Final = 16
+DNS_ANSWER_S: Final = 2.0
+DNS_IDLE_S: Final = 10.0

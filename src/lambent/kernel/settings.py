@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from lambent.kernel import limits
+
 Account = Annotated[str, msgspec.Meta(pattern=r"^\d{12}$")]
 
 
@@ -34,9 +36,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     region: str = "us-east-1"
     keys: tuple[KeyPair, ...] = ()
     """Access keys besides the `test`/`test` pair, which exists in development mode only."""
-    environment_idle_s: Annotated[float, msgspec.Meta(gt=0)] = 600.0
+    environment_idle_s: Annotated[float, msgspec.Meta(gt=0)] = limits.ENVIRONMENT_IDLE_S
     concurrency: Annotated[int, msgspec.Meta(ge=1)] = 1000
     """The account's limit of concurrent executions."""
+    sandbox: Literal["auto", "jail", "userns", "process"] = "auto"
+    """How functions are held in; `auto` takes the strongest level that this machine has."""
+    internet: Literal["on", "off"] | None = None
+    """Whether functions reach other machines; on in development and off in production where nothing is said."""
+    internet_allow: tuple[str, ...] = ()
+    """Networks that functions reach all the same: `10.0.0.0/8`, or `10.1.2.3/32:5432` for one port."""
 
     def __post_init__(self) -> None:
         if self.development and not is_loopback(self.host):
@@ -49,6 +57,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def development(self) -> bool:
         """Whether the well-known credentials are accepted."""
         return self.mode == "development"
+
+    @property
+    def online(self) -> bool:
+        """Whether functions reach other machines without being allowed to one by one."""
+        return self.development if self.internet is None else self.internet == "on"
 
 
 def is_loopback(host: str) -> bool:

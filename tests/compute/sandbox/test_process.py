@@ -8,20 +8,23 @@ import os
 import resource
 import signal
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
-from lambent.compute.sandbox.api import Launch
+from lambent.compute.guests import discard
+from lambent.compute.runtimes import Runtime
+from lambent.compute.sandbox.api import Image, Program, Tenancy
 from lambent.compute.sandbox.process import ProcessSandbox
 from tests.compute.conftest import open_files
 from tests.compute.test_failures import gone, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
 
+    from lambent.compute.sandbox.api import Cell
     from tests.compute.workshop import Workshop
 
 SERVER = """
@@ -40,7 +43,7 @@ def handler(event, context):
 '''
 
 async def main(folder):
-    shop = Workshop(folder)
+    shop = Workshop(folder, sandbox="process")
     function = shop.function(SOURCE, timeout_s=300)
     await shop.invoke(function, str(folder / "idle"))
     call = shop.supervisor.start("call", shop.invoke(function, str(folder / "busy")))
@@ -54,7 +57,7 @@ asyncio.run(main(Path(sys.argv[1])))
 
 async def test_a_server_that_is_killed_takes_its_functions_and_their_children_along(tmp_path: Path) -> None:
     server = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SERVER, str(tmp_path), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+        sys.executable, "-c", SERVER, str(tmp_path), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[3]
     )
     assert server.stdout is not None
     async with asyncio.timeout(30):
@@ -78,63 +81,90 @@ class Ended:
         self.status.set_result(status)
 
 
-@pytest.fixture
-def nothing() -> Iterator[int]:
-    descriptor = os.open(os.devnull, os.O_RDWR)
-    yield descriptor
-    os.close(descriptor)
+CUSTOM = Image(Runtime("provided.al2023", "al2023"))
 
 
-def launch(tmp_path: Path, nothing: int, *command: str, mark: str = "MARK=none") -> Launch:
-    name, _, value = mark.partition("=")
-    return Launch(
-        command=command, variables={name: value}, descriptors=(nothing,) * 3, mark=mark.encode(), scratch=tmp_path
-    )
+@asynccontextmanager
+async def cell(folder: Path) -> AsyncIterator[Cell]:
+    """A furnished cell whose sandbox is closed at the end."""
+    sandbox = ProcessSandbox(folder / "cells")
+    made = await sandbox.cell(CUSTOM)
+    (folder / "task").mkdir()
+    made.furnish(Tenancy(name="test", task=folder / "task", memory_mb=128, ephemeral_mb=512))
+    try:
+        yield made
+    finally:
+        discard(made)
+        async with asyncio.timeout(10):
+            await sandbox.close()
+        assert not list((folder / "cells").iterdir())
+
+
+def shell(script: str) -> Program:
+    return Program(command=("/bin/sh", "-c", script), variables={"PATH": "/bin:/usr/bin"})
 
 
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -15 $$", -15)])
-async def test_the_status_says_how_the_process_ended(tmp_path: Path, nothing: int, script: str, status: int) -> None:
-    sandbox, ended = ProcessSandbox(), Ended()
-    sandbox.spawn(launch(tmp_path, nothing, "/bin/sh", "-c", script), ended)
-    async with asyncio.timeout(10):
-        assert await ended.status == status
-    await sandbox.close()
+async def test_the_status_says_how_the_process_ended(tmp_path: Path, script: str, status: int) -> None:
+    async with cell(tmp_path) as place:
+        ended = Ended()
+        place.enter(shell(script), ended)
+        async with asyncio.timeout(10):
+            assert await ended.status == status
 
 
-async def test_a_command_that_is_not_there_raises_and_leaves_no_descriptor(tmp_path: Path, nothing: int) -> None:
+async def test_a_command_that_is_not_there_raises_and_leaves_no_descriptor(tmp_path: Path) -> None:
     before = open_files()
-    for _ in range(3):
+    async with cell(tmp_path) as place:
         with pytest.raises(FileNotFoundError):
-            ProcessSandbox().spawn(launch(tmp_path, nothing, "/nowhere"), Ended())
+            place.enter(Program(command=("/nowhere",), variables={}), Ended())
     assert open_files() == before
 
 
 async def test_where_there_are_no_process_descriptors_a_thread_waits(
-    tmp_path: Path, nothing: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "pidfd_open")
-    sandbox, ended = ProcessSandbox(), Ended()
-    guest = sandbox.spawn(launch(tmp_path, nothing, "/bin/sleep", "60"), ended)
-    guest.kill()
-    async with asyncio.timeout(10):
-        assert await ended.status == -signal.SIGKILL
-    await sandbox.close()
+    async with cell(tmp_path) as place:
+        ended = Ended()
+        place.enter(shell("sleep 60"), ended)
+        place.kill()
+        async with asyncio.timeout(10):
+            assert await ended.status == -signal.SIGKILL
 
 
-async def test_strays_are_ended_with_their_guest_and_others_are_not(tmp_path: Path, nothing: int) -> None:
-    sandbox, ended = ProcessSandbox(), Ended()
+async def test_a_signal_reaches_the_process(tmp_path: Path) -> None:
+    async with cell(tmp_path) as place:
+        ended = Ended()
+        guest = place.enter(shell("trap 'exit 3' TERM; echo ready; while true; do sleep 0.01; done"), ended)
+        os.set_blocking(place.output, True)
+        assert await asyncio.to_thread(os.read, place.output, 20) == b"ready\n"
+        guest.signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            assert await ended.status == 3
+
+
+async def test_further_guests_have_their_own_output_and_end_with_the_cell(tmp_path: Path) -> None:
     reading, writing = os.pipe()
-    script = "PATH=/bin:/usr/bin; setsid sleep 60 & echo $!; sleep 60"
-    bystander = await asyncio.create_subprocess_exec("sleep", "60", env={"MARK": "other"})
-    start = launch(tmp_path, nothing, "/bin/sh", "-c", script, mark="MARK=mine")
-    start = msgspec.structs.replace(start, descriptors=(nothing, writing, nothing))
-    guest = sandbox.spawn(start, ended)
-    stray = int(await asyncio.to_thread(os.read, reading, 20))
-    os.close(reading)
-    os.close(writing)
-    guest.kill()
-    async with asyncio.timeout(10):
-        await sandbox.close()
+    async with cell(tmp_path) as place:
+        first, second = Ended(), Ended()
+        place.start(shell("echo beside; sleep 60"), writing, second)
+        os.close(writing)
+        place.enter(shell("sleep 60"), first)
+        assert await asyncio.to_thread(os.read, reading, 20) == b"beside\n"
+        os.close(reading)
+        place.kill()
+        async with asyncio.timeout(10):
+            assert (await first.status, await second.status) == (-signal.SIGKILL, -signal.SIGKILL)
+
+
+async def test_strays_are_ended_with_their_cell_and_others_are_not(tmp_path: Path) -> None:
+    bystander = await asyncio.create_subprocess_exec("sleep", "60", env={"_LAMBENT_ENVIRONMENT": "other"})
+    async with cell(tmp_path) as place:
+        place.enter(shell("setsid sleep 60 & echo $!; sleep 60"), Ended())
+        os.set_blocking(place.output, True)
+        stray = int(await asyncio.to_thread(os.read, place.output, 20))
+        assert running(stray)
     assert not running(stray)
     assert bystander.returncode is None
     bystander.kill()

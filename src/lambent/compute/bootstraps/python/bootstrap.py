@@ -3,8 +3,8 @@
 It runs on Python 3.9 to 3.14 and imports only what the interpreter holds built in, not even `os`: what a function does
 not ask for costs it nothing. What few functions need waits beside it: `logs.py`, `failures.py`, `values.py`.
 
-Descriptors: 1 and 2 are one pipe for output, 3 is the channel (a packet socket), 4 the lifeline. The first packet in is
-a secret; every packet out, and every frame within the output, starts with it, so that what the function itself writes
+Descriptors: 1 and 2 are one pipe for output, 3 is the channel (a packet socket), 4 for runtimes
+that frame their logs in AWS's own way, 5 the lifeline where there is one. The first packet in is a secret; every packet out, and every frame within the output, starts with it, so that what the function itself writes
 to these descriptors means nothing.
 Packets in: `sequence(4) body-length(4) head-length(2) head body`, the body continued in further packets.
 Packets out: `secret(16) kind(1) sequence(4) body`; a lower-case kind is continued in the next packet.
@@ -24,7 +24,8 @@ from _thread import _count as other_threads
 from _thread import allocate_lock
 
 CHANNEL = 3
-LIFELINE = 4
+FRAMES = 4
+LIFELINE = 5
 PIPE_ATOMIC = 4096
 # As in the server's kernel/limits.py, which is out of reach here:
 PACKET = 65536
@@ -396,8 +397,11 @@ def _settle():
                 posix.close(int(number))
             except OSError:
                 continue  # the listing's own
-    for number in (CHANNEL, LIFELINE):
-        posix.set_inheritable(number, False)
+    for number in (CHANNEL, FRAMES, LIFELINE):
+        try:
+            posix.set_inheritable(number, False)
+        except OSError:
+            continue  # not every sandbox needs a lifeline
     posix.register_at_fork(after_in_child=_disown)
     posix.umask(0o022)
     root = variable(b"LAMBDA_TASK_ROOT")
@@ -406,12 +410,11 @@ def _settle():
     sys.path[:] = [root, *(entry for entry in sys.path if entry not in (HERE, runtime)), runtime]
     sys.argv = [FILE]
     builtins.exit = builtins.quit = sys.exit  # site gives these; what else it does, this client does or AWS has not
-    sys.meta_path.insert(0, LoggingHook())
 
 
 def _disown():
     """In a forked child: it shares nothing with the server but the output."""
-    for number in (CHANNEL, LIFELINE):
+    for number in (CHANNEL, FRAMES, LIFELINE):
         try:
             posix.close(number)
         except OSError:
@@ -421,4 +424,8 @@ def _disown():
 if __name__ == "__main__":
     _settle()
     runtime = Runtime()
+    if "logging" in sys.modules:  # the process is a fork of one that has imported it
+        late("logs").set_up(sys.modules["logging"])
+    else:
+        sys.meta_path.insert(0, LoggingHook())
     runtime.run()

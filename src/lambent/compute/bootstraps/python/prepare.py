@@ -6,6 +6,7 @@ Arguments: the version it must be (`3.13`), a folder to write to, and the source
 # mypy: ignore-errors
 
 import json
+import os
 import platform
 import py_compile
 import sys
@@ -22,7 +23,13 @@ def main(wanted, folder, *sources):
             mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
             target = folder + "/" + name + "c"
             py_compile.compile(source, target, dfile=_SHOWN + name, doraise=True, optimize=0, invalidation_mode=mode)
-    print(json.dumps({"version": platform.python_version(), "implementation": sys.implementation.name}))
+    answer = {
+        "version": platform.python_version(),
+        "implementation": sys.implementation.name,
+        "prefix": os.path.realpath(sys.base_prefix),
+        "executable": os.path.realpath(sys.executable),
+    }
+    print(json.dumps(answer))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,518 @@
+"""All that runs for an environment in one cell: the runtime, through whichever door it comes, and the extensions.
+
+Extensions start first and register; then the runtime starts, and INIT is over once it and they all ask for an event. A
+runtime that is Lambent's own client answers in packets; any other one comes over HTTP. Whoever asks first is the one.
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from functools import partial
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
+
+from lambent.compute.channel import SECRET_BYTES
+from lambent.compute.client import Client
+from lambent.compute.extensions import shutdown
+from lambent.compute.extensions.registry import Extensions
+from lambent.compute.output import Output
+from lambent.compute.pipe import Pipe
+from lambent.compute.runtime_api.api import About, Event
+from lambent.compute.runtime_api.server import RuntimeApi
+from lambent.compute.sandbox.api import Program, Tenancy
+from lambent.compute.telemetry.frames import Frames
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping
+
+    from lambent.compute.extensions.api import Extension, Reason
+    from lambent.compute.extensions.shutdown import Shutdown
+    from lambent.compute.function import Invocation
+    from lambent.compute.runtime_api.api import Host, Sink
+    from lambent.compute.sandbox.api import Cell, Guest
+    from lambent.compute.telemetry.frames import Frame
+    from lambent.kernel.clock import Clock, Timer
+    from lambent.kernel.ids import Ids
+
+Door = Literal["packets", "http"]
+
+
+class Watcher(Protocol):
+    """The environment that the guests belong to. Nothing is told any more after `abandon`; after `shutdown`, only what
+    is printed and `gone`."""
+
+    def init_succeeded(self) -> None:
+        """An event can be sent."""
+
+    def init_failed(self, error: bytes, kind: str) -> None:
+        """The runtime says that INIT has failed, with the JSON that callers get."""
+
+    def answered(self, payload: bytes, kind: str | None) -> None:
+        """The answer to the event; where the function has failed, its error JSON and the type of the error."""
+
+    def too_large(self) -> None:
+        """The answer exceeds INVOKE_PAYLOAD_BYTES."""
+
+    def streaming(self, content_type: str) -> Sink:
+        """The answer begins, and its parts go where is told here."""
+
+    def settled(self) -> None:
+        """Everybody has done with the event, and the next can be sent. Comes after the answer."""
+
+    def extension_failed(self, kind: str, problem: str) -> None:
+        """An extension failed: the environment cannot go on. `problem` is AWS's sentence for it."""
+
+    def printed(self) -> None:
+        """There is output to `take`."""
+
+    def extension_printed(self, messages: list[str]) -> None:
+        """An extension has written log messages."""
+
+    def exited(self, status: int) -> None:
+        """The runtime has ended by itself; its output stands in `take`."""
+
+    def gone(self) -> None:
+        """Every process has ended."""
+
+
+class Closable(Protocol):
+    """Something that ends when it is told to."""
+
+    def close(self) -> None:
+        """Let go; harmless twice."""
+
+
+class Household(msgspec.Struct, frozen=True, kw_only=True):
+    """Who moves into a cell."""
+
+    tenancy: Tenancy
+    about: About
+    runtime: Program
+    extensions: tuple[str, ...]
+    """The names of the external extensions."""
+    obstacle: tuple[str, str] | None
+    """The extension that keeps the environment from starting, and its error type."""
+    extension_variables: Mapping[str, str]
+    serve: Callable[[socket.socket], Closable]
+    """Answers calls of AWS services that come to a listening socket of the cell, which it takes over."""
+
+
+class Guests:
+    """Takes over `cell`. `start` begins INIT."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        household: Household,
+        clock: Clock,
+        ids: Ids,
+        watcher: Watcher,
+        host: Host,
+    ) -> None:
+        self._cell = cell
+        self._household = household
+        self._clock = clock
+        self._ids = ids
+        self._watcher = watcher
+        self._client = Client(cell, clock, self, ids.bytes(SECRET_BYTES))
+        self._frames = Frames()
+        self._framed = Pipe(cell.frames, self._frames, clock, self.printed)
+        self._endpoint = None if cell.endpoint is None else household.serve(cell.endpoint)
+        self._extensions = Extensions(household.about, household.extensions, self, ids)
+        self._api = RuntimeApi(
+            cell.runtime_api,
+            clock=clock,
+            about=household.about,
+            listener=self,
+            host=host,
+            extensions=self._extensions,
+        )
+        self._runtime: _Guest | None = None
+        self._others: dict[str, _Extension] = {}
+        self._living: set[_Guest] = set()
+        self._door: Door | None = None
+        self._sequence = 0
+        self._answered = True
+        self._runtime_waits = False
+        self._initialised = False
+        self._settled = True
+        self._ending = self._abandoned = False
+        self._ends: list[Timer] = []
+
+    def start(self) -> None:
+        """Begin INIT. Raises OSError where the cell lets nobody in; `abandon` is due then."""
+        self._cell.furnish(self._household.tenancy)
+        if self._household.obstacle is not None:
+            # Not from within: who has called does not expect to be told before this returns.
+            asyncio.get_running_loop().call_soon(self._extensions.launch_failed, *self._household.obstacle)
+            return
+        for name in self._household.extensions:
+            self._let_in_extension(name)
+        if not self._household.extensions:
+            self._let_runtime_in()
+
+    def invoke(self, sequence: int, invocation: Invocation, deadline_ms: int) -> None:
+        """Send one event to everybody who is to have it; `deadline_ms` is of the epoch."""
+        self._sequence = sequence
+        self._answered = self._settled = self._runtime_waits = False
+        if self._door == "packets":
+            self._client.event(sequence, invocation, deadline_ms)
+            if not self._extensions.listening:
+                return
+        event = self._event(sequence, invocation, deadline_ms)
+        self._extensions.invoke(event)
+        if self._door == "http":
+            self._api.event(event)
+
+    def take(self) -> list[str]:
+        """The log messages since the last `take`; what was printed after an answer waits for `pass_answer`."""
+        return self._client.take()
+
+    def take_framed(self) -> list[Frame]:
+        """The log messages that came framed since the last time."""
+        return self._frames.take()
+
+    def extensions(self) -> list[Extension]:
+        """Them all, as the log shows them."""
+        return self._extensions.listing()
+
+    def pass_answer(self) -> None:
+        """Let `take` go on behind the answer."""
+        self._client.pass_answer()
+
+    def peak_memory(self) -> int:
+        """Bytes, measured."""
+        return self._cell.usage().peak_memory
+
+    def freeze(self) -> None:
+        """Stop the clock for all of them."""
+        self._cell.freeze()
+
+    def thaw(self) -> None:
+        """End a freeze."""
+        self._cell.thaw()
+
+    def silence(self) -> None:
+        """End the runtime at once, and take in what it has printed. Extensions are left to hear why."""
+        if self._extensions.listing() and self._runtime is not None:
+            self._runtime.signal(signal.SIGKILL)
+        else:
+            self._cell.kill()
+        self._drain()
+
+    def shutdown(self, reason: Reason) -> None:
+        """The SHUTDOWN phase: as long as extensions may take, then the end; `gone` follows."""
+        if self._ending:
+            return
+        self._ending = True
+        plan = shutdown.plan(self._extensions)
+        if plan.total_s > 0 and self._living:
+            self._leave_in_order(plan, reason)
+        else:
+            self._cell.kill()
+            if not self._living:
+                asyncio.get_running_loop().call_soon(self._gone)
+
+    def abandon(self) -> None:
+        """End everybody at once and tell the watcher nothing any more. What was printed until now stands in `take`."""
+        self._ending = self._abandoned = True
+        self._cell.kill()
+        self._close()
+
+    async def connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to what a guest listens on. Raises OSError."""
+        connection = await self._cell.socket()
+        try:
+            await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+            return await asyncio.open_connection(sock=connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    # What the packet door and the pipes tell.
+
+    def heard(self, kind: bytes, sequence: int, body: bytes) -> None:
+        if kind in b"YF" and sequence == 0 and self._door is None and not self._ending:
+            self._watcher.printed()
+            self._client.pass_answer()
+            if kind == b"Y":
+                self._runtime_ready("packets")
+            else:
+                self._watcher.init_failed(body, _error_type(body))
+        elif kind in b"REB" and self._door == "packets" and self._takes_answer(sequence):
+            if kind == b"B":
+                self._watcher.too_large()
+            else:
+                self._watcher.answered(body, None if kind == b"R" else _error_type(body))
+            self._runtime_done()
+
+    def printed(self) -> None:
+        self._watcher.printed()
+
+    def hung_up(self) -> None:
+        if self._runtime is not None and self._door == "packets":
+            self._runtime.signal(signal.SIGKILL)  # a client that has closed its channel will never answer
+
+    # What the Runtime API tells.
+
+    def ready(self) -> None:
+        self._runtime_ready("http")
+
+    def init_failed(self, error: bytes, kind: str) -> None:
+        if not self._initialised and not self._ending:
+            self._drain()
+            self._watcher.init_failed(error, kind)
+
+    def answered(self, sequence: int, body: bytes) -> None:
+        if self._takes_answer(sequence):
+            self._drain()
+            self._watcher.answered(body, None)
+
+    def failed(self, sequence: int, body: bytes, kind: str) -> None:
+        if self._takes_answer(sequence):
+            self._drain()
+            self._watcher.answered(body, kind)
+
+    def too_large(self, sequence: int) -> None:
+        if self._takes_answer(sequence):
+            self._drain()
+            self._watcher.too_large()
+
+    def streaming(self, sequence: int, content_type: str) -> Sink:
+        taken = self._takes_answer(sequence)
+        assert taken, "the Runtime API lets a runtime answer the running event only, and once"
+        return self._watcher.streaming(content_type)
+
+    def waiting(self, sequence: int) -> None:
+        if sequence == self._sequence:
+            self._runtime_done()
+
+    def restore_ready(self) -> None:
+        self._api.restore()  # it was not made from a snapshot, so what would follow a restore follows at once
+
+    def restored(self) -> None:
+        self._runtime_ready("http")
+
+    def restore_failed(self, error: bytes, kind: str) -> None:
+        self.init_failed(error, kind)
+
+    # What the extensions' state machine tells.
+
+    def registered(self) -> None:
+        try:
+            self._let_runtime_in()
+        except OSError as error:
+            problem = f"Runtime could not be started: {error.strerror}"
+            self._watcher.init_failed(_error(problem, "Runtime.ExitError"), "Runtime.ExitError")
+
+    def settled(self) -> None:
+        self._look_round()
+
+    def extension_failed(self, name: str, kind: str, error: bytes) -> None:
+        if not self._ending:
+            self._watcher.extension_failed(kind, f"{name}: {_sentence(error) or kind}")
+
+    # What the processes' ends tell.
+
+    def runtime_left(self, guest: _Guest, status: int) -> None:
+        """The runtime's process is gone."""
+        self._living.discard(guest)
+        if self._ending:
+            self._look_for_end()
+        else:
+            self._drain()
+            self._watcher.exited(status)
+
+    def extension_left(self, guest: _Guest, status: int) -> None:
+        """An extension's process is gone."""
+        self._living.discard(guest)
+        if self._ending:
+            self._look_for_end()
+        else:
+            self._extensions.exited(guest.name, status)
+
+    def _let_runtime_in(self) -> None:
+        self._runtime = _Guest("", self.runtime_left)
+        self._runtime.process = self._cell.enter(self._household.runtime, self._runtime)
+        self._living.add(self._runtime)
+
+    def _let_in_extension(self, name: str) -> None:
+        guest = _Extension(name, self.extension_left, self._clock, self._ids, self._watcher)
+        command = (f"{self._cell.paths.opt}/extensions/{name}",)
+        program = Program(command=command, variables=self._household.extension_variables)
+        try:
+            guest.process = self._cell.start(program, guest.writing, guest)
+        except OSError:
+            guest.close()
+            asyncio.get_running_loop().call_soon(self._extensions.launch_failed, name)
+        else:
+            self._others[name] = guest
+            self._living.add(guest)
+        finally:
+            os.close(guest.writing)
+
+    def _leave_in_order(self, plan: Shutdown, reason: Reason) -> None:
+        """Let everybody finish who may, for as long as they may."""
+        self._ends = [self._clock.call_later(plan.total_s, self._cell.kill)]
+        if self._runtime in self._living:
+            assert self._runtime is not None
+            self._runtime.signal(signal.SIGTERM)
+            self._ends.append(self._clock.call_later(plan.runtime_s, partial(self._runtime.signal, signal.SIGKILL)))
+        self._extensions.shutdown(reason, int((self._clock.time() + plan.total_s) * 1000))
+        for name in plan.killed:
+            if name in self._others:
+                self._others[name].signal(signal.SIGKILL)
+
+    def _runtime_ready(self, door: Door) -> None:
+        if self._door is None and not self._ending:
+            self._door = door
+            self._extensions.close_registration()
+            self._runtime_done()
+
+    def _runtime_done(self) -> None:
+        self._runtime_waits = True
+        self._look_round()
+
+    def _look_round(self) -> None:
+        """Tell the watcher once everybody is done with what there was to do."""
+        if not self._runtime_waits or not self._extensions.settled or self._ending:
+            return
+        if not self._initialised:
+            self._initialised = True
+            self._watcher.init_succeeded()
+        elif not self._settled:
+            self._settled = True
+            self._watcher.settled()
+
+    def _takes_answer(self, sequence: int) -> bool:
+        if self._answered or sequence != self._sequence or self._ending:
+            return False
+        self._answered = True
+        return True
+
+    def _drain(self) -> None:
+        self._client.drain()
+        self._framed.drain()
+
+    def _event(self, sequence: int, invocation: Invocation, deadline_ms: int) -> Event:
+        return Event(
+            sequence=sequence,
+            request_id=invocation.request_id,
+            invocation_id=self._ids.uuid(),
+            deadline_ms=deadline_ms,
+            invoked_arn=invocation.invoked_arn,
+            payload=invocation.payload,
+            trace_id=invocation.trace_id,
+            client_context=invocation.client_context,
+            streaming=invocation.streaming,
+        )
+
+    def _look_for_end(self) -> None:
+        if not self._living and not self._abandoned:
+            self._gone()
+
+    def _gone(self) -> None:
+        self._cell.kill()
+        self._close()
+        self._watcher.printed()
+        self._watcher.gone()
+
+    def _close(self) -> None:
+        """Let go of everything but the processes."""
+        for timer in self._ends:
+            timer.cancel()
+        self._client.close()
+        self._framed.close()
+        self._extensions.close()
+        self._api.close()
+        if self._endpoint is not None:
+            self._endpoint.close()
+        for guest in self._living:
+            guest.close()
+
+
+class _Guest:
+    """The first guest, and what becomes of it."""
+
+    def __init__(self, name: str, left: Callable[[_Guest, int], None]) -> None:
+        self.name = name
+        self.process: Guest | None = None
+        self._left = left
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to its process."""
+        if self.process is not None:
+            self.process.signal(number)
+
+    def exited(self, status: int) -> None:
+        """Of the cell."""
+        self.close()
+        self._left(self, status)
+
+    def close(self) -> None:
+        """Let go of what belongs to it alone."""
+
+
+class _Extension(_Guest):
+    """A further guest, with an output of its own."""
+
+    def __init__(
+        self, name: str, left: Callable[[_Guest, int], None], clock: Clock, ids: Ids, watcher: Watcher
+    ) -> None:
+        super().__init__(name, left)
+        self._watcher = watcher
+        self._output = Output(ids.bytes(SECRET_BYTES))
+        reading, self.writing = os.pipe()
+        self._pipe = Pipe(reading, self._output, clock, self._printed)
+
+    def close(self) -> None:
+        """Take in what it has said to the end."""
+        self._pipe.drain()
+        self._output.end()
+        self._printed()
+        self._pipe.close()
+
+    def _printed(self) -> None:
+        if messages := self._output.take():
+            self._watcher.extension_printed(messages)
+
+
+def discard(cell: Cell) -> None:
+    """Clear a cell away that nobody has moved into."""
+    os.close(cell.output)
+    os.close(cell.frames)
+    for each in (cell.channel, cell.runtime_api, cell.endpoint):
+        if each is not None:
+            each.close()
+    cell.kill()
+
+
+def _error(message: str, kind: str) -> bytes:
+    return msgspec.json.encode({"errorType": kind, "errorMessage": message})
+
+
+class _Error(msgspec.Struct, rename="camel"):
+    error_type: str = "Runtime.Unknown"
+    error_message: str = ""
+
+
+def _error_type(payload: bytes) -> str:
+    return _decoded(payload).error_type
+
+
+def _sentence(error: bytes) -> str:
+    """What an extension says of its failure, or how its program has ended."""
+    return _decoded(error).error_message or ("" if error.startswith(b"{") else error.decode(errors="replace"))
+
+
+def _decoded(error: bytes) -> _Error:
+    """What an error says, as far as it is the JSON that it should be."""
+    try:
+        return msgspec.json.decode(error, type=_Error)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Error()

@@ -1,0 +1,149 @@
+"""Who moves into a cell: a function version's code, programs and variables, put together for one environment."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lambent.compute import variables
+from lambent.compute.guests import Household
+from lambent.compute.runtime_api.api import About
+from lambent.compute.sandbox.api import Program, Tenancy
+from lambent.kernel import limits
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from lambent.compute.function import FunctionVersion
+    from lambent.compute.guests import Closable
+    from lambent.compute.runtimes import Runtime
+    from lambent.compute.sandbox.api import Cell
+    from lambent.kernel.authority import SessionCredentials
+
+FRAMES = 4
+"""The descriptor of the first guest for framed log messages."""
+
+_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+
+
+class Furniture(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the same for every cell that an environment has in its life."""
+
+    function: FunctionVersion
+    runtime: Runtime
+    task: Path
+    """The unpacked package on the host."""
+    opt: Path | None
+    """The unpacked layers on the host, laid over one another."""
+    extensions: tuple[str, ...]
+    """The names of the external extensions that they bring."""
+    obstacle: tuple[str, str] | None
+    """As `Household.obstacle`."""
+    credentials: SessionCredentials
+    credentials_token: str
+    """What AWS_CONTAINER_AUTHORIZATION_TOKEN says."""
+    kind: str
+    log_stream: str
+    metadata_token: str
+    endpoint: str
+    """The server's own URL, for cells that do not have one of their own."""
+    serve: Callable[[socket.socket], Closable]
+
+    def credentials_for(self, token: str) -> bytes | None:
+        """As `runtime_api.Host.credentials`."""
+        if not hmac.compare_digest(token.encode(), self.credentials_token.encode()):
+            return None
+        given = self.credentials
+        expiration = datetime.fromtimestamp(given.expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return msgspec.json.encode(
+            _ContainerCredentials(given.access_key_id, given.secret_access_key, given.session_token, expiration)
+        )
+
+
+def household(furniture: Furniture, cell: Cell) -> Household:
+    """Who moves into `cell`."""
+    function = furniture.function
+    wrapped = _WRAPPER in function.variables
+    place = variables.Place(
+        paths=cell.paths,
+        kind=furniture.kind,
+        runtime_api=cell.runtime_api_address,
+        endpoint=furniture.endpoint if cell.endpoint is None else limits.CELL_ENDPOINT,
+        log_stream=furniture.log_stream,
+        metadata_token=furniture.metadata_token,
+        frames=FRAMES if wrapped or furniture.runtime.custom else None,
+    )
+    values = variables.of_function(function, furniture.runtime, place, furniture.credentials)
+    return Household(
+        tenancy=Tenancy(
+            name=f"{function.name}:{function.version}",
+            task=furniture.task,
+            layers=() if furniture.opt is None else (furniture.opt,),
+            memory_mb=function.memory_mb,
+            ephemeral_mb=function.ephemeral_mb,
+        ),
+        about=About(
+            account=function.account,
+            name=function.name,
+            version=function.version,
+            handler=function.handler,
+            zone=f"{function.region}-az1",
+            metadata_token=furniture.metadata_token,
+            snap_start=furniture.kind == "snap-start",
+        ),
+        runtime=Program(command=_command(furniture, cell), variables=values),
+        extensions=furniture.extensions,
+        obstacle=furniture.obstacle,
+        extension_variables=variables.of_extensions(values),
+        serve=furniture.serve,
+    )
+
+
+def _command(furniture: Furniture, cell: Cell) -> tuple[str, ...]:
+    """What the first guest runs; nothing where it is the runtime's own client.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper
+    """
+    runtime, paths = furniture.runtime, cell.paths
+    if runtime.custom:
+        return (_bootstrap(furniture, cell),)
+    wrapper = furniture.function.variables.get(_WRAPPER)
+    if wrapper is None:
+        return ()
+    interpreter = f"{paths.programs}/{Path(runtime.interpreter).name}"
+    return wrapper, interpreter, "-S", "-B", "-u", f"{paths.runtime}/bootstrap.pyc"
+
+
+def _bootstrap(furniture: Furniture, cell: Cell) -> str:
+    """The custom runtime's program. Raises NoEntrypoint where the function has none.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
+    """
+    for root, shown in ((furniture.task, cell.paths.task), (furniture.opt, cell.paths.opt)):
+        if root is not None and (root / "bootstrap").is_file():
+            if not os.access(root / "bootstrap", os.X_OK):
+                raise NoEntrypoint(f"fork/exec {shown}/bootstrap: permission denied")
+            return f"{shown}/bootstrap"
+    raise NoEntrypoint(f"Couldn't find valid bootstrap(s): [{cell.paths.task}/bootstrap {cell.paths.opt}/bootstrap]")
+
+
+class NoEntrypoint(Exception):
+    """A custom runtime has nothing to run: Runtime.InvalidEntrypoint, in AWS's words."""
+
+
+class _ContainerCredentials(msgspec.Struct, frozen=True, rename="pascal"):
+    """What the container credentials provider of SDKs expects.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+    """
+
+    access_key_id: str
+    secret_access_key: str
+    token: str
+    expiration: str

@@ -1,0 +1,87 @@
+"""Which level of isolation a server runs its functions at: the strongest that works here, or the one asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Literal
+
+from lambent.compute.runtimes import Runtime
+from lambent.compute.sandbox import egress, seccomp
+from lambent.compute.sandbox.cgroups import cpu_share
+from lambent.compute.sandbox.hierarchies import find
+from lambent.compute.sandbox.jail import JailSandbox, refusal
+from lambent.compute.sandbox.process import ProcessSandbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lambent.compute.sandbox.api import Sandbox
+    from lambent.kernel.clock import Clock
+    from lambent.kernel.ids import Ids
+    from lambent.kernel.settings import Settings
+    from lambent.kernel.tasks import Supervisor
+
+log = logging.getLogger(__name__)
+
+Walled = Literal["jail", "userns"]
+
+_PROBE = Runtime("provided.al2023", "al2023")
+"""What a level is tried with: it needs nothing of the machine."""
+
+
+class Unavailable(Exception):
+    """The level that is asked for cannot be used here, or none that may be."""
+
+
+async def choose(settings: Settings, folder: Path, clock: Clock, ids: Ids, supervisor: Supervisor) -> Sandbox:
+    """The sandbox of a server whose engine owns `folder`. Raises Unavailable."""
+    reasons = []
+    for level in _tried(settings.sandbox):
+        sandbox = walled(level, settings, folder, clock, ids, supervisor)
+        problem = await refusal(sandbox, _PROBE)
+        if problem is None:
+            return sandbox
+        reasons.append(f"{level}: {problem}")
+        await sandbox.close()
+    if settings.sandbox not in ("auto", "process"):
+        raise Unavailable(f"the sandbox level cannot be used here: {reasons[0]}")
+    if not settings.development:
+        raise Unavailable(f"production needs a sandbox with walls, and none works here: {'; '.join(reasons)}")
+    log.warning(
+        "functions are not held in: they run with the rights of this server (%s)", "; ".join(reasons) or "asked for"
+    )
+    return ProcessSandbox(folder / "cells")
+
+
+def walled(
+    level: Walled, settings: Settings, folder: Path, clock: Clock, ids: Ids, supervisor: Supervisor
+) -> JailSandbox:
+    """A sandbox of that level, whether it works here or not."""
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    policy = egress.Policy(internet=settings.online, allow=settings.internet_allow)
+    reaches = (settings.online or settings.internet_allow) and egress.available() is None
+    return JailSandbox(
+        level,
+        code=folder / "code",
+        cgroups=find(name, privileged=level == "jail"),
+        share=cpu_share if not settings.development else _unlimited,
+        filters=seccomp.filters(),
+        clock=clock,
+        guard=egress.Egress(policy, clock, ids, supervisor) if reaches else None,
+        notify=egress.notify_filter() if reaches else None,
+    )
+
+
+def _unlimited(_memory_mb: int) -> None:
+    """On a developer's machine a function has what is free: a slow INIT there teaches nobody anything."""
+
+
+def _tried(wanted: str) -> tuple[Walled, ...]:
+    if wanted == "process" or (wanted == "auto" and not sys.platform.startswith("linux")):
+        return ()
+    if wanted != "auto":
+        return ("jail",) if wanted == "jail" else ("userns",)
+    return ("jail",) if os.geteuid() == 0 else ("userns",)
