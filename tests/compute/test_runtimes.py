@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lambent.kernel.clock import Clock, Timer
 
 VERSION = RUNTIME.removeprefix("python")
+ANSWER = '{"version": "3.14.0", "implementation": "cpython", "prefix": "/opt", "executable": "/opt/bin/py"}'
 REAL = Path(f"{sys.base_prefix}/bin/{RUNTIME}").resolve()
 
 
@@ -128,7 +129,7 @@ async def test_an_interpreter_that_hung_is_refused_until_it_changes(tmp_path: Pa
     finder = runtimes(tmp_path, {"PATH": str(tmp_path / "bin")}, clock)
     if await finder.find("python3.14") is not None:
         pytest.skip("Python 3.14 is installed for everybody")
-    works = 'echo \'{"version": "3.14.0", "implementation": "cpython"}\''
+    works = f"echo '{ANSWER}'"
     file = script(tmp_path / "bin", f"[ -e {tmp_path}/mended ] && {works} && exit\n{hanging(tmp_path)}", "python3.14")
     asking = asyncio.ensure_future(finder.refusal("python3.14"))
     await hanging_now(tmp_path)
@@ -182,14 +183,12 @@ async def test_a_missing_version_is_refused_with_what_to_install_and_found_once_
     script_of = tmp_path / "bin"
     script_of.mkdir()
     file = script_of / "python3.14"
-    file.write_text('#!/bin/sh\necho \'{"version": "3.14.0", "implementation": "cpython"}\'\n')
+    file.write_text(f"#!/bin/sh\necho '{ANSWER}'\n")
     file.chmod(0o755)
     assert await finder.refusal("python3.14") is None
 
 
-@pytest.mark.parametrize(
-    "runtime", ["nodejs22.x", "java21", "provided.al2023", "dotnet8", "ruby3.4", "python3.8", "go"]
-)
+@pytest.mark.parametrize("runtime", ["nodejs22.x", "java21", "provided", "dotnet8", "ruby3.4", "python3.8", "go"])
 async def test_runtimes_that_are_not_built_are_refused_by_name(shop: Workshop, runtime: str) -> None:
     refusal = await shop.engine.refusal(runtime)
     assert refusal is not None
