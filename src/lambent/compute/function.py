@@ -34,6 +34,18 @@ class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Literal["Text", "JSON"] = "Text"
     log_level: str = "INFO"
     """The application log level; it counts where the format is JSON."""
+    system_log_level: str = "INFO"
+    """The level of the platform's own lines; it counts where the format is JSON."""
+    layers: tuple[str, ...] = ()
+    """Hex digests of the layers' zips, in the order in which they are laid over one another."""
+    ephemeral_mb: int = 512
+    """The size of `/tmp`."""
+    snap_start: bool = False
+    """Whether its environments start from a snapshot."""
+    tracing: bool = False
+    """Whether it asks for traces of its own (TracingConfig `Active`)."""
+    architecture: str = "x86_64"
+    """The one that it was created for."""
 
     @property
     def arn(self) -> str:

@@ -16,8 +16,9 @@ from lambent.kernel.ids import SeededIds
 from lambent.kernel.settings import Settings
 from lambent.kernel.targets import Targets
 from lambent.kernel.tasks import Supervisor
-from lambent.services.lambda_ import Parts, running, store
+from lambent.services.lambda_ import Parts, running
 from lambent.services.lambda_.records import Configuration, Function, Logging, settled, updating
+from lambent.services.lambda_.store import functions as store
 from lambent.services.lambda_.workers import CodeSweeper, Settler
 from lambent.store.blobs import Blobs
 from lambent.store.sqlite import SqliteStore
@@ -166,7 +167,7 @@ async def test_an_old_package_outlives_the_update_that_replaced_it_by_its_whole_
     old = settled(pending("f", replaced), "active")
     await keep(parts, updating(old, msgspec.structs.replace(old.configuration, code_sha256=new), "changed", 5))
     await clock.advance(24 * 3600)
-    assert await parts.directory.settle(1, lambda function: settled(function, "done"))
+    assert await parts.directory.settle(1, lambda function: settled(function, "done"), lambda: "v")
     await lives_on(parts, replaced)
     assert parts.blobs.path(new).exists()
 
