@@ -15,7 +15,17 @@ from lambent.kernel.errors import AwsError
 from lambent.kernel.tasks import Supervisor
 from lambent.services.lambda_ import errors
 from lambent.services.lambda_.directory import Directory
-from lambent.services.lambda_.records import LATEST, Configuration, Function, FunctionKey, Logging, settled, updating
+from lambent.services.lambda_.records import (
+    LATEST,
+    Alias,
+    Configuration,
+    Function,
+    FunctionKey,
+    Logging,
+    settled,
+    updating,
+)
+from lambent.services.lambda_.store import aliases
 from lambent.services.lambda_.store import functions as store
 from lambent.store.blobs import Blobs
 from lambent.store.sqlite import SqliteStore
@@ -288,3 +298,33 @@ async def test_changes_and_reads_at_once_never_leave_an_old_function(directory: 
     stored = await look(directory)
     assert stored is not None
     assert revision(directory) == stored
+
+
+async def test_the_memory_of_one_function_is_bounded(
+    directory: Directory, slow: SlowStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ROUTES_CACHED", 2)
+    await create(directory, function())
+    for name in "abc":
+        alias = Alias(
+            account=KEY.account, region=KEY.region, function=KEY.name, name=name, version=LATEST, revision_id="1"
+        )
+        await directory.change(KEY, lambda tx, alias=alias: aliases.insert(tx, alias))
+    for name in "abc":
+        await directory.route(KEY, name)
+    assert [directory.known(KEY, name) is not None for name in "abc"] == [False, True, True]
+    await update(directory, "two")
+    assert [directory.known(KEY, name) for name in "abc"] == [None, None, None]
+
+
+async def test_who_is_to_know_of_a_change_knows_before_its_answer(
+    slow: SlowStore, supervisor: Supervisor, tmp_path: Path
+) -> None:
+    told: list[FunctionKey] = []
+
+    async def tell(key: FunctionKey) -> None:
+        told.append(key)
+
+    directory = Directory(slow, Blobs(tmp_path), supervisor, tell)
+    await create(directory, function())
+    assert told == [KEY]

@@ -119,6 +119,16 @@ def version_in_use(aliases: Iterable[str]) -> AwsError:
     )
 
 
+def bad_alias_name(name: str) -> AwsError:
+    """An alias's name is no version's number. It is said in the words of the front door, which cannot test it."""
+    return AwsError(
+        "ValidationException",
+        f"1 validation error detected: Value '{name}' at 'name' failed to satisfy constraint: "
+        "Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)",
+        status=400,
+    )
+
+
 def alias_exists(key: FunctionKey, name: str) -> AwsError:
     """The alias's name is taken."""
     return AwsError("ResourceConflictException", f"Alias already exists: {key.arn(name)}")

@@ -26,12 +26,12 @@ async def create_alias(call: Call[Parts], request: Request) -> Response:
 
     https://docs.aws.amazon.com/lambda/latest/api/API_CreateAlias.html
     """
-    key = changes.key_of(call, request["FunctionName"])
+    key, name = _named(call, request)
     alias = Alias(
         account=key.account,
         region=key.region,
         function=key.name,
-        name=request["Name"],
+        name=name,
         version=request["FunctionVersion"],
         description=request.get("Description", ""),
         weights=_weights(request),
@@ -56,10 +56,10 @@ async def get_alias(call: Call[Parts], request: Request) -> Response:
 
     https://docs.aws.amazon.com/lambda/latest/api/API_GetAlias.html
     """
-    key = changes.key_of(call, request["FunctionName"])
-    alias = await call.parts.store.read(lambda tx: aliases.find(tx, key, request["Name"]))
+    key, name = _named(call, request)
+    alias = await call.parts.store.read(lambda tx: aliases.find(tx, key, name))
     if alias is None:
-        raise errors.no_alias(key, request["Name"])
+        raise errors.no_alias(key, name)
     return answers.alias(alias)
 
 
@@ -68,13 +68,13 @@ async def update_alias(call: Call[Parts], request: Request) -> Response:
 
     https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html
     """
-    key = changes.key_of(call, request["FunctionName"])
+    key, name = _named(call, request)
     revision_id = call.parts.ids.uuid()
 
     def work(tx: Transaction) -> Alias:
-        old = aliases.find(tx, key, request["Name"])
+        old = aliases.find(tx, key, name)
         if old is None:
-            raise errors.no_alias_to_update(key, request["Name"])
+            raise errors.no_alias_to_update(key, name)
         if request.get("RevisionId") and request["RevisionId"] != old.revision_id:
             raise errors.stale_revision()
         alias = msgspec.structs.replace(old, revision_id=revision_id, **_changes(request))
@@ -92,13 +92,13 @@ async def delete_alias(call: Call[Parts], request: Request) -> None:
 
     https://docs.aws.amazon.com/lambda/latest/api/API_DeleteAlias.html
     """
-    key = changes.key_of(call, request["FunctionName"])
+    key, name = _named(call, request)
 
     def work(tx: Transaction) -> None:
         if functions.find(tx, key) is None:
             raise errors.not_found(key)
-        concurrency.withdraw(tx, key, request["Name"])
-        aliases.delete(tx, key, request["Name"])
+        concurrency.withdraw(tx, key, name)
+        aliases.delete(tx, key, name)
 
     await call.parts.directory.change(key, work)
 
@@ -121,6 +121,11 @@ async def list_aliases(call: Call[Parts], request: Request) -> Response:
 
     shown, marker = page.cut(await call.parts.store.read(work), size, lambda alias: [alias.name])
     return {"Aliases": [answers.alias(alias) for alias in shown], "NextMarker": marker}
+
+
+def _named(call: Call[Parts], request: Request) -> tuple[FunctionKey, str]:
+    names.check_alias(request["Name"])
+    return changes.key_of(call, request["FunctionName"]), request["Name"]
 
 
 def _weights(request: Request) -> dict[str, float]:
