@@ -235,3 +235,13 @@ def test_a_warm_invocation_of_a_version_asks_no_database(lambent: Server) -> Non
         assert invoke(client, "f", number, Qualifier="live" if number % 2 else "1") == number
     # The logs of these invocations are stored on their own time, a batch at once.
     assert lambent.app.store.statements - before < 20
+
+
+def test_an_update_leaves_the_environments_of_versions_as_they_are(client: Any) -> None:
+    create(client, "f", "counter")
+    publish(client, "f")
+    assert invoke(client, "f", Qualifier="1") == {"counter": 0}
+    client.update_function_configuration(FunctionName="f", Timeout=9)
+    settle(client, "f")
+    assert invoke(client, "f") == {"counter": 0}
+    assert invoke(client, "f", Qualifier="1") == {"counter": 1}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
-from lambent.services.lambda_.records import activated, failed, settled
+from lambent.services.lambda_.records import LATEST, activated, failed, settled
 from lambent.services.lambda_.rules import states
 from lambent.services.lambda_.store import functions, layers, versions
 
@@ -39,7 +39,7 @@ class Settler:
             limits.FUNCTIONS_SETTLED, lambda function: settled(function, parts.ids.uuid()), parts.ids.uuid
         )
         for function in done:
-            parts.engine.retire(function.key.arn())
+            parts.engine.retire(function.key.arn(), LATEST)
         return done
 
 

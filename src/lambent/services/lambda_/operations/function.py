@@ -183,6 +183,7 @@ async def _delete_version(call: Call[Parts], key: FunctionKey, qualifier: str) -
         versions.delete(tx, key, version.number)
 
     await call.parts.directory.change(key, work)
+    call.parts.engine.retire(key.arn(), qualifier)
     return {"StatusCode": 204}
 
 
