@@ -258,7 +258,7 @@ async def test_a_bug_answers_500_and_is_logged_with_its_request_id(
 @pytest.mark.parametrize(
     ("service", "method", "named"),
     [
-        ("lambda", "list_layers", "lambda:ListLayers is not built in Lambent yet."),
+        ("lambda", "list_code_signing_configs", "lambda:ListCodeSigningConfigs is not built in Lambent yet."),
         ("s3", "list_buckets", "s3:ListBuckets is not built in Lambent yet."),
         ("dynamodb", "list_tables", "dynamodb:ListTables is not built in Lambent yet."),
         ("ec2", "describe_instances", "ec2:DescribeInstances is not built in Lambent yet."),

@@ -125,9 +125,10 @@ class Engine:
         """
         return await self._runtimes.refusal(runtime)
 
-    def retire(self, function_arn: str) -> None:
-        """Let no invocation that comes from now on meet an environment of `function_arn` (unqualified) as it was."""
-        self._pool.retire(function_arn)
+    def retire(self, function_arn: str, version: str | None = None) -> None:
+        """Let no invocation that comes from now on meet an environment of `function_arn` (unqualified), or of that
+        version of it, as it was."""
+        self._pool.retire(function_arn, version)
 
     async def close(self) -> None:
         """End every environment and wait until nothing is left of them."""

@@ -36,6 +36,7 @@ class _Group:
     def __init__(self, function: FunctionVersion) -> None:
         self.key = _key(function)
         self.function_arn = function.arn
+        self.version = function.version
         self.waiting: deque[asyncio.Future[Environment]] = deque()
         self.planned = 0
         """Environments that are being built and have no process yet."""
@@ -100,9 +101,12 @@ class Pool:
         environment.begin(invocation, answer)
         return await answer
 
-    def retire(self, function_arn: str) -> None:
-        """Stop the function's environments as they are now: idle ones at once, others after their invocation."""
+    def retire(self, function_arn: str, version: str | None = None) -> None:
+        """Stop the environments of the function, or of that version of it, as they are now: idle ones at once, others
+        after their invocation."""
         for group in [group for group in self._groups.values() if group.function_arn == function_arn]:
+            if version not in (None, group.version):
+                continue
             for environment in group.members:
                 environment.retired = True
             for environment in _emptied(group.idle):

@@ -6,6 +6,8 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.services.lambda_.packages import package
 from tests.support import ROLE, RUNTIME
 
@@ -54,3 +56,21 @@ def invoke(client: Any, name: str, event: Any = None, **members: Any) -> Any:
     payload = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, payload
     return payload
+
+
+def publish(client: Any, name: str, code: str | None = None, **members: Any) -> str:
+    """Publish the function, with another package first where one is named; returns the version's number."""
+    if code is not None:
+        client.update_function_code(FunctionName=name, ZipFile=package(code))
+        settle(client, name)
+    number: str = client.publish_version(FunctionName=name, **members)["Version"]
+    return number
+
+
+def refused(client: Any, code: str, call: Any, **members: Any) -> str:
+    """The message with which AWS's error `code` refuses the call."""
+    with pytest.raises(client.exceptions.ClientError) as caught:
+        call(**members)
+    assert caught.value.response["Error"]["Code"] == code
+    message: str = caught.value.response["Error"]["Message"]
+    return message

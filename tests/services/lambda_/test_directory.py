@@ -13,9 +13,20 @@ from lambent.kernel import limits
 from lambent.kernel.clock import SystemClock
 from lambent.kernel.errors import AwsError
 from lambent.kernel.tasks import Supervisor
-from lambent.services.lambda_ import errors, store
+from lambent.services.lambda_ import errors
 from lambent.services.lambda_.directory import Directory
-from lambent.services.lambda_.records import Configuration, Function, FunctionKey, Logging, settled, updating
+from lambent.services.lambda_.records import (
+    LATEST,
+    Alias,
+    Configuration,
+    Function,
+    FunctionKey,
+    Logging,
+    settled,
+    updating,
+)
+from lambent.services.lambda_.store import aliases
+from lambent.services.lambda_.store import functions as store
 from lambent.store.blobs import Blobs
 from lambent.store.sqlite import SqliteStore
 
@@ -79,7 +90,10 @@ async def supervisor() -> AsyncIterator[Supervisor]:
 
 @pytest.fixture
 def directory(slow: SlowStore, supervisor: Supervisor, tmp_path: Path) -> Directory:
-    return Directory(slow, Blobs(tmp_path), supervisor)
+    async def nobody_is_told(key: FunctionKey) -> None:
+        """Nothing is reserved or provisioned here."""
+
+    return Directory(slow, Blobs(tmp_path), supervisor, nobody_is_told)
 
 
 def function(name: str = KEY.name, revision: str = "one") -> Function:
@@ -115,37 +129,45 @@ async def update(directory: Directory, revision: str) -> None:
 
 
 def revision(directory: Directory) -> str | None:
-    kept = directory.running(KEY)
-    return None if kept is None else kept.revision
+    kept = directory.known(KEY, LATEST)
+    return None if kept is None else kept.version.revision
+
+
+async def look(directory: Directory, name: str = KEY.name) -> str | None:
+    """The revision that invocations run, as the store has it."""
+    route = await directory.route(FunctionKey(KEY.account, KEY.region, name), LATEST)
+    return None if route is None else route.version.revision
 
 
 async def test_what_was_found_is_kept(directory: Directory, slow: SlowStore) -> None:
     await create(directory, function())
-    assert directory.running(KEY) is None
-    await directory.find(KEY)
+    assert revision(directory) is None
+    await look(directory)
     reads = slow.reads
     assert revision(directory) == "one"
     assert slow.reads == reads
 
 
 async def test_what_is_not_there_is_not_kept(directory: Directory) -> None:
-    assert await directory.find(KEY) is None
+    with pytest.raises(AwsError, match="Function not found"):
+        await look(directory)
     await create(directory, function())
     assert await directory.find(KEY) == function()
+    assert await look(directory) == "one"
 
 
 async def test_a_function_that_is_being_created_is_not_kept(directory: Directory) -> None:
     await create(directory, msgspec.structs.replace(function(), state="Pending", update=None))
-    await directory.find(KEY)
-    assert directory.running(KEY) is None
+    await look(directory)
+    assert revision(directory) is None
 
 
 async def test_a_change_is_seen_at_once(directory: Directory) -> None:
     await create(directory, function())
-    await directory.find(KEY)
+    await look(directory)
     await update(directory, "two")
     assert revision(directory) is None
-    await directory.find(KEY)
+    await look(directory)
     assert revision(directory) == "two"
 
 
@@ -153,32 +175,28 @@ async def test_a_slow_read_does_not_bring_back_what_a_change_replaced(directory:
     await create(directory, function())
     slow.after_read.clear()
     slow.has_read.clear()
-    read = asyncio.ensure_future(directory.find(KEY))
+    read = asyncio.ensure_future(look(directory))
     await slow.has_read.wait()
     change = asyncio.ensure_future(update(directory, "two"))
     await change
     slow.after_read.set()
-    found = await read
-    assert found is not None
-    assert found.configuration.revision == "one"
+    assert await read == "one"
     assert revision(directory) is None
 
 
 async def test_nothing_is_kept_while_a_change_is_under_way(directory: Directory, slow: SlowStore) -> None:
     await create(directory, function())
-    await directory.find(KEY)
+    await look(directory)
     slow.after_write.clear()
     slow.has_written.clear()
     change = asyncio.ensure_future(update(directory, "two"))
     await slow.has_written.wait()
     assert revision(directory) is None
-    found = await directory.find(KEY)
-    assert found is not None
-    assert found.configuration.revision == "two"
+    assert await look(directory) == "two"
     assert revision(directory) is None
     slow.after_write.set()
     await change
-    await directory.find(KEY)
+    await look(directory)
     assert revision(directory) == "two"
 
 
@@ -190,7 +208,7 @@ async def test_a_read_from_before_a_change_that_has_not_ended_is_not_kept(
     slow.after_write.clear()
     slow.has_read.clear()
     slow.has_written.clear()
-    read = asyncio.ensure_future(directory.find(KEY))
+    read = asyncio.ensure_future(look(directory))
     await slow.has_read.wait()
     change = asyncio.ensure_future(update(directory, "two"))
     await slow.has_written.wait()
@@ -203,8 +221,8 @@ async def test_a_read_from_before_a_change_that_has_not_ended_is_not_kept(
 
 async def test_a_caller_who_goes_away_does_not_leave_a_change_half_way(directory: Directory, slow: SlowStore) -> None:
     await create(directory, function())
-    await directory.find(KEY)
-    await directory.changes()
+    await look(directory)
+    changed = directory.watch()
     slow.after_write.clear()
     slow.has_written.clear()
     change = asyncio.ensure_future(update(directory, "two"))
@@ -213,8 +231,8 @@ async def test_a_caller_who_goes_away_does_not_leave_a_change_half_way(directory
     with pytest.raises(asyncio.CancelledError):
         await change
     slow.after_write.set()
-    await directory.changes()
-    await directory.find(KEY)
+    await changed.wait()
+    await look(directory)
     assert revision(directory) == "two"
 
 
@@ -231,23 +249,23 @@ async def test_an_update_serves_the_old_configuration_until_it_is_settled(direct
     await create(directory, function())
     new = msgspec.structs.replace(function().configuration, revision="two")
     await directory.change(KEY, lambda tx: store.update(tx, updating(function(), new, "3", 5)))
-    await directory.find(KEY)
+    await look(directory)
     assert revision(directory) == "one"
     awaited = directory.next_settlement
-    done = await directory.settle(10, lambda old: settled(old, "4"))
+    done = await directory.settle(10, lambda old: settled(old, "4"), lambda: "v")
     assert [one.revision_id for one in done] == ["4"]
     assert awaited.is_set()
     assert revision(directory) is None
-    await directory.find(KEY)
+    await look(directory)
     assert revision(directory) == "two"
-    assert await directory.settle(10, lambda old: settled(old, "5")) == []
+    assert await directory.settle(10, lambda old: settled(old, "5"), lambda: "v") == []
 
 
 async def test_a_function_that_was_deleted_meanwhile_is_not_settled(directory: Directory, slow: SlowStore) -> None:
     await create(directory, msgspec.structs.replace(function(), state="Pending", update=None))
     slow.after_read.clear()
     slow.has_read.clear()
-    settling = asyncio.ensure_future(directory.settle(10, lambda old: settled(old, "4")))
+    settling = asyncio.ensure_future(directory.settle(10, lambda old: settled(old, "4"), lambda: "v"))
     await slow.has_read.wait()
     await directory.change(KEY, lambda tx: store.delete(tx, KEY))
     slow.after_read.set()
@@ -260,8 +278,8 @@ async def test_the_memory_is_bounded(directory: Directory, monkeypatch: pytest.M
     for number in range(5):
         new = function(f"f{number}")
         await create(directory, new)
-        await directory.find(new.key)
-    kept = [directory.running(function(f"f{number}").key) is not None for number in range(5)]
+        await look(directory, new.key.name)
+    kept = [directory.known(function(f"f{number}").key, LATEST) is not None for number in range(5)]
     assert kept == [False, False, True, True, True]
 
 
@@ -270,13 +288,43 @@ async def test_changes_and_reads_at_once_never_leave_an_old_function(directory: 
 
     async def reader() -> None:
         for _ in range(50):
-            await directory.find(KEY)
+            await look(directory)
 
     async def writer(name: str) -> None:
         for number in range(10):
             await update(directory, f"{name}{number}")
 
     await asyncio.gather(*(reader() for _ in range(8)), *(writer(name) for name in "abc"))
-    stored = await directory.find(KEY)
+    stored = await look(directory)
     assert stored is not None
-    assert revision(directory) == stored.configuration.revision
+    assert revision(directory) == stored
+
+
+async def test_the_memory_of_one_function_is_bounded(
+    directory: Directory, slow: SlowStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ROUTES_CACHED", 2)
+    await create(directory, function())
+    for name in "abc":
+        alias = Alias(
+            account=KEY.account, region=KEY.region, function=KEY.name, name=name, version=LATEST, revision_id="1"
+        )
+        await directory.change(KEY, lambda tx, alias=alias: aliases.insert(tx, alias))
+    for name in "abc":
+        await directory.route(KEY, name)
+    assert [directory.known(KEY, name) is not None for name in "abc"] == [False, True, True]
+    await update(directory, "two")
+    assert [directory.known(KEY, name) for name in "abc"] == [None, None, None]
+
+
+async def test_who_is_to_know_of_a_change_knows_before_its_answer(
+    slow: SlowStore, supervisor: Supervisor, tmp_path: Path
+) -> None:
+    told: list[FunctionKey] = []
+
+    async def tell(key: FunctionKey) -> None:
+        told.append(key)
+
+    directory = Directory(slow, Blobs(tmp_path), supervisor, tell)
+    await create(directory, function())
+    assert told == [KEY]

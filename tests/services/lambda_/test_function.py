@@ -159,7 +159,6 @@ def test_a_version_that_is_not_there_is_deleted_without_complaint(client: Any) -
 @pytest.mark.parametrize(
     ("member", "value"),
     [
-        ("Layers", ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]),
         ("VpcConfig", {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}),
         ("FileSystemConfigs", [{"Arn": f"arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-{'0' * 17}",
                                 "LocalMountPath": "/mnt/a"}]),
@@ -168,7 +167,7 @@ def test_a_version_that_is_not_there_is_deleted_without_complaint(client: Any) -
         ("DurableConfig", {"ExecutionTimeout": 60}),
         ("TenancyConfig", {"TenantIsolationMode": "PER_TENANT"}),
         ("KMSKeyArn", "arn:aws:kms:us-east-1:000000000000:key/k"),
-        ("Publish", True),
+        ("PublishTo", "LATEST_PUBLISHED"),
         ("PackageType", "Image"),
     ],
 )  # fmt: skip

@@ -16,8 +16,18 @@ from lambent.kernel.ids import SeededIds
 from lambent.kernel.settings import Settings
 from lambent.kernel.targets import Targets
 from lambent.kernel.tasks import Supervisor
-from lambent.services.lambda_ import Parts, running, store
-from lambent.services.lambda_.records import Configuration, Function, Logging, settled, updating
+from lambent.services.lambda_ import Parts, publishing, running
+from lambent.services.lambda_.records import (
+    Configuration,
+    Function,
+    LayerVersion,
+    Logging,
+    UsedLayer,
+    settled,
+    updating,
+)
+from lambent.services.lambda_.store import functions as store
+from lambent.services.lambda_.store import layers
 from lambent.services.lambda_.workers import CodeSweeper, Settler
 from lambent.store.blobs import Blobs
 from lambent.store.sqlite import SqliteStore
@@ -34,7 +44,7 @@ class Retirements:
         self.retired: list[str] = []
         self.enough = asyncio.Event()
 
-    def retire(self, function_arn: str) -> None:
+    def retire(self, function_arn: str, version: str | None = None) -> None:
         self.retired.append(function_arn)
         self.enough.set()
 
@@ -159,6 +169,27 @@ async def test_packages_that_nobody_refers_to_go_once_they_are_old(parts: Parts)
     assert kept == [True, True, False, True]
 
 
+async def test_what_versions_and_layers_need_stays(parts: Parts) -> None:
+    clock = parts.clock
+    assert isinstance(clock, VirtualClock)
+    code, used, layer, lost = [(await parts.blobs.put(name.encode())).digest for name in ("a", "b", "c", "lost")]
+    function = settled(pending("f", code), "active")
+    layers_of = msgspec.structs.replace(function.configuration, layers=(UsedLayer("arn", used, 1),))
+    await parts.store.write(
+        lambda tx: publishing.publish(
+            tx, msgspec.structs.replace(function, configuration=layers_of), publishing.prepare(parts)
+        )
+    )
+    version = LayerVersion(
+        account="000000000000", region="us-east-1", name="l", number=1, sha256=layer, size=1, created_ms=0
+    )
+    await parts.store.write(lambda tx: layers.insert(tx, version))
+    await clock.advance(limits.CODE_UNUSED_S + 1)
+    await CodeSweeper(parts).sweep()
+    kept = [parts.blobs.path(digest).exists() for digest in (code, used, layer, lost)]
+    assert kept == [True, True, True, False]
+
+
 async def test_an_old_package_outlives_the_update_that_replaced_it_by_its_whole_time(parts: Parts) -> None:
     clock = parts.clock
     assert isinstance(clock, VirtualClock)
@@ -166,7 +197,7 @@ async def test_an_old_package_outlives_the_update_that_replaced_it_by_its_whole_
     old = settled(pending("f", replaced), "active")
     await keep(parts, updating(old, msgspec.structs.replace(old.configuration, code_sha256=new), "changed", 5))
     await clock.advance(24 * 3600)
-    assert await parts.directory.settle(1, lambda function: settled(function, "done"))
+    assert await parts.directory.settle(1, lambda function: settled(function, "done"), lambda: "v")
     await lives_on(parts, replaced)
     assert parts.blobs.path(new).exists()
 

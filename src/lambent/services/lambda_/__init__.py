@@ -1,9 +1,22 @@
-"""AWS Lambda, first cut: functions from zips, their configuration, and synchronous invocation."""
+"""AWS Lambda: functions from zips, their versions, aliases, layers and concurrency, and synchronous invocation."""
 
 from __future__ import annotations
 
 from lambent.kernel.service import Service
+from lambent.services.lambda_.operations.aliases import (
+    create_alias,
+    delete_alias,
+    get_alias,
+    list_aliases,
+    update_alias,
+)
 from lambent.services.lambda_.operations.code import update_function_code
+from lambent.services.lambda_.operations.concurrency import (
+    delete_function_concurrency,
+    get_account_settings,
+    get_function_concurrency,
+    put_function_concurrency,
+)
 from lambent.services.lambda_.operations.configuration import get_function_configuration, update_function_configuration
 from lambent.services.lambda_.operations.function import (
     create_function,
@@ -12,9 +25,24 @@ from lambent.services.lambda_.operations.function import (
     list_functions,
 )
 from lambent.services.lambda_.operations.invoke import invoke
+from lambent.services.lambda_.operations.layers import (
+    delete_layer_version,
+    get_layer_version,
+    get_layer_version_by_arn,
+    list_layer_versions,
+    list_layers,
+    publish_layer_version,
+)
+from lambent.services.lambda_.operations.provisioned import (
+    delete_provisioned_concurrency_config,
+    get_provisioned_concurrency_config,
+    list_provisioned_concurrency_configs,
+    put_provisioned_concurrency_config,
+)
+from lambent.services.lambda_.operations.versions import list_versions_by_function, publish_version
 from lambent.services.lambda_.parts import Parts
 from lambent.services.lambda_.targets import FunctionTarget
-from lambent.services.lambda_.workers import CodeSweeper, Settler
+from lambent.services.lambda_.workers import CodeSweeper, Restorer, Settler, Snapshotter
 
 __all__ = ["Parts", "build"]
 
@@ -26,14 +54,40 @@ def build(parts: Parts) -> Service:
         name="lambda",
         parts=parts,
         operations=(
+            create_alias,
             create_function,
+            delete_alias,
             delete_function,
+            delete_function_concurrency,
+            delete_layer_version,
+            delete_provisioned_concurrency_config,
+            get_account_settings,
+            get_alias,
             get_function,
+            get_function_concurrency,
             get_function_configuration,
+            get_layer_version,
+            get_layer_version_by_arn,
+            get_provisioned_concurrency_config,
             invoke,
+            list_aliases,
             list_functions,
+            list_layer_versions,
+            list_layers,
+            list_provisioned_concurrency_configs,
+            list_versions_by_function,
+            publish_layer_version,
+            publish_version,
+            put_function_concurrency,
+            put_provisioned_concurrency_config,
+            update_alias,
             update_function_code,
             update_function_configuration,
         ),
-        workers={"settler": Settler(parts), "code-sweeper": CodeSweeper(parts)},
+        workers={
+            "code-sweeper": CodeSweeper(parts),
+            "restorer": Restorer(parts),
+            "settler": Settler(parts),
+            "snapshotter": Snapshotter(parts),
+        },
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import errors, store
+from lambent.services.lambda_ import errors, publishing
 from lambent.services.lambda_.records import LATEST, Configuration, Function, updating
 from lambent.services.lambda_.rules import names
+from lambent.services.lambda_.store import functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lambent.kernel.call import Call
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records import FunctionKey
+    from lambent.services.lambda_.publishing import Publication
+    from lambent.services.lambda_.records import FunctionKey, Version
     from lambent.store.api import Transaction
 
 
@@ -27,7 +29,7 @@ def key_of(call: Call[Parts], name: str) -> FunctionKey:
 
 async def changeable(call: Call[Parts], key: FunctionKey, revision_id: str | None) -> Function:
     """The function, where a change of it would be accepted now. Raises as `accept` does."""
-    return _checked(await call.parts.directory.find(key), key, revision_id)
+    return checked(await call.parts.directory.find(key), key, revision_id)
 
 
 async def accept(
@@ -35,23 +37,26 @@ async def accept(
     key: FunctionKey,
     revision_id: str | None,
     edit: Callable[[Configuration], Configuration],
-) -> Function:
-    """Store what `edit` makes of the function's configuration; completing it is the settler's.
+    publication: Publication | None = None,
+) -> Function | Version:
+    """Store what `edit` makes of the function's configuration; completing it is the settler's. With a publication it
+    is published at once, and the version is the answer.
 
     Raises AWS's errors where the function is missing, being created or updated, or not at `revision_id`.
     """
     next_id, now = call.parts.ids.uuid(), call.parts.now_ms()
 
-    def work(tx: Transaction) -> Function:
-        function = _checked(store.find(tx, key), key, revision_id)
+    def work(tx: Transaction) -> Function | Version:
+        function = checked(functions.find(tx, key), key, revision_id)
         updated = updating(function, edit(function.configuration), next_id, now)
-        store.update(tx, updated)
-        return updated
+        functions.update(tx, updated)
+        return updated if publication is None else publishing.publish(tx, updated, publication)
 
     return await call.parts.directory.change(key, work)
 
 
-def _checked(function: Function | None, key: FunctionKey, revision_id: str | None) -> Function:
+def checked(function: Function | None, key: FunctionKey, revision_id: str | None) -> Function:
+    """`function`, where a change of it is accepted. Raises as `accept` does."""
     if function is None:
         raise errors.not_found(key)
     if revision_id and revision_id != function.revision_id:

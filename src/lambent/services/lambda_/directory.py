@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
-from lambent.services.lambda_ import store as sql
+from lambent.services.lambda_ import routes
+from lambent.services.lambda_.records import activated
+from lambent.services.lambda_.store import functions, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
-    from lambent.compute.function import FunctionVersion
     from lambent.kernel.tasks import Supervisor
     from lambent.services.lambda_.records import Function, FunctionKey
+    from lambent.services.lambda_.routes import Route
     from lambent.store.api import Store, Transaction
     from lambent.store.blobs import Blobs
 
@@ -24,46 +26,55 @@ T = TypeVar("T")
 
 
 class Directory:
-    """Reads and changes functions, and keeps in memory what invocations of them run.
+    """Reads and changes functions with all that belongs to them, and keeps in memory what invocations of them run.
 
     While a change of a function is under way nothing about it is kept, so everybody sees what the store has: the old
     function or the new one. What a read finds is kept only when no change of its function was under way at any
-    moment of the read, so no slow read brings back what a change has replaced.
+    moment of the read, so no slow read brings back what a change has replaced. `changed` is awaited with the key of
+    a function after each change of it and before the answer to that.
     """
 
-    def __init__(self, store: Store, blobs: Blobs, supervisor: Supervisor) -> None:
+    def __init__(
+        self,
+        store: Store,
+        blobs: Blobs,
+        supervisor: Supervisor,
+        changed: Callable[[FunctionKey], Awaitable[None]],
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._supervisor = supervisor
-        self._running: dict[FunctionKey, FunctionVersion] = {}
+        self._told = changed
+        self._routes: dict[FunctionKey, dict[str, Route]] = {}
         self._reading: dict[FunctionKey, object] = {}
         self._changing: Counter[FunctionKey] = Counter()
-        self._changed = asyncio.Event()
+        self._watchers: list[asyncio.Event] = []
         self._settled = asyncio.Event()
 
-    def running(self, key: FunctionKey) -> FunctionVersion | None:
-        """What invocations of `key` run, if it is in memory."""
-        return self._running.get(key)
+    def known(self, key: FunctionKey, qualifier: str) -> Route | None:
+        """What invocations of `key` with `qualifier` run, if it is in memory."""
+        routes_of_key = self._routes.get(key)
+        return None if routes_of_key is None else routes_of_key.get(qualifier)
 
-    async def find(self, key: FunctionKey) -> Function | None:
-        """The function as it stands in the store."""
+    async def route(self, key: FunctionKey, qualifier: str) -> Route | None:
+        """What invocations of `key` with `qualifier` run, as it stands in the store. Raises as `routes.find` does."""
         ticket = self._reading[key] = object()
         try:
-            function = await self._store.read(lambda tx: sql.find(tx, key))
+            route = await self._store.read(lambda tx: routes.find(tx, key, qualifier))
         finally:
             undisturbed = self._reading.get(key) is ticket
             if undisturbed:
                 del self._reading[key]
-        if undisturbed and not self._changing[key] and function is not None and function.state == "Active":
-            self._remember(key, function.version())
-        return function
+        if undisturbed and not self._changing[key] and route is not None:
+            self._remember(key, qualifier, route)
+        return route
 
-    async def page(self, account: str, region: str, after: str, count: int) -> list[Function]:
-        """Up to `count` functions whose names follow `after`, by name."""
-        return await self._store.read(lambda tx: sql.page(tx, account, region, after, count))
+    async def find(self, key: FunctionKey) -> Function | None:
+        """The function as it stands in the store."""
+        return await self._store.read(lambda tx: functions.find(tx, key))
 
     async def change(self, key: FunctionKey, work: Callable[[Transaction], T]) -> T:
-        """Run `work`, which changes `key`, and return its result once it is durable.
+        """Run `work`, which changes `key` or what belongs to it, and return its result once it is durable.
 
         A caller who goes away in the middle does not leave a change half way: it goes on to its end.
         """
@@ -74,20 +85,26 @@ class Directory:
             raise result
         return result
 
-    async def settle(self, count: int, complete: Callable[[Function], Function]) -> list[Function]:
+    async def settle(
+        self, count: int, complete: Callable[[Function], Function], revision: Callable[[], str]
+    ) -> list[Function]:
         """Replace up to `count` functions whose creation or update is not complete by what `complete` makes of them,
-        and wake who waits for that. Returns them."""
-        waiting = await self._store.read(lambda tx: sql.unsettled(tx, count))
+        activate the version that was published with it, if any, and wake who waits for that. Returns the functions.
+
+        `revision` makes the version's next RevisionId.
+        """
+        waiting = await self._store.read(lambda tx: functions.unsettled(tx, count))
         if not waiting:
             return []
-        steps = [(function, complete(function)) for function in waiting]
+        steps = [(function, complete(function), revision()) for function in waiting]
 
         def work(tx: Transaction) -> list[Function]:
-            done = [(old, new) for old, new in steps if sql.find(tx, old.key) == old]
-            for old, new in done:
-                sql.update(tx, new)
+            done = [step for step in steps if functions.find(tx, step[0].key) == step[0]]
+            for old, new, version_revision in done:
+                functions.update(tx, new)
                 self._let_go(old, new)
-            return [new for _, new in done]
+                _activate(tx, new.key, version_revision)
+            return [new for _, new, _ in done]
 
         with self._unkept(*(function.key for function in waiting)):
             done = await self._store.write(work)
@@ -100,26 +117,30 @@ class Directory:
         """Set when creations or updates are next completed; take it before looking whether there is need to wait."""
         return self._settled
 
-    async def changes(self) -> None:
-        """Return when something has changed since the last call."""
-        await self._changed.wait()
-        self._changed.clear()
+    def watch(self) -> asyncio.Event:
+        """An event of the caller's own that each change sets. For workers, which are as many as there are."""
+        watcher = asyncio.Event()
+        self._watchers.append(watcher)
+        return watcher
 
     async def _change(self, key: FunctionKey, work: Callable[[Transaction], T]) -> T | AwsError:
         def watched(tx: Transaction) -> T:
-            before = sql.find(tx, key)
+            before = functions.find(tx, key)
             result = work(tx)
             if before is not None:
-                self._let_go(before, sql.find(tx, key))
+                self._let_go(before, functions.find(tx, key))
             return result
 
         try:
             with self._unkept(key):
-                return await self._store.write(watched)
+                result = await self._store.write(watched)
+            await self._told(key)
         except AwsError as refusal:
             return refusal
         finally:
-            self._changed.set()
+            for watcher in self._watchers:
+                watcher.set()
+        return result
 
     def _let_go(self, old: Function, new: Function | None) -> None:
         """The packages that `new` does not need any more may still be in use: from here on they count as new. That is
@@ -131,7 +152,7 @@ class Directory:
     def _unkept(self, *keys: FunctionKey) -> Iterator[None]:
         for key in keys:
             self._changing[key] += 1
-            self._running.pop(key, None)
+            self._routes.pop(key, None)
         try:
             yield
         finally:
@@ -141,7 +162,17 @@ class Directory:
                 if not self._changing[key]:
                     del self._changing[key]
 
-    def _remember(self, key: FunctionKey, version: FunctionVersion) -> None:
-        if len(self._running) >= limits.FUNCTIONS_CACHED:
-            del self._running[next(iter(self._running))]
-        self._running[key] = version
+    def _remember(self, key: FunctionKey, qualifier: str, route: Route) -> None:
+        if key not in self._routes and len(self._routes) >= limits.FUNCTIONS_CACHED:
+            del self._routes[next(iter(self._routes))]
+        kept = self._routes.setdefault(key, {})
+        if len(kept) >= limits.ROUTES_CACHED:
+            del kept[next(iter(kept))]
+        kept[qualifier] = route
+
+
+def _activate(tx: Transaction, key: FunctionKey, revision_id: str) -> None:
+    """A version that was published with a creation or an update is complete with it, unless it needs a snapshot."""
+    for version in versions.pending(tx, key):
+        if not version.configuration.snapshots:
+            versions.update(tx, activated(version, revision_id))

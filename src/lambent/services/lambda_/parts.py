@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
+from lambent.services.lambda_.capacity import Capacity
 from lambent.services.lambda_.directory import Directory
 
 if TYPE_CHECKING:
-    from lambent.compute.engine import Engine
+    from lambent.compute.function import FunctionVersion, Invocation, Outcome
     from lambent.kernel.authority import Roles
     from lambent.kernel.clock import Clock
     from lambent.kernel.ids import Ids
@@ -18,6 +19,66 @@ if TYPE_CHECKING:
     from lambent.kernel.tasks import Supervisor
     from lambent.store.api import Store
     from lambent.store.blobs import Blobs
+
+
+class Provisioned(Protocol):
+    """How far the engine is with environments that are wanted ready."""
+
+    @property
+    def requested(self) -> int:
+        """How many are wanted."""
+
+    @property
+    def available(self) -> int:
+        """How many of them are initialised and free."""
+
+    @property
+    def allocated(self) -> int:
+        """How many of them are initialised."""
+
+    @property
+    def status(self) -> Literal["IN_PROGRESS", "READY", "FAILED"]:
+        """AWS's word for it."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why it failed."""
+
+
+class Engine(Protocol):
+    """What Lambda asks of `compute.engine.Engine`."""
+
+    async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
+        """Run `function` once. Raises AwsError where it takes no more."""
+
+    async def prepare(self, code_sha256: str) -> None:
+        """Unpack the zip with that sha256 (hex). Raises AwsError for one that AWS would refuse."""
+
+    async def prune(self) -> None:
+        """Remove the unpacked code of zips whose blobs are gone."""
+
+    async def refusal(self, runtime: str) -> str | None:
+        """Why this machine cannot run functions of `runtime`; None where it can."""
+
+    async def snapshot(self, function: FunctionVersion) -> None:
+        """Initialise `function` and keep what its environments start from. Raises AwsError where it does not
+        initialise; the code is then one of AWS's StateReasonCodes, as `FunctionError.InitTimeout`."""
+
+    def retire(self, function_arn: str, version: str | None = None) -> None:
+        """Let no invocation that comes from now on meet an environment of `function_arn` (unqualified), or of that
+        version of it, as it was."""
+
+    def reserve(self, function_arn: str, executions: int | None) -> None:
+        """Give `function_arn` (unqualified) that many executions of its own, and no more; None where it has none."""
+
+    def provision(self, function: FunctionVersion, count: int) -> None:
+        """Have `count` environments of `function` initialised at any time from now on."""
+
+    def deprovision(self, function: FunctionVersion) -> None:
+        """Have none ready any more."""
+
+    def provisioned(self, function: FunctionVersion) -> Provisioned | None:
+        """How far it is; None where nothing is wanted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +95,14 @@ class Parts:
     clock: Clock
     ids: Ids
     supervisor: Supervisor
+    capacity: Capacity = field(init=False)
     directory: Directory = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "directory", Directory(self.store, self.blobs, self.supervisor))
+        capacity = Capacity(self.store, self.engine)
+        directory = Directory(self.store, self.blobs, self.supervisor, capacity.tell)
+        object.__setattr__(self, "capacity", capacity)
+        object.__setattr__(self, "directory", directory)
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""

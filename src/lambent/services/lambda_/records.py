@@ -1,4 +1,4 @@
-"""What the Lambda service stores: a function, and the configuration that it runs with."""
+"""What the Lambda service stores: functions, their versions and aliases, and the configurations that they run with."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from lambent.services.lambda_ import roles
 
 LATEST = "$LATEST"
 
+CREATING = "The function is being created."
+"""AWS's reason for everything that is not complete yet."""
+
 Architecture = Literal["x86_64", "arm64"]
 LogFormat = Literal["Text", "JSON"]
+State = Literal["Pending", "Active", "Failed"]
 
 
 class FunctionKey(msgspec.Struct, frozen=True, order=True):
@@ -36,6 +40,16 @@ class Logging(msgspec.Struct, frozen=True):
     format: LogFormat = "Text"
     application_level: str | None = None
     system_level: str | None = None
+
+
+class UsedLayer(msgspec.Struct, frozen=True):
+    """A layer version as a function uses it, also when the layer version itself is deleted."""
+
+    arn: str
+    sha256: str
+    """Hex digest of the zip; the blob's name."""
+    size: int
+    """Bytes of the zip."""
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +76,18 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     dead_letter_arn: str | None = None
     empty_vpc: bool = False
     """Whether the caller gave a VpcConfig that names nothing, which AWS shows again."""
+    layers: tuple[UsedLayer, ...] = ()
+    """In the order in which they are laid over one another."""
+
+    @property
+    def packages(self) -> set[str]:
+        """The digests of the zips that it needs."""
+        return {self.code_sha256, *(layer.sha256 for layer in self.layers)}
+
+    @property
+    def snapshots(self) -> bool:
+        """Whether published versions of it start from a snapshot."""
+        return self.snap_start == "PublishedVersions"
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,12 +99,29 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     configuration: Configuration
     serving: Configuration | None = None
     """What invocations run until the accepted update is complete; None where it is `configuration`."""
-    state: Literal["Pending", "Active"] = "Pending"
+    state: State = "Pending"
     update: Literal["InProgress", "Successful"] | None = None
     revision_id: str
     modified_ms: int
     """Milliseconds since the epoch."""
     tags: dict[str, str] = {}
+    last_version: int = 0
+    """The number that was last given to a version; none is given twice."""
+
+    @property
+    def label(self) -> str:
+        """What its `Version` is called."""
+        return LATEST
+
+    @property
+    def state_reason(self) -> str | None:
+        """Why it is not active."""
+        return CREATING if self.state == "Pending" else None
+
+    @property
+    def state_reason_code(self) -> str | None:
+        """The same in one word."""
+        return "Creating" if self.state == "Pending" else None
 
     @property
     def key(self) -> FunctionKey:
@@ -92,29 +135,140 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def packages(self) -> set[str]:
-        """The digests of the packages that it needs."""
-        return {held.code_sha256 for held in (self.configuration, self.serving) if held is not None}
+        """The digests of the zips that it needs."""
+        return self.configuration.packages | (set() if self.serving is None else self.serving.packages)
 
     def version(self) -> FunctionVersion:
         """What the engine runs for `$LATEST` now."""
-        running = self.serving or self.configuration
-        return FunctionVersion(
-            account=self.account,
-            region=self.region,
-            name=self.name,
-            version=LATEST,
-            revision=running.revision,
-            role=roles.own(running.role, self.account),
-            runtime=running.runtime,
-            handler=running.handler,
-            code_sha256=running.code_sha256,
-            memory_mb=running.memory_mb,
-            timeout_s=running.timeout_s,
-            variables=running.variables or {},
-            log_group=running.logging.group,
-            log_format=running.logging.format,
-            log_level=running.logging.application_level or "INFO",
-        )
+        return _runnable(self.key, LATEST, self.serving or self.configuration)
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A published version: a function as it was at one moment. Nothing but its state changes any more."""
+
+    account: str
+    region: str
+    name: str
+    number: int
+    configuration: Configuration
+    """With the description of the version."""
+    source_description: str
+    """The description that the function itself had."""
+    state: State
+    state_reason: str | None = None
+    state_reason_code: str | None = None
+    revision_id: str
+    modified_ms: int
+    """Milliseconds since the epoch, when the function was last modified."""
+
+    @property
+    def key(self) -> FunctionKey:
+        """The function that it is a version of."""
+        return FunctionKey(self.account, self.region, self.name)
+
+    @property
+    def label(self) -> str:
+        """What its `Version` is called."""
+        return str(self.number)
+
+    @property
+    def update(self) -> Literal["InProgress", "Successful"] | None:
+        """Its LastUpdateStatus: it is never updated, and AWS calls that successful."""
+        return "Successful" if self.state == "Active" else None
+
+    @property
+    def packages(self) -> set[str]:
+        """The digests of the zips that it needs."""
+        return self.configuration.packages
+
+    def version(self) -> FunctionVersion:
+        """What the engine runs for it."""
+        return _runnable(self.key, self.label, self.configuration)
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True):
+    """A name for a version, or for two between which invocations are split."""
+
+    account: str
+    region: str
+    function: str
+    name: str
+    version: str
+    """`$LATEST` or a number."""
+    description: str = ""
+    weights: dict[str, float] = {}
+    """At most one other version's number, with the share of invocations (0 to 1) that it gets."""
+    revision_id: str
+
+    @property
+    def key(self) -> FunctionKey:
+        """The function whose versions it names."""
+        return FunctionKey(self.account, self.region, self.function)
+
+    @property
+    def targets(self) -> set[str]:
+        """The versions that it points to."""
+        return {self.version, *self.weights}
+
+
+class Provision(msgspec.Struct, frozen=True, kw_only=True):
+    """How many environments of a version, or of what an alias points to, are wanted ready at any time."""
+
+    account: str
+    region: str
+    function: str
+    qualifier: str
+    """The number of a version or the name of an alias."""
+    requested: int
+    modified_ms: int
+    """Milliseconds since the epoch."""
+
+    @property
+    def key(self) -> FunctionKey:
+        """The function that it is for."""
+        return FunctionKey(self.account, self.region, self.function)
+
+
+class LayerKey(msgspec.Struct, frozen=True):
+    """What names one layer in the whole installation."""
+
+    account: str
+    region: str
+    name: str
+
+    def arn(self, number: int | None = None) -> str:
+        """The layer's ARN, or that of its version `number`."""
+        suffix = "" if number is None else f":{number}"
+        return arn("lambda", self.region, self.account, f"layer:{self.name}{suffix}")
+
+
+class LayerVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A published layer version, which never changes."""
+
+    account: str
+    region: str
+    name: str
+    number: int
+    sha256: str
+    """Hex digest of the zip; the blob's name."""
+    size: int
+    """Bytes of the zip."""
+    created_ms: int
+    """Milliseconds since the epoch."""
+    description: str = ""
+    license: str | None = None
+    runtimes: tuple[str, ...] | None = None
+    architectures: tuple[str, ...] | None = None
+
+    @property
+    def key(self) -> LayerKey:
+        """The layer that it is a version of."""
+        return LayerKey(self.account, self.region, self.name)
+
+    @property
+    def arn(self) -> str:
+        """The ARN of this version."""
+        return self.key.arn(self.number)
 
 
 def updating(function: Function, configuration: Configuration, revision_id: str, modified_ms: int) -> Function:
@@ -132,3 +286,43 @@ def updating(function: Function, configuration: Configuration, revision_id: str,
 def settled(function: Function, revision_id: str) -> Function:
     """`function` once its creation or its update is complete."""
     return msgspec.structs.replace(function, serving=None, state="Active", update="Successful", revision_id=revision_id)
+
+
+def activated(version: Version, revision_id: str) -> Version:
+    """`version` once it can be invoked."""
+    return msgspec.structs.replace(
+        version, state="Active", state_reason=None, state_reason_code=None, revision_id=revision_id
+    )
+
+
+def failed(version: Version, reason: str, code: str, revision_id: str) -> Version:
+    """`version` once it is known that it can never be invoked; `code` is one of AWS's StateReasonCodes."""
+    return msgspec.structs.replace(
+        version, state="Failed", state_reason=reason, state_reason_code=code, revision_id=revision_id
+    )
+
+
+def _runnable(key: FunctionKey, version: str, held: Configuration) -> FunctionVersion:
+    return FunctionVersion(
+        account=key.account,
+        region=key.region,
+        name=key.name,
+        version=version,
+        revision=held.revision,
+        role=roles.own(held.role, key.account),
+        runtime=held.runtime,
+        handler=held.handler,
+        code_sha256=held.code_sha256,
+        memory_mb=held.memory_mb,
+        timeout_s=held.timeout_s,
+        variables=held.variables or {},
+        log_group=held.logging.group,
+        log_format=held.logging.format,
+        log_level=held.logging.application_level or "INFO",
+        system_log_level=held.logging.system_level or "INFO",
+        layers=tuple(layer.sha256 for layer in held.layers),
+        ephemeral_mb=held.storage_mb,
+        snap_start=held.snapshots and version != LATEST,
+        tracing=held.tracing == "Active",
+        architecture=held.architecture,
+    )

@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion, Outcome
     from lambent.services.lambda_.parts import Parts
     from lambent.services.lambda_.records import FunctionKey
+    from lambent.services.lambda_.routes import Route
 
 
 async def resolve(parts: Parts, key: FunctionKey, qualifier: str | None) -> FunctionVersion:
-    """What an invocation of `key` runs. A function that is being created is waited for.
+    """What an invocation of `key` runs. What is being created is waited for.
 
-    Raises AWS's errors where there is no such function or version, or where its creation takes too long.
+    Raises AWS's errors where there is no such function, version or alias, or where its creation takes too long.
     """
-    if qualifier not in (None, LATEST):
-        raise errors.not_found(key, qualifier)
-    version = parts.directory.running(key)
-    if version is not None:
-        return version
+    route = parts.directory.known(key, qualifier or LATEST)
+    if route is not None:
+        return route.pick(parts.ids)
     try:
         async with deadline(parts.clock, limits.FUNCTION_READY_S):
-            return await _ready(parts, key)
+            route = await _ready(parts, key, qualifier or LATEST)
     except TimeoutError as error:
         raise errors.not_ready("Pending") from error
+    return route.pick(parts.ids)
 
 
 async def invoke(
@@ -63,12 +63,10 @@ def _trace_id(parts: Parts) -> str:
     return f"Root=1-{int(parts.clock.time()):08x}-{random[:24]};Parent={random[24:]};Sampled=0"
 
 
-async def _ready(parts: Parts, key: FunctionKey) -> FunctionVersion:
+async def _ready(parts: Parts, key: FunctionKey, qualifier: str) -> Route:
     while True:
         settlement = parts.directory.next_settlement
-        function = await parts.directory.find(key)
-        if function is None:
-            raise errors.not_found(key, LATEST)
-        if function.state == "Active":
-            return function.version()
+        route = await parts.directory.route(key, qualifier)
+        if route is not None:
+            return route
         await settlement.wait()

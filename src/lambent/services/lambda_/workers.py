@@ -1,16 +1,21 @@
-"""The background loops of the Lambda service: one completes what was accepted, one removes code nobody refers to."""
+"""The background loops of the Lambda service: they complete what was accepted, tell the engine at the start what it is
+to hold ready, and remove code that nobody refers to."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
-from lambent.services.lambda_ import store
-from lambent.services.lambda_.records import settled
+from lambent.kernel.errors import AwsError
+from lambent.services.lambda_.records import LATEST, activated, failed, settled
+from lambent.services.lambda_.rules import states
+from lambent.services.lambda_.store import functions, layers, versions
 
 if TYPE_CHECKING:
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records import Function
+    from lambent.services.lambda_.records import Function, Version
+    from lambent.store.api import Transaction
 
 
 class Settler:
@@ -18,28 +23,82 @@ class Settler:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._changed = parts.directory.watch()
 
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
+            self._changed.clear()
             while len(await self._settle()) == limits.FUNCTIONS_SETTLED:
                 pass
-            await self._parts.directory.changes()
+            await self._changed.wait()
 
     async def _settle(self) -> list[Function]:
         parts = self._parts
         done = await parts.directory.settle(
-            limits.FUNCTIONS_SETTLED, lambda function: settled(function, parts.ids.uuid())
+            limits.FUNCTIONS_SETTLED, lambda function: settled(function, parts.ids.uuid()), parts.ids.uuid
         )
         for function in done:
-            parts.engine.retire(function.key.arn())
+            parts.engine.retire(function.key.arn(), LATEST)
         return done
 
 
+class Snapshotter:
+    """Initialises the versions that start from a snapshot: after each change, and at the start those that a crash left
+    behind. A few at once; the others wait.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._changed = parts.directory.watch()
+        self._free = asyncio.Semaphore(limits.SNAPSHOTS_AT_ONCE)
+        self._under_way: set[str] = set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            self._changed.clear()
+            for version in await self._parts.store.read(versions.every_pending):
+                revision = version.configuration.revision
+                if version.configuration.snapshots and revision not in self._under_way:
+                    self._under_way.add(revision)
+                    self._parts.supervisor.start(f"snapshot {version.key.arn(version.label)}", self._complete(version))
+            await self._changed.wait()
+
+    async def _complete(self, version: Version) -> None:
+        try:
+            async with self._free:
+                new = await self._initialised(version)
+            await self._parts.directory.change(version.key, lambda tx: _replace(tx, version, new))
+        finally:
+            self._under_way.discard(version.configuration.revision)
+
+    async def _initialised(self, version: Version) -> Version:
+        revision_id = self._parts.ids.uuid()
+        try:
+            await self._parts.engine.snapshot(version.version())
+        except AwsError as failure:
+            return failed(version, failure.message, states.reason_code(failure.code), revision_id)
+        return activated(version, revision_id)
+
+
+class Restorer:
+    """Tells the engine once, at the start, what is reserved and what is wanted ready."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def run(self) -> None:
+        """Return when everything has been told."""
+        await self._parts.capacity.restore()
+
+
 class CodeSweeper:
-    """Removes deployment packages that no function has referred to for a while. Their age counts from when they were
-    stored, which is before a function refers to them, or from when the last change let go of them: what is under way
-    with them then, an invocation or a link to them, ends well before their time."""
+    """Removes deployment packages that no function, version or layer has referred to for a while. Their age counts from
+    when they were stored, which is before anything refers to them, or from when the last change let go of them: what
+    is under way with them then, an invocation or a link to them, ends well before their time."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -52,7 +111,14 @@ class CodeSweeper:
 
     async def sweep(self) -> None:
         """Remove what nobody refers to now and nobody has stored or let go of for CODE_UNUSED_S."""
-        functions = await self._parts.store.read(store.every)
-        live = {digest for function in functions for digest in function.packages}
+        live = await self._parts.store.read(
+            lambda tx: functions.packages(tx) | versions.packages(tx) | layers.packages(tx)
+        )
         await self._parts.blobs.sweep(live, limits.CODE_UNUSED_S)
         await self._parts.engine.prune()
+
+
+def _replace(tx: Transaction, old: Version, new: Version) -> None:
+    """Nothing happens where the version was deleted meanwhile."""
+    if versions.find(tx, old.key, old.number) == old:
+        versions.update(tx, new)

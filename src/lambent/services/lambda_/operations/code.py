@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambent.services.lambda_ import changes, errors, packages
+from lambent.services.lambda_ import changes, errors, packages, publishing
 from lambent.services.lambda_.rules import answers
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 async def update_function_code(call: Call[Parts], request: Request) -> Response:
-    """Give a function another package.
+    """Give a function another package, and publish it where that is asked for.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html
     """
@@ -31,6 +31,7 @@ async def update_function_code(call: Call[Parts], request: Request) -> Response:
     if refusal is not None:
         raise errors.invalid(refusal)
     package = await packages.receive(call, request)
+    await packages.check_size(parts, package.digest, function.configuration.layers)
     revision = parts.ids.uuid()
 
     def edit(old: Configuration) -> Configuration:
@@ -45,4 +46,6 @@ async def update_function_code(call: Call[Parts], request: Request) -> Response:
     if request.get("DryRun"):
         trial = msgspec.structs.replace(function, configuration=edit(function.configuration))
         return answers.configuration(trial)
-    return answers.configuration(await changes.accept(call, key, seen, edit))
+    publication = publishing.prepare(parts) if request.get("Publish") else None
+    accepted = await changes.accept(call, key, seen, edit, publication)
+    return answers.configuration(accepted, None if publication is None else accepted.label)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import changes, errors, roles
+from lambent.services.lambda_ import changes, errors, layering, packages, roles
 from lambent.services.lambda_.operations.function import existing
 from lambent.services.lambda_.rules import answers, configuration, refusals
 
@@ -19,8 +19,8 @@ async def get_function_configuration(call: Call[Parts], request: Request) -> Res
 
     https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
     """
-    function, qualifier = await existing(call, request)
-    return answers.configuration(function, qualifier)
+    found = await existing(call, request)
+    return answers.configuration(found.held, found.qualifier)
 
 
 async def update_function_configuration(call: Call[Parts], request: Request) -> Response:
@@ -34,7 +34,9 @@ async def update_function_configuration(call: Call[Parts], request: Request) -> 
     held = (await changes.changeable(call, key, seen)).configuration
     refusals.check(call.operation, request, refusals.CONFIGURATION)
     runtime = request.get("Runtime", held.runtime)
-    configuration.check(request, runtime)
+    configuration.check(request, runtime, held.snap_start, held.storage_mb)
+    used = await layering.used(call, request["Layers"]) if "Layers" in request else None
+    await packages.check_size(parts, held.code_sha256, used or ())
     if "Role" in request:
         await roles.check(parts, call.account, request["Role"])
     if "Runtime" in request and (refusal := await parts.engine.refusal(runtime)) is not None:
@@ -42,6 +44,6 @@ async def update_function_configuration(call: Call[Parts], request: Request) -> 
     revision = parts.ids.uuid()
 
     def edit(old: Configuration) -> Configuration:
-        return configuration.changed(old, request, revision)
+        return configuration.changed(old, request, revision, used)
 
     return answers.configuration(await changes.accept(call, key, seen, edit))

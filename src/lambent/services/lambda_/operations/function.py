@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lambent.kernel import limits, page
-from lambent.services.lambda_ import errors, packages, roles, store
-from lambent.services.lambda_.records import LATEST, Function
+from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles
+from lambent.services.lambda_.records import LATEST, Function, Version
 from lambent.services.lambda_.rules import answers, configuration, names, refusals
+from lambent.services.lambda_.store import aliases, concurrency, functions, versions
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
     from lambent.services.lambda_.parts import Parts
     from lambent.services.lambda_.records import FunctionKey
     from lambent.store.api import Transaction
+    from lambent.store.blobs import Blobs
 
 
 async def create_function(call: Call[Parts], request: Request) -> Response:
@@ -27,6 +31,7 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
         raise errors.not_built(call.operation, "PackageType Image")
     refusals.check(call.operation, request, refusals.CONFIGURATION)
     configuration.check_new(request)
+    used = await layering.used(call, request.get("Layers", ()))
     refusal = await parts.engine.refusal(request["Runtime"])
     if refusal is not None:
         raise errors.invalid(refusal)
@@ -34,22 +39,24 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
     if await parts.directory.find(key) is not None:
         raise errors.already_exists(key.name)
     package = await packages.receive(call, request["Code"])
+    await packages.check_size(parts, package.digest, used)
     function = Function(
         account=key.account,
         region=key.region,
         name=key.name,
-        configuration=configuration.new(request, key.name, parts.ids.uuid(), package.digest, package.size),
+        configuration=configuration.new(request, key.name, parts.ids.uuid(), package, used),
         revision_id=parts.ids.uuid(),
         modified_ms=parts.now_ms(),
         tags=request.get("Tags", {}),
     )
+    publication = publishing.prepare(parts) if request.get("Publish") else None
 
-    def work(tx: Transaction) -> None:
-        if not store.insert(tx, function):
+    def work(tx: Transaction) -> Function | Version:
+        if not functions.insert(tx, function):
             raise errors.already_exists(key.name)
+        return function if publication is None else publishing.publish(tx, function, publication)
 
-    await parts.directory.change(key, work)
-    return answers.configuration(function)
+    return answers.configuration(await parts.directory.change(key, work))
 
 
 async def get_function(call: Call[Parts], request: Request) -> Response:
@@ -57,15 +64,16 @@ async def get_function(call: Call[Parts], request: Request) -> Response:
 
     https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
     """
-    function, qualifier = await existing(call, request)
-    digest = function.configuration.code_sha256
+    found = await existing(call, request)
+    digest = found.held.configuration.code_sha256
     return {
-        "Configuration": answers.configuration(function, qualifier),
+        "Configuration": answers.configuration(found.held, found.qualifier),
         "Code": {
             "RepositoryType": "S3",
             "Location": call.parts.links.code(call.endpoint, digest, limits.CODE_LINK_S),
         },
-        "Tags": function.tags or None,
+        "Concurrency": None if found.reserved is None else {"ReservedConcurrentExecutions": found.reserved},
+        "Tags": found.tags or None,
     }
 
 
@@ -77,15 +85,25 @@ async def list_functions(call: Call[Parts], request: Request) -> Response:
     if "MasterRegion" in request:
         return {"Functions": []}  # it asks for replicas at the edge only, and there is no edge
     size = min(request.get("MaxItems", limits.FUNCTIONS_LISTED), limits.FUNCTIONS_LISTED)
-    after = _after(request.get("Marker"))
-    functions = await call.parts.directory.page(call.account, call.region, after, size + 1)
-    shown, marker = page.cut(functions, size, lambda function: [function.name])
-    qualifier = LATEST if request.get("FunctionVersion") == "ALL" else None
-    return {"Functions": [answers.listed(function, qualifier) for function in shown], "NextMarker": marker}
+    if request.get("FunctionVersion") == "ALL":
+        return await _list_versions(call, request, size)
+    after = markers.name(request.get("Marker"), call.operation)
+    found = await call.parts.store.read(lambda tx: functions.page(tx, call.account, call.region, after, size + 1))
+    shown, marker = page.cut(found, size, lambda function: [function.name])
+    return {"Functions": [answers.listed(function) for function in shown], "NextMarker": marker}
+
+
+async def _list_versions(call: Call[Parts], request: Request, size: int) -> Response:
+    """The page with all versions of each function, `$LATEST` first, where that is asked for."""
+    after = markers.name_and_number(request.get("Marker"), call.operation)
+    place = call.account, call.region
+    found = await call.parts.store.read(lambda tx: versions.page_of_all(tx, *place, after, size + 1))
+    shown, marker = page.cut(found, size, lambda one: [one.name, one.number if isinstance(one, Version) else 0])
+    return {"Functions": [answers.listed(one, one.label) for one in shown], "NextMarker": marker}
 
 
 async def delete_function(call: Call[Parts], request: Request) -> Response:
-    """Remove a function; what it is running comes to its end.
+    """Remove a function with all that belongs to it, or one version; what it is running comes to its end.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html
     """
@@ -95,40 +113,81 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
     if qualifier is not None:
         return await _delete_version(call, key, qualifier)
 
+    blobs = call.parts.blobs
+
     def work(tx: Transaction) -> None:
-        if not store.delete(tx, key):
+        if not functions.delete(tx, key):
             raise errors.not_found(key)
+        for version in versions.of(tx, key):
+            _let_go(blobs, version)
+        versions.delete_all(tx, key)
+        aliases.delete_all(tx, key)
+        concurrency.delete_all(tx, key)
 
     await call.parts.directory.change(key, work)
     call.parts.engine.retire(key.arn())
     return {"StatusCode": 204}
 
 
-async def existing(call: Call[Parts], request: Request) -> tuple[Function, str | None]:
-    """The function that FunctionName and Qualifier name, and the qualifier. Raises where there is none."""
+class Found(msgspec.Struct, frozen=True):
+    """What a FunctionName and a Qualifier name."""
+
+    held: Function | Version
+    qualifier: str | None
+    """As the caller gave it."""
+    reserved: int | None
+    tags: dict[str, str]
+
+
+async def existing(call: Call[Parts], request: Request) -> Found:
+    """The function or version that FunctionName and Qualifier name. Raises where there is none."""
     key, qualifier = names.parse(call, request["FunctionName"], request.get("Qualifier"))
-    function = await call.parts.directory.find(key) if qualifier in (None, LATEST) else None
-    if function is None:
-        raise errors.not_found(key, qualifier)
-    return function, qualifier
+
+    def work(tx: Transaction) -> Found:
+        function = functions.find(tx, key)
+        held = function if qualifier in (None, LATEST) else _version(tx, key, qualifier)
+        if function is None or held is None:
+            raise errors.not_found(key, qualifier)
+        return Found(held, qualifier, concurrency.reserved(tx, key), function.tags)
+
+    return await call.parts.store.read(work)
+
+
+def _version(tx: Transaction, key: FunctionKey, qualifier: str) -> Function | Version | None:
+    """What the number or the name of an alias stands for; an alias stands for the version that it mainly points to."""
+    if names.is_version(qualifier):
+        return versions.find(tx, key, names.number(qualifier))
+    alias = aliases.find(tx, key, qualifier)
+    if alias is None:
+        return None
+    return functions.find(tx, key) if alias.version == LATEST else versions.find(tx, key, names.number(alias.version))
 
 
 async def _delete_version(call: Call[Parts], key: FunctionKey, qualifier: str) -> Response:
-    """No function has a published version yet, and to delete a version that is not there succeeds on AWS."""
-    if not qualifier.isdecimal() and not qualifier.startswith("$"):
+    """To delete a version that is not there succeeds on AWS."""
+    if not names.is_version(qualifier) and not qualifier.startswith("$"):
         raise errors.invalid("Deletion of aliases is not currently supported.")
-    if await call.parts.directory.find(key) is None or not qualifier.isdecimal():
-        raise errors.not_found(key)
+    blobs = call.parts.blobs
+
+    def work(tx: Transaction) -> None:
+        if functions.find(tx, key) is None or not names.is_version(qualifier):
+            raise errors.not_found(key)
+        version = versions.find(tx, key, names.number(qualifier))
+        if version is None:
+            return
+        users = [alias.name for alias in aliases.of(tx, key) if version.label in alias.targets]
+        if users:
+            raise errors.version_in_use(users)
+        _let_go(blobs, version)
+        concurrency.withdraw(tx, key, version.label)
+        versions.delete(tx, key, version.number)
+
+    await call.parts.directory.change(key, work)
+    call.parts.engine.retire(key.arn(), qualifier)
     return {"StatusCode": 204}
 
 
-def _after(marker: str | None) -> str:
-    if not marker:
-        return ""
-    try:
-        match page.cursor(marker):
-            case [str(name)]:
-                return name
-    except page.BadToken:
-        pass
-    raise errors.invalid("The Marker is not one that ListFunctions gave.")
+def _let_go(blobs: Blobs, version: Version) -> None:
+    """What runs of a version that goes may still need its packages: they count as new from here on."""
+    for digest in version.packages:
+        blobs.touch(digest)

@@ -7,25 +7,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lambent.compute.function import runtime_version_arn
-from lambent.services.lambda_.records import LATEST
+from lambent.services.lambda_.records import CREATING, Version
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Response
-    from lambent.services.lambda_.records import Configuration, Function, Logging
-
-_CREATING = "The function is being created."
+    from lambent.services.lambda_.records import Alias, Configuration, Function, LayerVersion, Logging
 
 
-def configuration(function: Function, qualifier: str | None = None) -> Response:
-    """The FunctionConfiguration of `$LATEST`; its ARN ends in `qualifier` where the caller gave one."""
-    pending = function.state == "Pending"
+def configuration(function: Function | Version, qualifier: str | None = None) -> Response:
+    """The FunctionConfiguration of `$LATEST` or a version; its ARN ends in `qualifier` where there is one."""
     updating = function.update == "InProgress"
     return listed(function, qualifier) | {
         "State": function.state,
-        "StateReason": _CREATING if pending else None,
-        "StateReasonCode": "Creating" if pending else None,
+        "StateReason": function.state_reason,
+        "StateReasonCode": function.state_reason_code,
         "LastUpdateStatus": function.update,
-        "LastUpdateStatusReason": _CREATING if updating else None,
+        "LastUpdateStatusReason": CREATING if updating else None,
         "LastUpdateStatusReasonCode": "Creating" if updating else None,
         "RuntimeVersionConfig": {
             "RuntimeVersionArn": runtime_version_arn(function.region, function.configuration.runtime)
@@ -33,33 +30,81 @@ def configuration(function: Function, qualifier: str | None = None) -> Response:
     }
 
 
-def listed(function: Function, qualifier: str | None = None) -> Response:
+def listed(function: Function | Version, qualifier: str | None = None) -> Response:
     """The FunctionConfiguration as lists show it: without states and the runtime's version."""
     held = function.configuration
     return {
         "Architectures": [held.architecture],
-        "CodeSha256": base64.b64encode(bytes.fromhex(held.code_sha256)).decode(),
+        "CodeSha256": sha256(held.code_sha256),
         "CodeSize": held.code_size,
         "DeadLetterConfig": {"TargetArn": held.dead_letter_arn} if held.dead_letter_arn else None,
         "Description": held.description,
         "Environment": None if held.variables is None else {"Variables": held.variables},
         "EphemeralStorage": {"Size": held.storage_mb},
         "FunctionArn": function.key.arn(qualifier),
-        "FunctionName": function.name,
+        "FunctionName": function.key.name,
         "Handler": held.handler,
-        "LastModified": _timestamp(function.modified_ms),
+        "LastModified": timestamp(function.modified_ms),
+        "Layers": [{"Arn": layer.arn, "CodeSize": layer.size} for layer in held.layers] or None,
         "LoggingConfig": _logging(held.logging),
         "MemorySize": held.memory_mb,
         "PackageType": "Zip",
         "RevisionId": function.revision_id,
         "Role": held.role,
         "Runtime": held.runtime,
-        "SnapStart": {"ApplyOn": held.snap_start, "OptimizationStatus": "Off"},
+        "SnapStart": {
+            "ApplyOn": held.snap_start,
+            "OptimizationStatus": "On" if held.snapshots and isinstance(function, Version) else "Off",
+        },
         "Timeout": held.timeout_s,
         "TracingConfig": {"Mode": held.tracing},
-        "Version": LATEST,
+        "Version": function.label,
         "VpcConfig": _vpc(held),
     }
+
+
+def alias(held: Alias) -> Response:
+    """The AliasConfiguration."""
+    return {
+        "AliasArn": held.key.arn(held.name),
+        "Description": held.description,
+        "FunctionVersion": held.version,
+        "Name": held.name,
+        "RevisionId": held.revision_id,
+        "RoutingConfig": {"AdditionalVersionWeights": held.weights} if held.weights else None,
+    }
+
+
+def layer_version(held: LayerVersion, location: str) -> Response:
+    """A layer version with its content, which is at the URL `location`."""
+    return listed_layer_version(held) | {
+        "Content": {"CodeSha256": sha256(held.sha256), "CodeSize": held.size, "Location": location},
+        "LayerArn": held.key.arn(),
+    }
+
+
+def listed_layer_version(held: LayerVersion) -> Response:
+    """A layer version as lists show it."""
+    return {
+        "CompatibleArchitectures": None if held.architectures is None else list(held.architectures),
+        "CompatibleRuntimes": None if held.runtimes is None else list(held.runtimes),
+        "CreatedDate": timestamp(held.created_ms),
+        "Description": held.description,
+        "LayerVersionArn": held.arn,
+        "LicenseInfo": held.license,
+        "Version": held.number,
+    }
+
+
+def sha256(digest: str) -> str:
+    """A hex digest as AWS writes it."""
+    return base64.b64encode(bytes.fromhex(digest)).decode()
+
+
+def timestamp(milliseconds: int) -> str:
+    """A moment as Lambda writes it; milliseconds since the epoch."""
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}+0000"
 
 
 def _logging(logging: Logging) -> Response:
@@ -75,8 +120,3 @@ def _vpc(held: Configuration) -> Response | None:
     if not held.empty_vpc:
         return None
     return {"Ipv6AllowedForDualStack": False, "SecurityGroupIds": [], "SubnetIds": [], "VpcId": ""}
-
-
-def _timestamp(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}+0000"

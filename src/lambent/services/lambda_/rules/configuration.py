@@ -13,27 +13,32 @@ from lambent.services.lambda_.rules import runtimes, variables
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Request
+    from lambent.services.lambda_.records import UsedLayer
+    from lambent.store.blobs import Blob
 
 
-def new(request: Request, name: str, revision: str, code_sha256: str, code_size: int) -> Configuration:
+def new(request: Request, name: str, revision: str, package: Blob, layers: tuple[UsedLayer, ...]) -> Configuration:
     """The configuration that a CreateFunction request asks for; `check_new` has passed it."""
     blank = Configuration(
         revision=revision,
-        code_sha256=code_sha256,
-        code_size=code_size,
+        code_sha256=package.digest,
+        code_size=package.size,
         runtime=request["Runtime"],
         handler=request["Handler"],
         role=request["Role"],
         logging=Logging(group=f"/aws/lambda/{name}"),
         architecture=request.get("Architectures", ["x86_64"])[0],
+        layers=layers,
     )
     return msgspec.structs.replace(blank, **_changes(blank, request))
 
 
-def changed(old: Configuration, request: Request, revision: str) -> Configuration:
+def changed(old: Configuration, request: Request, revision: str, layers: tuple[UsedLayer, ...] | None) -> Configuration:
     """What an UpdateFunctionConfiguration request makes of `old`. A member that is absent stays as it was; one
-    that is given replaces the old one whole, except LoggingConfig, which is merged."""
-    return msgspec.structs.replace(old, revision=revision, **_changes(old, request))
+    that is given replaces the old one whole, except LoggingConfig, which is merged. `layers` are those that it names;
+    None where it says nothing of layers."""
+    kept = old.layers if layers is None else layers
+    return msgspec.structs.replace(old, revision=revision, layers=kept, **_changes(old, request))
 
 
 def check_new(request: Request) -> None:
@@ -50,8 +55,9 @@ def check_new(request: Request) -> None:
     check(request, request["Runtime"])
 
 
-def check(request: Request, runtime: str) -> None:
-    """Raise AWS's errors for members that create and update share; `runtime` is the one that will hold."""
+def check(request: Request, runtime: str, snap_start: str = "None", storage_mb: int = 0) -> None:
+    """Raise AWS's errors for members that create and update share; `runtime` is the one that will hold, the others
+    hold where the request does not say otherwise."""
     if "Runtime" in request:
         runtimes.check(request["Runtime"])
     for member, value, limit in (
@@ -62,7 +68,11 @@ def check(request: Request, runtime: str) -> None:
         if value > limit:
             raise errors.above(member, limit)
     variables.check(request.get("Environment", {}).get("Variables", {}))
-    runtimes.check_snap_start(runtime, request.get("SnapStart", {}).get("ApplyOn", "None"))
+    apply_on = request["SnapStart"].get("ApplyOn", "None") if "SnapStart" in request else snap_start
+    runtimes.check_snap_start(runtime, apply_on)
+    storage = request.get("EphemeralStorage", {}).get("Size", storage_mb)
+    if apply_on != "None" and storage > limits.FUNCTION_SNAPSHOT_STORAGE_MB:
+        raise errors.storage_with_snapshots()
 
 
 def _changes(old: Configuration, request: Request) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The ways to name a function: its name, a partial ARN or an ARN, each with or without a qualifier."""
+"""The ways to name a function (its name, a partial ARN or an ARN, each with or without a qualifier) and a layer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambent.kernel import limits
 from lambent.services.lambda_ import errors
-from lambent.services.lambda_.records import FunctionKey
+from lambent.services.lambda_.records import FunctionKey, LayerKey
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 _NAME = re.compile(
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
     r"((?P<account>\d{12}):)?(function:)?(?P<name>[a-zA-Z0-9-_.]+)(:(?P<qualifier>.+))?"
+)
+
+_ALIAS = re.compile(r"[a-zA-Z0-9_-]+")
+_LAYER = re.compile(
+    r"arn:(aws[a-zA-Z-]*)?:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):layer:(?P<name>[a-zA-Z0-9-_]+)"
+    r"(:(?P<number>\d+))?"
 )
 
 
@@ -46,6 +52,42 @@ def parse_new(call: Call[Any], text: str) -> FunctionKey:
     if qualifier is not None:
         raise errors.invalid(f"Unsupported function name: {text}")
     return key
+
+
+def check_alias(name: str) -> None:
+    """Raise AWS's error for a name that no alias can have. The front door does not test patterns that look ahead."""
+    if _ALIAS.fullmatch(name) is None or is_version(name):
+        raise errors.bad_alias_name(name)
+
+
+def parse_layer(call: Call[Any], text: str) -> LayerKey:
+    """The layer that `text`, a LayerName of the model, names for this caller: a name or an ARN."""
+    if ":" not in text:
+        return LayerKey(call.account, call.region, text)
+    found = parse_layer_arn(text)
+    assert found is not None, "the model's pattern let the name through"
+    return found[0]
+
+
+def parse_layer_arn(text: str) -> tuple[LayerKey, int] | None:
+    """The layer that the ARN `text` names and the number of its version, 0 where there is none. None for the ARN of
+    another form that the model allows, which belongs to AWS itself."""
+    match = _LAYER.fullmatch(text)
+    if match is None:
+        return None
+    return LayerKey(match["account"], match["region"], match["name"]), number(match["number"] or "0")
+
+
+def is_version(qualifier: str) -> bool:
+    """Whether `qualifier` names a version by its number; every other one but `$LATEST` names an alias."""
+    return qualifier.isascii() and qualifier.isdecimal()
+
+
+def number(qualifier: str) -> int:
+    """The number of the version that `qualifier` names; 0, which no version has, where none can have it."""
+    if qualifier.startswith("0") or len(qualifier) > limits.VERSION_DIGITS:
+        return 0
+    return int(qualifier)
 
 
 def _action(operation: str) -> str:

@@ -17,14 +17,13 @@ CONFIGURATION = (
     "FileSystemConfigs",
     "ImageConfig",
     "KMSKeyArn",
-    "Layers",
-    "Publish",
     "PublishTo",
     "RuntimeConfig",
     "TenancyConfig",
     "VpcConfig",
 )
-CODE = ("Publish", "PublishTo", "S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion", "SourceKMSKeyArn")
+CODE = ("PublishTo", "S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion", "SourceKMSKeyArn")
+PUBLISH = ("PublishTo",)
 INVOKE = ("DurableExecutionName", "TenantId")
 
 

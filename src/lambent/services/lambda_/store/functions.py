@@ -1,4 +1,4 @@
-"""The only SQL of the Lambda service."""
+"""Functions in the store: their `$LATEST`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambent.services.lambda_.records import Function, FunctionKey
+from lambent.services.lambda_.records import Function
 
 if TYPE_CHECKING:
+    from lambent.services.lambda_.records import FunctionKey
     from lambent.store.api import Transaction
 
 _decoder = msgspec.json.Decoder(Function)
@@ -44,9 +45,21 @@ def unsettled(tx: Transaction, count: int) -> list[Function]:
     return [_decoder.decode(row[0]) for row in rows]
 
 
-def every(tx: Transaction) -> list[Function]:
-    """All functions of all accounts and regions."""
-    return [_decoder.decode(row[0]) for row in tx.all("SELECT record FROM lambda_function")]
+def packages(tx: Transaction) -> set[str]:
+    """The digests of the zips that all functions need."""
+    return {
+        digest for row in tx.all("SELECT record FROM lambda_function") for digest in _decoder.decode(row[0]).packages
+    }
+
+
+def sizes(tx: Transaction, account: str, region: str) -> list[int]:
+    """The bytes of each function's zip."""
+    rows = tx.all(
+        "SELECT record FROM lambda_function WHERE account = :account AND region = :region",
+        account=account,
+        region=region,
+    )
+    return [_decoder.decode(row[0]).configuration.code_size for row in rows]
 
 
 def insert(tx: Transaction, function: Function) -> bool:

@@ -1,0 +1,77 @@
+"""From a function's name and a qualifier to the version that an invocation runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lambent.compute.function import FunctionVersion  # noqa: TC001 msgspec reads it at run time
+from lambent.services.lambda_ import errors
+from lambent.services.lambda_.records import LATEST
+from lambent.services.lambda_.rules import names
+from lambent.services.lambda_.store import aliases, functions, versions
+
+if TYPE_CHECKING:
+    from lambent.kernel.ids import Ids
+    from lambent.services.lambda_.records import FunctionKey, Version
+    from lambent.store.api import Transaction
+
+_DRAW_BYTES = 4
+
+
+class Route(msgspec.Struct, frozen=True):
+    """What stands behind a qualifier: one version, or for an alias with a routing configuration one of two."""
+
+    version: FunctionVersion
+    other: FunctionVersion | None = None
+    weight: float = 0.0
+    """The share of invocations (0 to 1) that `other` gets."""
+
+    def pick(self, ids: Ids) -> FunctionVersion:
+        """The version that one invocation runs.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
+        """
+        if self.other is None:
+            return self.version
+        drawn = int.from_bytes(ids.bytes(_DRAW_BYTES), "big") / (1 << 8 * _DRAW_BYTES)
+        return self.other if drawn < self.weight else self.version
+
+
+def find(tx: Transaction, key: FunctionKey, qualifier: str) -> Route | None:
+    """What invocations of `key` with `qualifier` run; None while that is being created.
+
+    Raises AWS's errors where there is no such function, version or alias, and where it can never be invoked.
+    """
+    if qualifier == LATEST or names.is_version(qualifier):
+        version = _version(tx, key, qualifier, qualifier)
+        return None if version is None else Route(version)
+    alias = aliases.find(tx, key, qualifier)
+    if alias is None:
+        raise errors.not_found(key, qualifier)
+    version = _version(tx, key, alias.version, qualifier)
+    others = [(_version(tx, key, number, qualifier), weight) for number, weight in alias.weights.items()]
+    if version is None or any(other is None for other, _ in others):
+        return None
+    return Route(version, *others[0]) if others else Route(version)
+
+
+def _version(tx: Transaction, key: FunctionKey, label: str, qualifier: str) -> FunctionVersion | None:
+    if label == LATEST:
+        function = functions.find(tx, key)
+        if function is None:
+            raise errors.not_found(key, qualifier)
+        return function.version() if function.state == "Active" else None
+    version = versions.find(tx, key, names.number(label))
+    if version is None:
+        raise errors.not_found(key, qualifier)
+    return _invocable(version)
+
+
+def _invocable(version: Version) -> FunctionVersion | None:
+    if version.state == "Failed":
+        raise errors.not_ready(version.state)
+    if version.state == "Pending" and version.configuration.snapshots:
+        raise errors.snapshot_not_ready()
+    return version.version() if version.state == "Active" else None

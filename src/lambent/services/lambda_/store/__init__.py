@@ -1,0 +1,1 @@
+"""The service's only SQL, a module per noun."""
