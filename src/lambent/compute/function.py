@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from lambent.kernel import limits
 from lambent.kernel.arn import arn
+
+if TYPE_CHECKING:
+    from lambent.compute.streaming import Stream
 
 
 class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +57,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str | None = None
     tail: bool = False
     """Whether the last 4 KiB of the log are wanted with the outcome."""
+    streaming: bool = False
+    """Whether the caller takes the answer as a stream while the function still writes it."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +68,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     error: Literal["Unhandled"] | None = None
     """Set where the function failed; the payload is then AWS's error JSON."""
     log_tail: bytes | None = None
+    stream: Stream | None = None
+    """The answer of a function that streams, to a caller who takes streams; how it ends is the stream's to say, and the
+    other members say nothing."""
 
 
 @lru_cache(limits.RUNTIME_ARNS_CACHED)

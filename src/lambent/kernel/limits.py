@@ -167,3 +167,8 @@ SESSION_CHAINED_S: Final = 3_600
 SESSION_ROOT_S: Final = 3_600
 SESSION_USER_S: Final = 43_200
 SESSIONS_CACHED: Final = 4_096
+
+# Response streaming: https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
+STREAM_BYTES: Final = 200 * MIB
+STREAM_BUFFER_BYTES: Final = 256 * KIB
+HTTP_CONNECTIONS_ADDED: Final = 128
