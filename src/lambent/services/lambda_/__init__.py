@@ -12,6 +12,7 @@ from lambent.services.lambda_.operations.function import (
     list_functions,
 )
 from lambent.services.lambda_.operations.invoke import invoke
+from lambent.services.lambda_.operations.invoke_with_response_stream import invoke_with_response_stream
 from lambent.services.lambda_.parts import Parts
 from lambent.services.lambda_.targets import FunctionTarget
 from lambent.services.lambda_.workers import CodeSweeper, Settler
@@ -31,6 +32,7 @@ def build(parts: Parts) -> Service:
             get_function,
             get_function_configuration,
             invoke,
+            invoke_with_response_stream,
             list_functions,
             update_function_code,
             update_function_configuration,
