@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lambent.compute.engine import Engine
+from lambent.compute.sandbox import levels
 from lambent.kernel.clock import SystemClock
 from lambent.kernel.ids import SystemIds
 from lambent.kernel.targets import Targets
@@ -58,7 +59,8 @@ class App:
     async def running(cls, settings: Settings) -> AsyncIterator[App]:
         """A server that listens for as long as the block lasts and leaves no process behind.
 
-        Raises StoreError where the data folder cannot be used, CannotListen where the address cannot.
+        Raises StoreError where the data folder cannot be used, CannotListen where the address cannot,
+        levels.Unavailable where functions cannot be held in as the settings ask.
         """
         folder = Path(settings.data)
         clock, ids = SystemClock(), SystemIds()
@@ -73,6 +75,7 @@ class App:
             authority = SessionAuthority(settings, clock, ids, await keys.key(store, ids, "sessions"))
             roles = StoredRoles(store)
             links = CodeLinks(await keys.key(store, ids, "links"), clock)
+            sandbox = await levels.choose(settings, folder.resolve(), clock, ids, supervisor)
             engine = Engine(
                 folder=folder,
                 settings=settings,
@@ -84,6 +87,8 @@ class App:
                 ids=ids,
                 supervisor=supervisor,
                 endpoint=lambda: gateway.endpoint,
+                serve=lambda listener: server.add(listener, supervisor),
+                sandbox=sandbox,
                 host={name: os.environ[name] for name in HOST_VARIABLES if name in os.environ},
             )
             stack.push_async_callback(engine.close)

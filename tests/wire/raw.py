@@ -89,8 +89,8 @@ class RawServer:
         self.port = port
         self._clients: list[RawClient] = []
 
-    async def connect(self) -> RawClient:
-        client = RawClient(*await asyncio.open_connection(self.host, self.port))
+    async def connect(self, port: int | None = None) -> RawClient:
+        client = RawClient(*await asyncio.open_connection(self.host, port or self.port))
         self._clients.append(client)
         return client
 

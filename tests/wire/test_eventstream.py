@@ -148,3 +148,40 @@ async def test_a_bug_breaks_the_stream_off() -> None:
     response = Models().codec("logs", "StartLiveTail").encode({"responseStream": events()}, "id")
     with pytest.raises(ZeroDivisionError):
         await read(response)
+
+
+class Watched:
+    """Events that tell whether they were let go."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def __aiter__(self) -> Watched:
+        return self
+
+    async def __anext__(self) -> dict[str, Any]:
+        return {"PayloadChunk": {"Payload": b"more"}}
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_stream_that_is_not_read_to_its_end_lets_its_events_go(begun: bool) -> None:
+    events = Watched()
+    response = Models().codec("lambda", "InvokeWithResponseStream").encode({"EventStream": events}, "id")
+    body: Any = response.body
+    if begun:
+        await anext(body)
+    await body.aclose()
+    assert events.closed == 1
+    with pytest.raises(StopAsyncIteration):
+        await anext(body)
+
+
+async def test_an_rpc_stream_in_cbor_names_its_protocol() -> None:
+    codec = Models().codec("logs", "StartLiveTail", "smithy-rpc-v2-cbor")
+    response = codec.encode({"responseStream": live_tail(AwsError("Odd", "so"))}, "id")
+    assert ("smithy-protocol", "rpc-v2-cbor") in response.headers
+    first, *_ = await read(response)
+    assert first.headers[":content-type"] == "application/cbor"

@@ -17,7 +17,7 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EventStreamError
 
 from lambent.kernel import limits
 from lambent.kernel.body import WholeBody
@@ -82,6 +82,22 @@ async def put_object(_call: Call[Any], request: Request) -> Response:
     return {"ETag": hashlib.sha256(data).hexdigest()}
 
 
+async def get_object(_call: Call[Any], request: Request) -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        for part in (b"one", b"two", b"three"):
+            yield part
+
+    return {"Body": parts(), "ContentLength": 11 if request["Key"] == "known" else None}
+
+
+async def start_live_tail(_call: Call[Any], request: Request) -> Response:
+    async def events() -> AsyncIterator[Response]:
+        yield {"sessionStart": {"requestId": "r", "sessionId": request["logGroupIdentifiers"][0]}}
+        raise AwsError("SessionTimeoutException", "too long")
+
+    return {"responseStream": events()}
+
+
 async def assume_role_with_web_identity(call: Call[Any], _request: Request) -> Response:
     CALLS.append((call, {}))
     return {}
@@ -95,9 +111,9 @@ SERVICES = (
         refused={"PutFunctionCodeSigningConfig": "there is nothing to sign with."},
     ),
     Service(name="sts", operations=(get_caller_identity, assume_role_with_web_identity), parts=None),
-    Service(name="logs", operations=(describe_log_groups,), parts=None),
+    Service(name="logs", operations=(describe_log_groups, start_live_tail), parts=None),
     Service(name="cloudwatch", operations=(put_metric_data,), parts=None),
-    Service(name="s3", operations=(put_object,), parts=None),
+    Service(name="s3", operations=(get_object, put_object), parts=None),
 )
 
 
@@ -524,6 +540,29 @@ async def test_health_tells_what_is_served(tmp_path: Path) -> None:
         for path in ("/_lambent/", "/_lambent/nothing", "/_lambent/healthy", "/_lambent/health/x"):
             answer = await plain(server, f"GET {path}")
             assert (answer.status, json.loads(answer.body)) == (404, {"message": "Not Found"})
+
+
+@pytest.mark.parametrize("key", ["known", "unknown"])
+async def test_a_body_may_be_streamed_back_with_and_without_a_length(tmp_path: Path, key: str) -> None:
+    async with gateway(tmp_path) as server:
+        objects = client(server, "s3")
+        for _ in range(2):
+            answer = await ask(objects.get_object, Bucket="bucket", Key=key)
+            assert await ask(answer["Body"].read) == b"onetwothree"
+            assert answer.get("ContentLength") == (11 if key == "known" else None)
+
+
+async def test_a_stream_of_events_ends_with_an_error_of_the_model(tmp_path: Path) -> None:
+    arn = "arn:aws:logs:us-east-1:000000000000:log-group:g"
+    async with gateway(tmp_path) as server:
+        logs = client(server, "logs", config=Config(inject_host_prefix=False))
+        answer = await ask(logs.start_live_tail, logGroupIdentifiers=[arn])
+        events = answer["responseStream"]
+        start = await asyncio.to_thread(next, iter(events))
+        assert start == {"sessionStart": {"requestId": "r", "sessionId": arn}}
+        with pytest.raises(EventStreamError, match="SessionTimeoutException"):
+            await asyncio.to_thread(list, events)
+        events.close()
 
 
 async def test_the_access_log_names_the_call_but_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

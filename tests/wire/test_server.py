@@ -14,12 +14,16 @@ from hypothesis import strategies as st
 from lambent.kernel import limits
 from lambent.kernel.body import BodyBroken
 from lambent.kernel.clock import SystemClock, VirtualClock, settle
+from lambent.kernel.tasks import Supervisor
 from lambent.wire.http import HttpRequest, HttpResponse
 from lambent.wire.server import CannotListen, HttpServer
 from tests.wire.raw import PATIENCE_S, echo, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from lambent.wire.connection import Connection
+    from tests.wire.raw import RawServer
 
 HEAD = b"Host: here\r\n"
 GET = b"GET /a?b=c HTTP/1.1\r\n" + HEAD + b"\r\n"
@@ -28,6 +32,12 @@ CHUNKED = (
     b"POST /c HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
     b"3;ext=1\r\nhel\r\n2\r\nlo\r\n0\r\nTrailer: ignored\r\n\r\n"
 )
+
+
+def only_connection(server: RawServer) -> Connection:
+    (door,) = server.server._filled
+    (connection,) = door.connections
+    return connection
 
 
 def post(length: int, *more: bytes) -> bytes:
@@ -124,7 +134,7 @@ async def test_the_line_of_pipelined_requests_is_bounded() -> None:
         total = 60_000
         client.writer.write(GET * total)
         await settle(300)
-        connection = next(iter(server.server._connections))
+        connection = only_connection(server)
         assert len(connection._jobs) <= limits.HTTP_PIPELINED + limits.HTTP_SLICE_BYTES // len(GET)
         assert connection._received < len(GET) * total // 2  # the client is held back
         gate.set()
@@ -321,7 +331,7 @@ async def test_an_unread_body_holds_the_sender_back() -> None:
         client = await server.connect()
         client.writer.write(post(size) + bytes(size))
         await settle(300)
-        connection = next(iter(server.server._connections))
+        connection = only_connection(server)
         assert connection._received < limits.HTTP_BODY_BUFFER_BYTES + limits.MIB
         gate.set()
         assert (await client.answer()).body == str(size).encode()
@@ -340,7 +350,7 @@ async def test_tiny_chunks_do_not_pile_up() -> None:
         client.writer.write(b"POST / HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
         client.writer.write(b"1\r\na\r\n" * count + b"0\r\n\r\n")
         await settle(300)
-        connection = next(iter(server.server._connections))
+        connection = only_connection(server)
         upload = connection._job.upload if connection._job else None
         assert upload is not None
         assert len(upload._chunks) < 50_000
@@ -716,7 +726,7 @@ async def test_a_client_that_goes_on_sending_after_its_refusal_is_cut() -> None:
         await client.send(b"more")
         await clock.advance(limits.HTTP_LINGER_S + 3 * limits.HTTP_TICK_S)
         await client.rest()
-        assert not server.server._connections
+        assert not server.server._filled
 
 
 # Listening and closing.
@@ -820,3 +830,101 @@ async def test_nothing_is_logged_for_ordinary_clients(caplog: pytest.LogCaptureF
         client.writer.transport.abort()
         await settle()
     assert not caplog.records
+
+
+# Further doors.
+
+
+def listener() -> tuple[socket.socket, int]:
+    made = socket.create_server(("127.0.0.1", 0))
+    return made, made.getsockname()[1]
+
+
+async def test_a_socket_that_others_have_made_is_served_like_the_servers_own() -> None:
+    async with serving(echo) as server:
+        made, port = listener()
+        door = server.server.add(made, Supervisor(SystemClock()))
+        client = await server.connect(port)
+        assert (await client.ask(POST)).body == b"hello"
+        door.close()
+        door.close()
+        assert await client.rest() == b""
+        with pytest.raises(ConnectionRefusedError):
+            await server.connect(port)
+        assert (await (await server.connect()).ask(POST)).body == b"hello"
+        assert len(server.server._doors) == 1
+
+
+async def test_a_door_that_closes_lets_its_requests_finish() -> None:
+    started, gate = asyncio.Event(), asyncio.Event()
+
+    async def handler(_http: HttpRequest) -> HttpResponse:
+        started.set()
+        await gate.wait()
+        return HttpResponse(200, [], b"done")
+
+    async with serving(handler) as server:
+        made, port = listener()
+        door = server.server.add(made, Supervisor(SystemClock()))
+        client = await server.connect(port)
+        await client.send(GET)
+        await started.wait()
+        door.close()
+        gate.set()
+        assert (await client.answer()).body == b"done"
+        assert await client.rest() == b""
+        async with asyncio.timeout(PATIENCE_S):
+            await server.server._nobody.wait()
+
+
+async def test_a_crowd_at_one_door_shuts_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HTTP_CONNECTIONS_ADDED", 2)
+    async with serving(echo) as server:
+        made, port = listener()
+        server.server.add(made, Supervisor(SystemClock()))
+        crowd = [await server.connect(port) for _ in range(2)]
+        for client in crowd:
+            assert (await client.ask(GET)).status == 200
+        assert (await (await server.connect(port)).answer()).status == 503
+        assert (await (await server.connect()).ask(GET)).status == 200
+
+
+async def test_a_server_that_closes_closes_every_door() -> None:
+    server = HttpServer(echo, SystemClock())
+    await server.start("127.0.0.1", 0)
+    ports = []
+    for _ in range(200):
+        made, port = listener()
+        server.add(made, Supervisor(SystemClock()))
+        ports.append(port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", ports[0])
+    writer.write(GET)
+    await reader.readuntil(b"\r\n\r\n")
+    await server.close(patience=1)
+    assert await reader.read() == b""
+    writer.close()
+    for port in (ports[0], ports[-1]):
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_a_stream_whose_head_cannot_be_sent_is_closed(caplog: pytest.LogCaptureFixture) -> None:
+    closed = []
+
+    class Parts:
+        def __aiter__(self) -> Parts:
+            return self
+
+        async def __anext__(self) -> bytes:
+            raise AssertionError("nobody reads it")
+
+        async def aclose(self) -> None:
+            closed.append(self)
+
+    async def handler(_http: HttpRequest) -> HttpResponse:
+        return HttpResponse(200, [("X", "a\r\nb")], Parts())
+
+    async with serving(handler) as server:
+        assert (await (await server.connect()).ask(GET)).status == 500
+    assert len(closed) == 1
+    assert caplog.records

@@ -64,10 +64,16 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     client_context: bytes | None = None
     """JSON, decoded from base64."""
     trace_id: str | None = None
+    cognito_identity: bytes | None = None
+    """JSON with `cognitoIdentityId` and `cognitoIdentityPoolId`."""
+    tenant_id: str | None = None
     tail: bool = False
     """Whether the last 4 KiB of the log are wanted with the outcome."""
+    cognito_identity: bytes | None = None
+    """JSON with `cognitoIdentityId` and `cognitoIdentityPoolId`."""
+    tenant_id: str | None = None
     streaming: bool = False
-    """Whether the caller takes the answer as a stream."""
+    """Whether the caller takes the answer as a stream while the function still writes it."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +84,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Set where the function failed; the payload is then AWS's error JSON."""
     log_tail: bytes | None = None
     stream: Stream | None = None
-    """Set where the answer comes as a stream; `payload` is empty then."""
+    """The answer of a function that streams, to a caller who takes streams; how it ends is the stream's to say, and the
+    other members say nothing."""
 
 
 @lru_cache(limits.RUNTIME_ARNS_CACHED)

@@ -17,7 +17,8 @@ member that the model streams is a `Body`. A member that the caller left out is 
 
 Response = dict[str, Any]
 """An operation's output in the same types. None means left out. A streamed member may be bytes or an async
-iterator of bytes; an event stream is an async iterator of one-member dicts."""
+iterator of bytes; an event stream is an async iterator of one-member dicts. The `aclose` of such an iterator, where it
+has one, is called in the end, be it read or not: the client may have gone."""
 
 
 class Call(msgspec.Struct, Generic[P], frozen=True, kw_only=True):

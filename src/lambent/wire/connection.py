@@ -379,6 +379,7 @@ class Connection(asyncio.Protocol):
         """The response and its header lines."""
         if job.refusal:
             return heads.plain(job.refusal)
+        response: HttpResponse | None = None
         try:
             response = await self._owner.handler(job.request)
             return response, heads.lines(response.headers)
@@ -389,6 +390,8 @@ class Connection(asyncio.Protocol):
             return heads.plain(self._fault)
         except Exception:
             log.exception("%s %s failed", job.request.method, job.request.path)
+            if response is not None:
+                await _dispose(response.body)
             return heads.plain(500)
 
     def _send(self, job: _Job, status: int, lines: bytes, body: bytes) -> None:

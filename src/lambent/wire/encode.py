@@ -55,10 +55,10 @@ def identity(service: str, request_id: str) -> Headers:
 
 def _whole(operation: Operation, format_: Format, protocol: str) -> WriteResponse:
     service, shape = operation.service.name, operation.output
-    if shape is not None and shape.event_stream is not None:
-        return _event_stream(service, shape, shape.event_stream, format_)
-    write = None if shape is None else format_.writer(shape, shape.members)
     extra = [("smithy-protocol", "rpc-v2-cbor")] if protocol == "smithy-rpc-v2-cbor" else []
+    if shape is not None and shape.event_stream is not None:
+        return _event_stream(service, shape, shape.event_stream, format_, extra)
+    write = None if shape is None else format_.writer(shape, shape.members)
 
     def write_response(output: Response, request_id: str) -> HttpResponse:
         headers = [("Content-Type", format_.content_type), *extra, *identity(service, request_id)]
@@ -67,7 +67,7 @@ def _whole(operation: Operation, format_: Format, protocol: str) -> WriteRespons
     return write_response
 
 
-def _event_stream(service: str, shape: Shape, stream: str, format_: Format) -> WriteResponse:
+def _event_stream(service: str, shape: Shape, stream: str, format_: Format, extra: Headers) -> WriteResponse:
     """The RPC protocols send the other members of the output as the first event."""
     events = EventWriter(shape.members[stream], format_)
     write_first = format_.writer(shape, {name: member for name, member in shape.members.items() if name != stream})
@@ -75,7 +75,7 @@ def _event_stream(service: str, shape: Shape, stream: str, format_: Format) -> W
     def write_response(output: Response, request_id: str) -> HttpResponse:
         others = {name: value for name, value in output.items() if name != stream}
         first = initial_response(write_first(others), format_.content_type)
-        headers = [("Content-Type", EVENT_STREAM), *identity(service, request_id)]
+        headers = [("Content-Type", EVENT_STREAM), *extra, *identity(service, request_id)]
         return HttpResponse(200, headers, events.frames(output[stream], first))
 
     return write_response

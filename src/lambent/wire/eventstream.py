@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
@@ -122,6 +122,27 @@ class Format(Protocol):
         """Writes a payload that is one value of `shape`."""
 
 
+class Frames:
+    """A stream on its way out. Closing it closes the events too, be it read or not begun: a client may have gone."""
+
+    def __init__(self, frames: AsyncGenerator[bytes, None], events: AsyncIterable[Event]) -> None:
+        self._frames = frames
+        self._events = events
+
+    def __aiter__(self) -> Frames:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._frames)
+
+    async def aclose(self) -> None:
+        """Write no more, and let the events go."""
+        await self._frames.aclose()
+        close = getattr(self._events, "aclose", None)
+        if close is not None:
+            await close()
+
+
 class EventWriter:
     """Writes the events of one stream of the model."""
 
@@ -132,8 +153,11 @@ class EventWriter:
         }
         self._exceptions = {name: shape for name, shape in stream.members.items() if shape.has("exception")}
 
-    async def frames(self, events: AsyncIterable[Event], first: bytes = b"") -> AsyncIterator[bytes]:
+    def frames(self, events: AsyncIterable[Event], first: bytes = b"") -> Frames:
         """The frames of `events` after `first`. An AwsError that the iterator raises ends the stream as AWS ends it."""
+        return Frames(self._written(events, first), events)
+
+    async def _written(self, events: AsyncIterable[Event], first: bytes) -> AsyncGenerator[bytes, None]:
         if first:
             yield first
         try:

@@ -1,4 +1,8 @@
-"""The HTTP/1.1 server: it listens, counts connections and closes them in good order; `connection` speaks HTTP."""
+"""The HTTP/1.1 server: it listens, counts connections and closes them in good order; `connection` speaks HTTP.
+
+Every listening socket is a door. The doors of a server lead to one handler, and each has a limit of its own, so that
+whoever stands at one of them does not shut the others.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from lambent.wire.connection import Connection
 
 if TYPE_CHECKING:
     from lambent.kernel.clock import Clock
+    from lambent.kernel.tasks import Supervisor
     from lambent.wire.http import Handler
 
 log = logging.getLogger(__name__)
@@ -33,14 +38,61 @@ class CannotListen(Exception):
         self.reason = reason
 
 
+class Door:
+    """Some listening sockets and the connections that came through them; the owner of each of these."""
+
+    def __init__(self, server: HttpServer, limit: int) -> None:
+        self.handler = server.handler
+        self.clock = server.clock
+        self.stamp = server.stamp
+        self.connections: set[Connection] = set()
+        self._server = server
+        self._limit = limit
+        self._listening: list[asyncio.Server] = []
+        self._closed = False
+
+    async def listen(self, listener: socket.socket) -> None:
+        """Accept connections on `listener`, which is the door's to close from now on."""
+        if self._closed:
+            listener.close()
+            return
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Connection(self), sock=listener, backlog=limits.HTTP_BACKLOG)
+        self._listening.append(server)
+        if self._closed:
+            self.close()
+
+    def close(self) -> None:
+        """Accept nothing more, and close each connection once what it has asked is answered. Harmless twice."""
+        self._closed = True
+        for server in self._listening:
+            server.close()
+        self._listening.clear()
+        for connection in list(self.connections):
+            connection.finish()
+        self._server.closed(self)
+
+    def opened(self, connection: Connection) -> bool:
+        """Take note of a new connection; False where there are too many."""
+        self.connections.add(connection)
+        self._server.filled(self)
+        return len(self.connections) <= self._limit
+
+    def gone(self, connection: Connection) -> None:
+        """Forget a connection that is closed and whose last request is finished."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._server.emptied(self)
+
+
 class HttpServer:
-    """Serves one handler on every address of one host name."""
+    """Serves one handler on every address of one host name, and on sockets that others have made."""
 
     def __init__(self, handler: Handler, clock: Clock) -> None:
         self.handler = handler
         self.clock = clock
-        self._servers: list[asyncio.Server] = []
-        self._connections: set[Connection] = set()
+        self._doors: set[Door] = set()
+        self._filled: set[Door] = set()
         self._nobody = asyncio.Event()
         self._nobody.set()
         self._second = -1
@@ -49,39 +101,54 @@ class HttpServer:
     async def start(self, host: str, port: int) -> int:
         """Listen, and return the port; 0 takes a free one. Raises CannotListen."""
         sockets = await _bind(host, port)
-        loop = asyncio.get_running_loop()
-        for listener in sockets:
-            server = await loop.create_server(lambda: Connection(self), sock=listener, backlog=limits.HTTP_BACKLOG)
-            self._servers.append(server)
         number: int = sockets[0].getsockname()[1]
+        door = self._door(limits.HTTP_CONNECTIONS)
+        for listener in sockets:
+            await door.listen(listener)
         return number
+
+    def add(self, listener: socket.socket, tasks: Supervisor) -> Door:
+        """Serve, from the next turn of the loop on, on a TCP socket that listens already, until the door is closed;
+        `listener` is the server's from now on.
+
+        Costs some ten microseconds and a few kilobytes, and takes no more connections than one program needs.
+        """
+        door = self._door(limits.HTTP_CONNECTIONS_ADDED)
+        tasks.start("serve a further socket", door.listen(listener))
+        return door
 
     async def close(self, patience: float = limits.STOP_PATIENCE_S) -> None:
         """Accept nothing more, let running requests finish within `patience` seconds, then cut them."""
-        for server in self._servers:
-            server.close()
-        for connection in list(self._connections):
-            connection.finish()
+        for door in list(self._doors):
+            door.close()
         with contextlib.suppress(TimeoutError):
             async with deadline(self.clock, patience):
                 await self._nobody.wait()
-        tasks = [task for connection in list(self._connections) if (task := connection.abort())]
+        left = [connection for door in self._filled for connection in door.connections]
+        tasks = [task for connection in left if (task := connection.abort())]
         if tasks:
             log.warning("%d requests were cut off after %.0f s", len(tasks), patience)
             await asyncio.wait(tasks, timeout=patience)
-        self._servers.clear()
 
-    def opened(self, connection: Connection) -> bool:
-        """Take note of a new connection; False where there are too many."""
-        self._connections.add(connection)
+    def filled(self, door: Door) -> None:
+        """Somebody came through `door`."""
+        self._filled.add(door)
         self._nobody.clear()
-        return len(self._connections) <= limits.HTTP_CONNECTIONS
 
-    def gone(self, connection: Connection) -> None:
-        """Forget a connection that is closed and whose last request is finished."""
-        self._connections.discard(connection)
-        if not self._connections:
+    def emptied(self, door: Door) -> None:
+        """The last one who came through `door` has gone."""
+        self._filled.discard(door)
+        if not self._filled:
             self._nobody.set()
+
+    def closed(self, door: Door) -> None:
+        """Nobody comes through `door` any more."""
+        self._doors.discard(door)
+
+    def _door(self, limit: int) -> Door:
+        door = Door(self, limit)
+        self._doors.add(door)
+        return door
 
     def stamp(self) -> bytes:
         """The Date and Server header lines, made once a second."""

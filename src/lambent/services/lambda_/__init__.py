@@ -25,6 +25,7 @@ from lambent.services.lambda_.operations.function import (
     list_functions,
 )
 from lambent.services.lambda_.operations.invoke import invoke
+from lambent.services.lambda_.operations.invoke_with_response_stream import invoke_with_response_stream
 from lambent.services.lambda_.operations.layers import (
     delete_layer_version,
     get_layer_version,
@@ -70,6 +71,7 @@ def build(parts: Parts) -> Service:
             get_layer_version_by_arn,
             get_provisioned_concurrency_config,
             invoke,
+            invoke_with_response_stream,
             list_aliases,
             list_functions,
             list_layer_versions,

@@ -42,6 +42,7 @@ async def invoke(
     invoked_arn: str,
     client_context: bytes | None = None,
     tail: bool = False,
+    streaming: bool = False,
 ) -> Outcome:
     """Run one event through the engine. Raises AwsError where it takes no more."""
     return await parts.engine.invoke(
@@ -53,6 +54,7 @@ async def invoke(
             client_context=client_context,
             trace_id=_trace_id(parts),
             tail=tail,
+            streaming=streaming,
         ),
     )
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from lambent.kernel import limits
 from lambent.services.lambda_ import errors, running
-from lambent.services.lambda_.rules import names, payloads, refusals
+from lambent.services.lambda_.rules import contexts, names, payloads, refusals
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
@@ -28,7 +24,7 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
         raise errors.not_built(call.operation, "InvocationType Event")
     refusals.check(call.operation, request, refusals.INVOKE)
     payload = payloads.checked(request.get("Payload", b""))
-    context = _client_context(request.get("ClientContext"))
+    context = contexts.decoded(request.get("ClientContext"))
     version = await running.resolve(call.parts, key, qualifier)
     if kind == "DryRun":
         return {"StatusCode": 204}
@@ -48,16 +44,3 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
         "LogResult": None if outcome.log_tail is None else base64.b64encode(outcome.log_tail).decode(),
         "Payload": outcome.payload,
     }
-
-
-def _client_context(text: str | None) -> bytes | None:
-    if not text:
-        return None
-    if len(text) > limits.CLIENT_CONTEXT_BYTES:
-        raise errors.bad_client_context()
-    try:
-        context = base64.b64decode(text, validate=True)
-        msgspec.json.decode(context, type=dict)
-    except (binascii.Error, ValueError, RecursionError) as error:
-        raise errors.bad_client_context() from error
-    return context
