@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import platform
 import shutil
 import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
+
+from lambent.compute.sandbox import levels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,32 +27,7 @@ State = Literal["good", "fair", "bad"]
 
 LOW_DISK_BYTES: Final = 1024**3
 TRY_S: Final = 10
-BUILT: Final = ("process",)
-"""The sandbox levels that the engine has."""
-
 CGROUPS: Final = Path("/sys/fs/cgroup")
-
-NAMESPACES: Final = {
-    "user": 0x10000000,
-    "mount": 0x00020000,
-    "pid": 0x20000000,
-    "network": 0x40000000,
-    "ipc": 0x08000000,
-    "uts": 0x04000000,
-    "cgroup": 0x02000000,
-}
-"""The kernel's flags of unshare(2)."""
-
-_UNSHARE: Final = """
-import ctypes, os, sys
-libc = ctypes.CDLL(None, use_errno=True)
-for flags in map(int, sys.argv[1:]):
-    if libc.unshare(flags):
-        print(ctypes.get_errno())
-        break
-else:
-    print(0)
-"""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -101,43 +78,17 @@ def _interpreter(name: str, runtime: Runtime | None) -> Finding:
 
 
 def _level(level: Level) -> Finding:
-    advice = "" if level.name in BUILT else "not built in Lambent yet"
-    return Finding(f"sandbox {level.name}", "good" if level.possible else "fair", level.why_not or "possible", advice)
+    return Finding(f"sandbox {level.name}", "good" if level.possible else "fair", level.why_not or "possible")
 
 
 def sandbox_levels() -> list[Level]:
-    """Each sandbox level, the strongest first."""
-    if sys.platform != "linux":
-        reason = f"needs Linux; this is {platform.system()}"
-        return [Level("jail", False, reason), Level("userns", False, reason), Level("process", True)]
-    return [_jail(), _userns(), Level("process", True)]
-
-
-def _jail() -> Level:
-    if os.geteuid() != 0:
-        return Level("jail", False, "needs root")
-    missing = [kind for kind, flag in NAMESPACES.items() if kind != "user" and (reason := _unshare(flag))]
-    if missing:
-        return Level("jail", False, f"the kernel or the container refuses namespaces: {', '.join(missing)} ({reason})")
-    if not _writable_cgroups():
-        return Level("jail", False, "no cgroup can be made below /sys/fs/cgroup")
-    return Level("jail", True)
-
-
-def _userns() -> Level:
-    others = sum(flag for kind, flag in NAMESPACES.items() if kind != "user")
-    reason = _unshare(NAMESPACES["user"], others)
-    return Level("userns", not reason, f"unprivileged user namespaces: {reason}" if reason else "")
-
-
-def _unshare(*flags: int) -> str:
-    """Why a process may not unshare these namespaces one after the other; empty where it may."""
-    command = [sys.executable, "-I", "-S", "-c", _UNSHARE, *map(str, flags)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TRY_S, check=False)  # noqa: S603 - ourselves
-    code = done.stdout.strip()
-    if not code.isdigit():
-        return done.stderr.strip().rpartition("\n")[2] or "the attempt crashed"
-    return os.strerror(int(code)) if int(code) else ""
+    """Each sandbox level, the strongest first, found out by making a cell of it."""
+    walled = [
+        Level(name, possible=reason is None, why_not=reason or "")
+        for name in ("jail", "userns")
+        for reason in [asyncio.run(levels.obstacle(name))]
+    ]
+    return [*walled, Level("process", possible=True)]
 
 
 def cgroups(root: Path = CGROUPS) -> Finding:

@@ -34,6 +34,7 @@ ALLOWED: Final = {
     "environment_idle_s": "seconds, more than 0",
     "concurrency": "a whole number from 1",
     "sandbox": "auto, jail, userns or process",
+    "cpu": "exact or free",
     "internet": "on or off",
     "internet_allow": 'a list of networks, such as ["10.0.0.0/8", "10.1.2.3/32:5432"]',
 }

@@ -11,6 +11,7 @@ from lambent.compute import packages
 from lambent.compute.code import CodeFolder
 from lambent.compute.environment import Environment, Plan
 from lambent.compute.extensions.discovery import discover, obstacle
+from lambent.compute.foresight import Foresight
 from lambent.compute.freezer import Freezer
 from lambent.compute.function import runtime_version_arn
 from lambent.compute.household import Furniture, household
@@ -81,6 +82,7 @@ class Engine:
         self._runtimes = Runtimes(folder / "runtimes", clock, supervisor, host)
         self._sandbox = sandbox
         self._freezer = Freezer(clock)
+        self._foresight = Foresight(sandbox, clock, settings.environment_idle_s)
         self._sdk_wanted: dict[tuple[str, tuple[str, ...]], bool] = {}
         self._pool = Pool(
             self._environment,
@@ -134,6 +136,7 @@ class Engine:
         """End every environment and wait until nothing is left of them."""
         await self._pool.close()
         self._freezer.close()
+        self._foresight.close()
         await self._sandbox.close()
         await self._runtimes.close()
 
@@ -144,6 +147,7 @@ class Engine:
         task, opt = await self._code.unpacked(function.code_sha256), await self._code.laid(function.layers)
         names, hindrance = ((), None) if opt is None else await asyncio.to_thread(_extensions, opt)
         image = Image(runtime, sdk=self._wants_sdk(function, task, opt))
+        self._foresight.used(image)
         credentials = await self._credentials(function)
         stream = self._stream(function)
         furniture = Furniture(

@@ -18,7 +18,7 @@ import msgspec
 from lambent.compute.function import Outcome
 from lambent.compute.guests import Guests, discard
 from lambent.compute.household import NoEntrypoint
-from lambent.compute.loglines import Report
+from lambent.compute.loglines import Report, Response
 from lambent.compute.streaming import Stream
 from lambent.kernel import limits
 from lambent.kernel.clock import Alarm
@@ -96,6 +96,8 @@ class _Running(msgspec.Struct):
     """The answer, once there is one."""
     status: Status = "success"
     error_type: str | None = None
+    runtime_done: bool = False
+    """Whether extensions have heard that the runtime is done."""
     stream: Stream | None = None
     ended: float = 0.0
     """When the answer came."""
@@ -145,6 +147,8 @@ class Environment:
         self._boot_began = 0.0
         self._init_ms: float | None = None
         self._initialised = False
+        self._init_open = False
+        self._runtime_initialised = False
         self._peak = 0
         self._measured = 0.0
 
@@ -158,7 +162,7 @@ class Environment:
         cell, self._cell = self._cell, None
         assert cell is not None
         self.state = State.INIT
-        self._journal.init_start("init")
+        self._begin_init()
         try:
             self._move_in(cell)
         except OSError as error:
@@ -213,8 +217,7 @@ class Environment:
         assert self._guests is not None
         self._initialised = True
         self._measure()
-        phase: Phase = "init" if self._running is None else "invoke"
-        self._tell_init_done(phase, "success", None)
+        self._tell_init_done(self._phase, "success", None)
         if self._running is not None:
             self._send(self._guests)
             return
@@ -255,6 +258,13 @@ class Environment:
         self._resolve(running)
         return running.stream
 
+    def runtime_done(self) -> None:
+        """Of the guests: the runtime asks for an event. Told at once, for extensions may wait to hear of it."""
+        if not self._initialised:
+            self._tell_init_runtime_done(self._phase, "success", None)
+        elif self._running is not None:
+            self._tell_runtime_done(self._running, self._response(self._running))
+
     def settled(self) -> None:
         """Of the guests: everybody has done with the invocation."""
         running = self._running
@@ -271,9 +281,7 @@ class Environment:
         if self.state is State.INIT:
             self._init_over("error", kind)
         elif self._running is not None:
-            self._start_told(self._running)
-            self._journal.exited(self._running.invocation.request_id, problem, kind)
-            self._fail(kind, problem, "error")
+            self._break_off(kind, problem)
         else:
             self._end("failure")
 
@@ -295,7 +303,7 @@ class Environment:
             case State.INIT:
                 self._init_over("error", "Runtime.ExitError")
             case State.BUSY:
-                self._crashed(_problem(status))
+                self._break_off("Runtime.ExitError", _problem(status))
             case _:
                 self._end("failure")
 
@@ -328,17 +336,21 @@ class Environment:
             if self._running is not running:
                 discard(cell)
                 return
-            self._journal.init_start("invoke")
+            self._begin_init()
             self._move_in(cell)
         except OSError as error:
             if self._running is running:
-                self._fail("Runtime.ExitError", f"Runtime could not be started: {error.strerror}", "error")
+                self._break_off("Runtime.ExitError", f"Runtime could not be started: {error.strerror}")
         except NoEntrypoint as problem:
-            self._fail("Runtime.InvalidEntrypoint", str(problem), "error")
+            self._break_off("Runtime.InvalidEntrypoint", str(problem))
+
+    def _begin_init(self) -> None:
+        self._init_open, self._runtime_initialised = True, False
+        self._boot_began = self._clock.monotonic()
+        self._journal.init_start(self._phase)
 
     def _move_in(self, cell: Cell) -> None:
         """Raises OSError where nothing can be started, NoEntrypoint where there is nothing to start; `cell` is gone."""
-        self._boot_began = self._clock.monotonic()
         try:
             household = self.plan.household(cell)
         except NoEntrypoint:
@@ -363,13 +375,26 @@ class Environment:
     def _init_over(self, status: Status, error_type: str | None) -> None:
         """INIT has failed before any invocation: the environment takes one all the same, and tries again in it."""
         self._alarm.clear()
-        self._let_go()
+        self._silence()
         self._tell_init_done("init", status, error_type)
+        self._let_go()
         self.state = State.IDLE
         self._owner.ready(self)
 
+    @property
+    def _phase(self) -> Phase:
+        """Of the INIT in progress."""
+        return "init" if self._running is None else "invoke"
+
+    def _tell_init_runtime_done(self, phase: Phase, status: Status, error_type: str | None) -> None:
+        """Once for each INIT: when the runtime asks for an event, or when INIT has failed before that."""
+        if not self._runtime_initialised:
+            self._runtime_initialised = True
+            self._journal.init_runtime_done(phase, status, error_type)
+
     def _tell_init_done(self, phase: Phase, status: Status, error_type: str | None) -> None:
-        self._journal.init_runtime_done(phase, status, error_type)
+        self._init_open = False
+        self._tell_init_runtime_done(phase, status, error_type)
         for extension in self._guests.extensions() if self._guests is not None else ():
             self._journal.extension(extension.name, extension.state, extension.events, extension.error_type)
         self._journal.init_report(phase, self._since_boot(), status, error_type)
@@ -386,22 +411,35 @@ class Environment:
         if not running.started:
             running.started = True
             invocation = running.invocation
-            self._journal.start(invocation.request_id, tail=invocation.tail, trace_id=invocation.trace_id)
+            self._journal.start(
+                invocation.request_id,
+                tail=invocation.tail,
+                trace_id=invocation.trace_id,
+                tenant_id=invocation.tenant_id,
+            )
+
+    def _end_init(self, running: _Running, status: Status, error_type: str | None) -> None:
+        """Tell START before what has ended `running`, and before that how an INIT has ended that was still repeated."""
+        if self._init_open:
+            self._tell_init_done("invoke", status, error_type)
+        self._start_told(running)
 
     def _timed_out(self) -> None:
         running = self._running
         assert running is not None
-        self._start_told(running)
         self._silence()
+        self._end_init(running, "timeout", None)
         timeout = self.function.timeout_s
         self._journal.timed_out(running.invocation.request_id, timeout)
         self._fail("Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds", "timeout")
 
-    def _crashed(self, problem: str) -> None:
-        assert self._running is not None
-        self._start_told(self._running)
-        self._journal.exited(self._running.invocation.request_id, problem)
-        self._fail("Runtime.ExitError", problem, "error")
+    def _break_off(self, kind: str, problem: str) -> None:
+        """Somebody within has ended, or cannot be started: the invocation fails as AWS's `kind`."""
+        running = self._running
+        assert running is not None
+        self._end_init(running, "error", kind)
+        self._journal.exited(running.invocation.request_id, problem, kind)
+        self._fail(kind, problem, "error")
 
     def _fail(self, kind: str, problem: str, status: Status) -> None:
         """End the invocation with an error of the platform's, and the environment with it."""
@@ -447,7 +485,8 @@ class Environment:
         assert running is not None
         self._running = None
         self._alarm.clear()
-        self._start_told(running)
+        self._end_init(running, running.status, running.error_type)
+        self._tell_runtime_done(running)
         reusable = self._initialised and not self.retired
         self._unreported = partial(self._report, running, self._sequence)
         if reusable and not running.invocation.tail:
@@ -481,10 +520,35 @@ class Environment:
             self.printed()
         return tail
 
+    def _response(self, running: _Running) -> Response:
+        """How the runtime has answered, now that it asks for the next event."""
+        first = running.ended if running.stream is None else running.stream.first or running.ended
+        return Response(
+            latency=(first - running.began) * 1000,
+            duration=(running.ended - first) * 1000,
+            overhead=(self._clock.monotonic() - running.ended) * 1000,
+        )
+
+    def _tell_runtime_done(self, running: _Running, response: Response | None = None) -> None:
+        """Once for each invocation: when the runtime asks for the next, or when it is ended before that."""
+        if not running.runtime_done:
+            running.runtime_done = True
+            self._journal.runtime_done(
+                running.invocation.request_id,
+                running.status,
+                duration_ms=self._duration(running),
+                produced_bytes=running.produced,
+                response=response,
+                error_type=running.error_type,
+            )
+
+    def _duration(self, running: _Running) -> float:
+        """Milliseconds until the answer was there, or until now."""
+        return ((running.ended or self._clock.monotonic()) - running.began) * 1000
+
     def _report(self, running: _Running, sequence: int) -> bytes | None:
         now = self._clock.monotonic()
-        ended = running.ended or now
-        duration = (ended - running.began) * 1000
+        duration = self._duration(running)
         # Within a millisecond a function touches a few megabytes at most, and measuring costs as much as it does.
         if duration > limits.MEMORY_UNMEASURED_MS or now - self._measured > limits.MEMORY_MEASURED_S:
             self._measure()
@@ -494,13 +558,6 @@ class Environment:
             memory_mb=self.function.memory_mb,
             peak_memory=self._peak,
             status=running.status,
-            error_type=running.error_type,
-        )
-        self._journal.runtime_done(
-            running.invocation.request_id,
-            running.status,
-            duration_ms=duration,
-            produced_bytes=running.produced,
             error_type=running.error_type,
         )
         return self._journal.end(running.invocation.request_id, report)

@@ -64,9 +64,6 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     client_context: bytes | None = None
     """JSON, decoded from base64."""
     trace_id: str | None = None
-    cognito_identity: bytes | None = None
-    """JSON with `cognitoIdentityId` and `cognitoIdentityPoolId`."""
-    tenant_id: str | None = None
     tail: bool = False
     """Whether the last 4 KiB of the log are wanted with the outcome."""
     cognito_identity: bytes | None = None

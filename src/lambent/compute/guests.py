@@ -61,8 +61,11 @@ class Watcher(Protocol):
     def streaming(self, content_type: str) -> Sink:
         """The answer begins, and its parts go where is told here."""
 
+    def runtime_done(self) -> None:
+        """The runtime has done with the event; extensions may still be at it. Comes after the answer."""
+
     def settled(self) -> None:
-        """Everybody has done with the event, and the next can be sent. Comes after the answer."""
+        """Everybody has done with the event, and the next can be sent. Comes after `runtime_done`."""
 
     def extension_failed(self, kind: str, problem: str) -> None:
         """An extension failed: the environment cannot go on. `problem` is AWS's sentence for it."""
@@ -284,12 +287,12 @@ class Guests:
             self._watcher.too_large()
 
     def streaming(self, sequence: int, content_type: str) -> Sink:
-        taken = self._takes_answer(sequence)
-        assert taken, "the Runtime API lets a runtime answer the running event only, and once"
-        return self._watcher.streaming(content_type)
+        return self._watcher.streaming(content_type) if self._takes_answer(sequence) else _Nowhere()
 
     def waiting(self, sequence: int) -> None:
-        if sequence == self._sequence:
+        if sequence == self._sequence and not self._ending:
+            self._drain()
+            self._watcher.printed()
             self._runtime_done()
 
     def restore_ready(self) -> None:
@@ -376,6 +379,7 @@ class Guests:
 
     def _runtime_done(self) -> None:
         self._runtime_waits = True
+        self._watcher.runtime_done()
         self._look_round()
 
     def _look_round(self) -> None:
@@ -409,6 +413,8 @@ class Guests:
             payload=invocation.payload,
             trace_id=invocation.trace_id,
             client_context=invocation.client_context,
+            cognito_identity=invocation.cognito_identity,
+            tenant_id=invocation.tenant_id,
             streaming=invocation.streaming,
         )
 
@@ -434,6 +440,21 @@ class Guests:
             self._endpoint.close()
         for guest in self._living:
             guest.close()
+
+
+class _Nowhere:
+    """Where an answer goes that nobody waits for any more, because the environment is being ended."""
+
+    cancelled = True
+
+    async def write(self, chunk: bytes) -> None:
+        """Not called for a cancelled answer."""
+
+    def end(self) -> None:
+        """Of a sink."""
+
+    def fail(self, kind: str, message: bytes) -> None:
+        """Of a sink."""
 
 
 class _Guest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-import os
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import msgspec
 from lambent.compute import variables
 from lambent.compute.guests import Household
 from lambent.compute.runtime_api.api import About
-from lambent.compute.sandbox.api import Program, Tenancy
+from lambent.compute.sandbox.api import Paths, Program, Tenancy
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FRAMES = 4
 """The descriptor of the first guest for framed log messages."""
 
+_EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 _WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
 
@@ -125,12 +126,16 @@ def _bootstrap(furniture: Furniture, cell: Cell) -> str:
 
     https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
     """
-    for root, shown in ((furniture.task, cell.paths.task), (furniture.opt, cell.paths.opt)):
+    shown = Paths()  # wherever it stands here
+    for root, within, named in (
+        (furniture.task, cell.paths.task, shown.task),
+        (furniture.opt, cell.paths.opt, shown.opt),
+    ):
         if root is not None and (root / "bootstrap").is_file():
-            if not os.access(root / "bootstrap", os.X_OK):
-                raise NoEntrypoint(f"fork/exec {shown}/bootstrap: permission denied")
-            return f"{shown}/bootstrap"
-    raise NoEntrypoint(f"Couldn't find valid bootstrap(s): [{cell.paths.task}/bootstrap {cell.paths.opt}/bootstrap]")
+            if not (root / "bootstrap").stat().st_mode & _EXECUTABLE:
+                raise NoEntrypoint(f"fork/exec {named}/bootstrap: permission denied")
+            return f"{within}/bootstrap"
+    raise NoEntrypoint(f"Couldn't find valid bootstrap(s): [{shown.task}/bootstrap {shown.opt}/bootstrap]")
 
 
 class NoEntrypoint(Exception):

@@ -41,6 +41,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The account's limit of concurrent executions."""
     sandbox: Literal["auto", "jail", "userns", "process"] = "auto"
     """How functions are held in; `auto` takes the strongest level that this machine has."""
+    cpu: Literal["exact", "free"] | None = None
+    """`exact` gives a function the share of a core that AWS gives for its memory, `free` what is there; exact in
+    production and free in development where nothing is said."""
     internet: Literal["on", "off"] | None = None
     """Whether functions reach other machines; on in development and off in production where nothing is said."""
     internet_allow: tuple[str, ...] = ()
@@ -57,6 +60,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def development(self) -> bool:
         """Whether the well-known credentials are accepted."""
         return self.mode == "development"
+
+    @property
+    def metered_cpu(self) -> bool:
+        """Whether a function's memory decides how much of a core it has."""
+        return not self.development if self.cpu is None else self.cpu == "exact"
 
     @property
     def online(self) -> bool:

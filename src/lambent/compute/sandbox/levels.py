@@ -6,6 +6,8 @@ import hashlib
 import logging
 import os
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lambent.compute.runtimes import Runtime
@@ -14,15 +16,15 @@ from lambent.compute.sandbox.cgroups import cpu_share
 from lambent.compute.sandbox.hierarchies import find
 from lambent.compute.sandbox.jail import JailSandbox, refusal
 from lambent.compute.sandbox.process import ProcessSandbox
+from lambent.kernel.clock import SystemClock
+from lambent.kernel.ids import SystemIds
+from lambent.kernel.settings import Settings
+from lambent.kernel.tasks import Supervisor
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lambent.compute.sandbox.api import Sandbox
     from lambent.kernel.clock import Clock
     from lambent.kernel.ids import Ids
-    from lambent.kernel.settings import Settings
-    from lambent.kernel.tasks import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ def walled(
         level,
         code=folder / "code",
         cgroups=find(name, privileged=level == "jail"),
-        share=cpu_share if not settings.development else _unlimited,
+        share=cpu_share if settings.metered_cpu else _unlimited,
         filters=seccomp.filters(),
         clock=clock,
         guard=egress.Egress(policy, clock, ids, supervisor) if reaches else None,
@@ -75,8 +77,22 @@ def walled(
     )
 
 
+async def obstacle(level: Walled) -> str | None:
+    """Why `level` cannot be used on this machine, found out by using it; None where it can."""
+    clock, ids = SystemClock(), SystemIds()
+    supervisor = Supervisor(clock)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "code").mkdir()
+        sandbox = walled(level, Settings(), Path(folder), clock, ids, supervisor)
+        try:
+            return await refusal(sandbox, _PROBE)
+        finally:
+            await sandbox.close()
+            await supervisor.stop()
+
+
 def _unlimited(_memory_mb: int) -> None:
-    """On a developer's machine a function has what is free: a slow INIT there teaches nobody anything."""
+    """No share: on a developer's machine a slow INIT teaches nobody anything."""
 
 
 def _tried(wanted: str) -> tuple[Walled, ...]:
