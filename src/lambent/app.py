@@ -75,7 +75,7 @@ class App:
             authority = SessionAuthority(settings, clock, ids, await keys.key(store, ids, "sessions"))
             roles = StoredRoles(store)
             links = CodeLinks(await keys.key(store, ids, "links"), clock)
-            sandbox = await levels.choose(settings, folder.resolve(), clock, ids, supervisor)
+            sandbox = await levels.choose(settings, folder, clock, ids, supervisor)
             engine = Engine(
                 folder=folder,
                 settings=settings,

@@ -94,8 +94,9 @@ async def test_an_init_that_takes_too_long_is_ended_and_repeated(
     assert error["errorType"] == "Sandbox.Timedout"
     assert error["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
     reports = [message for message in shop.facts.messages if message.startswith("INIT_REPORT")]
-    assert len(reports) == 1
+    assert len(reports) == 2
     assert reports[0].endswith("Phase: init\tStatus: timeout\n")
+    assert reports[1].endswith("Phase: invoke\tStatus: timeout\n")
 
 
 async def test_an_exit_at_import_is_an_exit_error(shop: Workshop) -> None:

@@ -75,6 +75,34 @@ async def test_above_the_limit_a_call_is_refused_and_below_it_none(tmp_path: Pat
         await shop.result(function)
 
 
+async def test_a_burst_of_ten_times_the_limit_runs_exactly_the_limit(tmp_path: Path) -> None:
+    source = """
+import socket
+def handler(port, context):
+    with socket.create_connection(("127.0.0.1", port)) as gate:
+        gate.recv(1)
+"""
+    arrived: list[asyncio.StreamWriter] = []
+    full = asyncio.Event()
+
+    def arrive(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.append(writer)
+        if len(arrived) == 5:
+            full.set()
+
+    async with workshop(tmp_path, concurrency=5) as shop, await asyncio.start_server(arrive, "127.0.0.1", 0) as gate:
+        function = shop.function(source, timeout_s=60)
+        for _ in range(2):
+            calls = [shop.supervisor.start("call", called(shop, function, gate)) for _ in range(50)]
+            await full.wait()
+            for each in arrived:
+                each.close()
+            assert await asyncio.gather(*calls) == [True] * 5 + [False] * 45
+            assert shop.engine.size == 5
+            arrived.clear()
+            full.clear()
+
+
 async def test_an_update_takes_the_idle_ones_at_once_and_the_busy_ones_afterwards(shop: Workshop) -> None:
     function = shop.function(PID)
     old = await shop.result(function)
@@ -156,6 +184,16 @@ async def workshop(folder: Path, **settings: float) -> AsyncIterator[Workshop]:
     finally:
         await shop.close()
     assert shop.engine.size == 0
+
+
+async def called(shop: Workshop, function: object, gate: asyncio.Server) -> bool:
+    """Whether the call was let in."""
+    try:
+        await shop.result(function, gate.sockets[0].getsockname()[1])  # type: ignore[arg-type]
+    except AwsError as error:
+        assert error.code == "TooManyRequestsException"
+        return False
+    return True
 
 
 async def outcome_of(shop: Workshop, function: object) -> str:

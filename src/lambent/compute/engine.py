@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from lambent.compute import packages
+from lambent.compute.admission import Admission
 from lambent.compute.code import CodeFolder
 from lambent.compute.environment import Environment, Plan
 from lambent.compute.extensions.discovery import discover, obstacle
@@ -18,8 +20,11 @@ from lambent.compute.household import Furniture, household
 from lambent.compute.journal import Journal
 from lambent.compute.loglines import Subject
 from lambent.compute.pool import Pool
+from lambent.compute.pressure import MemoryPressure
+from lambent.compute.rehearsal import Rehearsal
 from lambent.compute.runtimes import Runtimes
 from lambent.compute.sandbox.api import Image
+from lambent.compute.scale import starts_at_once
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from lambent.kernel.facts import LogStream
@@ -30,9 +35,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lambent.compute.code import Blobs
-    from lambent.compute.environment import Kind, Owner
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
+    from lambent.compute.group import Allocation
     from lambent.compute.guests import Closable
+    from lambent.compute.pooled import Kind, Owner
     from lambent.compute.runtimes import Runtime
     from lambent.compute.sandbox.api import Sandbox
     from lambent.kernel.authority import Authority, Roles, SessionCredentials
@@ -84,13 +90,17 @@ class Engine:
         self._freezer = Freezer(clock)
         self._foresight = Foresight(sandbox, clock, settings.environment_idle_s)
         self._sdk_wanted: dict[tuple[str, tuple[str, ...]], bool] = {}
+        self._admission = Admission(clock, settings.concurrency)
         self._pool = Pool(
             self._environment,
+            self._admission,
             clock,
             supervisor,
-            settings.concurrency,
-            settings.environment_idle_s,
-            limits.CREDENTIALS_MARGIN_S,
+            MemoryPressure(),
+            capacity=settings.concurrency,
+            idle_s=settings.environment_idle_s,
+            margin_s=limits.CREDENTIALS_MARGIN_S,
+            starts=starts_at_once(os.cpu_count() or 1),
         )
 
     @property
@@ -131,6 +141,28 @@ class Engine:
         """Let no invocation that comes from now on meet an environment of `function_arn` (unqualified), or of that
         version of it, as it was."""
         self._pool.retire(function_arn, version)
+
+    def reserve(self, function_arn: str, executions: int | None) -> None:
+        """Give `function_arn` (unqualified) that many executions of its own, and no more; None where it has none."""
+        self._admission.reserve(function_arn, executions)
+
+    def provision(self, function: FunctionVersion, count: int) -> None:
+        """Have `count` environments of `function` initialised at any time from now on. Raises AwsError while the engine
+        is closing."""
+        self._pool.provision(function, count)
+
+    def deprovision(self, function: FunctionVersion) -> None:
+        """Have none ready any more."""
+        self._pool.deprovision(function)
+
+    def provisioned(self, function: FunctionVersion) -> Allocation | None:
+        """How far it is; None where nothing is wanted."""
+        return self._pool.allocation(function)
+
+    async def snapshot(self, function: FunctionVersion) -> None:
+        """Initialise `function` once, so that what cannot be initialised is never published. Raises AwsError with one
+        of AWS's StateReasonCodes for a code."""
+        await Rehearsal().run(partial(self._environment, function))
 
     async def close(self) -> None:
         """End every environment and wait until nothing is left of them."""

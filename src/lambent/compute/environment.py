@@ -11,7 +11,7 @@ import asyncio
 import enum
 import signal
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -31,14 +31,13 @@ if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion, Invocation
     from lambent.compute.guests import Household
     from lambent.compute.journal import Journal
+    from lambent.compute.pooled import Kind, Owner
     from lambent.compute.runtime_api.api import Sink, Version
     from lambent.compute.sandbox.api import Cell
     from lambent.compute.telemetry.events import Phase, Status
     from lambent.kernel.clock import Clock
     from lambent.kernel.ids import Ids
     from lambent.kernel.tasks import Supervisor
-
-Kind = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 
 
 class State(enum.Enum):
@@ -65,22 +64,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """As `runtime_api.Host.credentials`."""
     expires: float
     """When its credentials end, in seconds since the epoch."""
-
-
-class Owner(Protocol):
-    """The pool."""
-
-    def ready(self, environment: Environment) -> None:
-        """INIT is over: the environment takes an invocation now."""
-
-    def failed(self, environment: Environment, problem: OSError) -> None:
-        """Nothing could be started, and nothing is left of it."""
-
-    def finished(self, environment: Environment) -> None:
-        """The invocation is over; `environment.state` says whether it can take another."""
-
-    def gone(self, environment: Environment) -> None:
-        """Nothing of the environment is left."""
 
 
 class _Running(msgspec.Struct):
@@ -131,6 +114,8 @@ class Environment:
         self.retired = False
         """Set where it must not take another invocation."""
         self.idle_since = 0.0
+        self.init_problem: str | None = None
+        """Why INIT has failed before any invocation: an error type, or `timeout`."""
         self._cell: Cell | None = cell
         self._journal = journal
         self._clock = clock
@@ -374,6 +359,7 @@ class Environment:
 
     def _init_over(self, status: Status, error_type: str | None) -> None:
         """INIT has failed before any invocation: the environment takes one all the same, and tries again in it."""
+        self.init_problem = error_type or status
         self._alarm.clear()
         self._silence()
         self._tell_init_done("init", status, error_type)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from lambent.compute.streaming import Stream
 from lambent.kernel import limits
 from lambent.kernel.arn import arn
+
+if TYPE_CHECKING:
+    from lambent.compute.streaming import Stream
 
 
 class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,73 +1,81 @@
 """The live environments, and who gets which: never more invocations at once than the limit, never fewer.
 
 Invariants: an environment serves one invocation at a time; while requests of a version wait, at least as many of its
-environments are starting; an environment is retired between invocations, never within one.
+environments are coming, and none is idle; an environment is retired between invocations, never within one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
-from lambent.compute.environment import Environment, State
+from lambent.compute.environment import State
+from lambent.compute.group import Group, key
+from lambent.compute.idle import Idle
+from lambent.compute.keepalive import KeepAlive
+from lambent.compute.provisioning import Provisioning
+from lambent.compute.scale import Starts
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from lambent.compute.environment import Kind, Owner
+    from lambent.compute.admission import Admission
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
-    from lambent.kernel.clock import Clock, Timer
+    from lambent.compute.group import Allocation, Key
+    from lambent.compute.pooled import Kind, Maker, Pooled
+    from lambent.compute.scale import Slot
+    from lambent.kernel.clock import Clock
     from lambent.kernel.tasks import Supervisor
-
-    Maker = Callable[[FunctionVersion, Owner, Kind], Awaitable[Environment]]
 
 log = logging.getLogger(__name__)
 
-Key = tuple[str, str, str, str, str]
-
-
-class _Group:
-    """The environments and the waiting requests of one function version and revision."""
-
-    def __init__(self, function: FunctionVersion) -> None:
-        self.key = _key(function)
-        self.function_arn = function.arn
-        self.version = function.version
-        self.waiting: deque[asyncio.Future[Environment]] = deque()
-        self.planned = 0
-        """Environments that are being built and have no process yet."""
-        self.members: set[Environment] = set()
-        self.unready: set[Environment] = set()
-        """Members in INIT."""
-        self.idle: list[Environment] = []
-        """Members that wait, the most recently used last."""
-
-    @property
-    def starting(self) -> int:
-        return self.planned + len(self.unready)
-
 
 class Pool:
-    """Hands every invocation an environment. `make` builds one that is still to be started."""
+    """Hands every invocation an environment, and is the `Owner` of all of them. Made and used on a running event loop.
+
+    `make` builds an environment that is still to be started. `admission` says who may run. Above `capacity`
+    environments the one that has been idle longest makes room. `idle_s` is how long an environment is usually kept,
+    `margin_s` how long before the end of its credentials it is not used any more; `pressure` tells how scarce memory
+    is, from 0 to 1, and is asked only while something is idle. `starts` environments are started at once.
+    """
 
     def __init__(
-        self, make: Maker, clock: Clock, supervisor: Supervisor, concurrency: int, idle_s: float, margin_s: float
+        self,
+        make: Maker,
+        admission: Admission,
+        clock: Clock,
+        supervisor: Supervisor,
+        pressure: Callable[[], float],
+        *,
+        capacity: int,
+        idle_s: float,
+        margin_s: float,
+        starts: int,
     ) -> None:
         self._make = make
-        self._clock = clock
+        self._admission = admission
+        self._time = clock.time
+        self._monotonic = clock.monotonic
         self._supervisor = supervisor
-        self._concurrency = concurrency
-        self._idle_s = idle_s
+        self._capacity = capacity
         self._margin_s = margin_s
-        self._groups: dict[Key, _Group] = {}
-        self._running = 0
+        self._keep_alive = KeepAlive(idle_s)
+        self._idle = Idle(clock, self._keep_alive, pressure, self._usable, self._dismiss)
+        self._starts = Starts(clock, starts, limits.START_PATIENCE_S, self._start)
+        self._provisioning = Provisioning(clock, self._starts, margin_s, self._dismiss)
+        self._groups: dict[Key, Group] = {}
+        self._living: dict[Group, None] = {}
+        """All groups, those that are retired and still at work included."""
+        self._provisions: dict[tuple[str, ...], Group] = {}
+        """Where the provisioned concurrency of a version is, whatever its revision."""
+        self._homes: dict[Pooled, Group] = {}
+        self._slots: dict[Pooled, Slot] = {}
         self._size = 0
-        self._starts: set[asyncio.Task[None]] = set()
-        self._sweep: Timer | None = None
+        self._tasks: set[asyncio.Task[AwsError | None]] = set()
         self._closing = False
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -75,238 +83,322 @@ class Pool:
     @property
     def running(self) -> int:
         """Invocations in progress, waiting ones included."""
-        return self._running
+        return self._admission.running
 
     @property
     def size(self) -> int:
-        """Environments that live."""
+        """Environments that live or are being built."""
         return self._size
 
     async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
-        """Run `invocation` in an environment of `function`. Raises AwsError over the limit, or what `make` raised.
+        """Run `invocation` in an environment of `function`. Raises AwsError over a limit, or what `make` raised.
 
         A caller that is cancelled gives up its place in the queue; an invocation that has begun runs on without it.
         """
-        if self._running >= self._concurrency:
-            raise _too_many()
-        self._running += 1
-        environment = self._take_idle(function)
-        if environment is None:
-            try:
-                environment = await self._wait_for_one(function)
-            except BaseException:
-                self._running -= 1
-                raise
+        group = self._groups.get(key(function)) or self._group(function)
+        try:
+            group.share.admit()
+        except AwsError:
+            self._forget(group)
+            raise
+        group.rhythm.arrived(self._monotonic())
         answer: asyncio.Future[Outcome] = self._loop.create_future()
+        environment = self._take(group)
+        if environment is None:
+            return await self._wait(group, invocation, answer)
         environment.begin(invocation, answer)
         return await answer
 
+    def provision(self, function: FunctionVersion, environments: int) -> None:
+        """Keep so many initialised environments of `function` at hand from now on, in place of what its version had.
+
+        That they fit into the function's reservation or the account is the caller's to check; they are counted there
+        from now on. `allocation` tells how far it has come. Raises AwsError where the pool is closing.
+        """
+        if self._closing:
+            raise _closing()
+        group = self._group(function)
+        before = self._provisions.get(group.key[:4])
+        self._provisions[group.key[:4]] = group
+        if before is not None and before is not group:
+            self._provisioning.request(before, 0)
+            self._forget(before)
+        group.share.provision(environments)
+        self._provisioning.request(group, environments)
+
+    def deprovision(self, function: FunctionVersion) -> None:
+        """Take back what `provision` did for that version, whatever its revision; busy environments finish first."""
+        group = self._provisions.pop(key(function)[:4], None)
+        if group is not None:
+            group.share.provision(0)
+            self._provisioning.request(group, 0)
+            self._forget(group)
+
+    def allocation(self, function: FunctionVersion) -> Allocation | None:
+        """How far the provisioned concurrency of that version has come; None where it has none."""
+        group = self._provisions.get(key(function)[:4])
+        return None if group is None else group.provision.allocation()
+
     def retire(self, function_arn: str, version: str | None = None) -> None:
-        """Stop the environments of the function, or of that version of it, as they are now: idle ones at once, others
-        after their invocation."""
+        """Let nobody who comes from now on meet an environment of the function, or of that version of it, as it was.
+
+        Idle ones stop at once, others after their invocation; what is provisioned is replaced.
+        """
         for group in [group for group in self._groups.values() if group.function_arn == function_arn]:
-            if version not in (None, group.version):
-                continue
-            for environment in group.members:
-                environment.retired = True
-            for environment in _emptied(group.idle):
-                environment.stop()
+            if version is None or version == group.function.version:
+                self._retire(group)
 
     async def close(self) -> None:
         """Stop everything and wait until nothing is left."""
         self._closing = True
-        if self._sweep is not None:
-            self._sweep.cancel()
-        for task in self._starts:
+        self._idle.close()
+        for task in self._tasks:
             task.cancel()
-        for group in list(self._groups.values()):
-            while group.waiting:
-                _resolve(group.waiting.popleft(), _closing())
-            for environment in list(group.members):
-                environment.stop()
-        while self._groups or self._starts:
+        for group in list(self._living):
+            self._shut(group)
+        while self._living or self._tasks:
             self._changed.clear()
             await self._changed.wait()
 
-    def ready(self, environment: Environment) -> None:
-        group = self._groups[_key(environment.plan.function)]
-        group.unready.discard(environment)
-        self._offer(group, environment, environment.initialised and self._usable(environment))
+    def ready(self, environment: Pooled) -> None:
+        group = self._homes[environment]
+        self._free_slot(environment)
+        if environment in group.provision.unready:
+            if self._provisioning.ready(group, environment):
+                self._offer(group, environment, self._usable(group, environment))
+        elif environment in group.unready:
+            group.unready.discard(environment)
+            self._offer(group, environment, environment.initialised and self._usable(group, environment))
 
-    def finished(self, environment: Environment) -> None:
-        self._running -= 1
+    def failed(self, environment: Pooled, error: AwsError | OSError) -> None:
+        self._lost(environment, _refusal(environment.function, error))
+
+    def finished(self, environment: Pooled) -> None:
+        group = self._homes[environment]
+        group.share.release()
         if environment.state is not State.IDLE:
+            self._provisioning.lost(group, environment)
+        elif not self._usable(group, environment):
+            self._dismiss(group, environment)
+        elif not (group.waiting and self._serve(group, environment)):
+            self._rest(group, environment)
+
+    def gone(self, environment: Pooled) -> None:
+        self._lost(environment, _no_room())
+
+    def _group(self, function: FunctionVersion) -> Group:
+        group = self._groups.get(key(function))
+        if group is None:
+            rhythm = self._keep_alive.rhythm(function, self._monotonic())
+            group = Group(function, self._admission.share(function), rhythm)
+            self._groups[group.key] = group
+            self._living[group] = None
+        return group
+
+    def _forget(self, group: Group) -> None:
+        if not group.blank or group not in self._living:
             return
-        if self._usable(environment):
-            self._offer(self._groups[_key(environment.plan.function)], environment, worth_keeping=True)
-        else:
-            environment.stop()
+        del self._living[group]
+        if self._groups.get(group.key) is group:
+            del self._groups[group.key]
+        self._admission.drop(group.share)
+        self._changed.set()
 
-    def failed(self, environment: Environment, problem: OSError) -> None:
-        group = self._groups[_key(environment.plan.function)]
-        group.members.discard(environment)
-        group.unready.discard(environment)
-        group.planned += 1
-        log.warning("no environment of %s could be started: %s", environment.function.arn, problem)
-        self._refuse(group, _no_room())
-
-    def gone(self, environment: Environment) -> None:
-        group = self._groups[_key(environment.plan.function)]
-        group.members.discard(environment)
-        group.unready.discard(environment)
-        if environment in group.idle:
-            group.idle.remove(environment)
-        self._size -= 1
-        self._forget(group)
-
-    async def _wait_for_one(self, function: FunctionVersion) -> Environment:
-        """An idle environment once one is free. It may have died while its taker was being woken."""
-        while True:
-            if self._closing:
-                raise _closing()
-            environment = self._take_idle(function) or await self._queue(function)
-            if environment.state is State.IDLE:
+    def _take(self, group: Group) -> Pooled | None:
+        """An idle environment: a provisioned one if there is one, the most recently used of its kind."""
+        while idle := group.provision.idle or group.idle:
+            environment, _ = idle.popitem()
+            self._idle.environments.pop(environment, None)
+            if self._usable(group, environment):
                 return environment
-
-    def _take_idle(self, function: FunctionVersion) -> Environment | None:
-        group = self._groups.get(_key(function))
-        while group is not None and group.idle:
-            environment = group.idle.pop()
-            if self._usable(environment):
-                return environment
-            environment.stop()
+            self._dismiss(group, environment)
         return None
 
-    async def _queue(self, function: FunctionVersion) -> Environment:
-        key = _key(function)
-        group = self._groups.get(key)
-        if group is None:
-            group = self._groups[key] = _Group(function)
-        waiter: asyncio.Future[Environment] = self._loop.create_future()
-        group.waiting.append(waiter)
-        if group.starting < len(group.waiting):
-            self._start(group, function)
+    async def _wait(self, group: Group, invocation: Invocation, answer: asyncio.Future[Outcome]) -> Outcome:
+        """The outcome, once an environment is free that begins `invocation`."""
+        group = self._group(group.function)  # it is another where the last idle environment was not usable any more
         try:
-            return await waiter
+            self._enqueue(group, invocation, answer)
+        except AwsError:
+            group.share.release()
+            self._forget(group)
+            raise
+        try:
+            return await answer
         except asyncio.CancelledError:
-            self._give_up(group, waiter)
+            self._give_up(group, answer)
             raise
 
-    def _give_up(self, group: _Group, waiter: asyncio.Future[Environment]) -> None:
-        """A waiting caller is gone; what it has been handed already goes to the next."""
-        if waiter in group.waiting:
-            group.waiting.remove(waiter)
-        elif not waiter.cancelled() and waiter.exception() is None and waiter.result().state is State.IDLE:
-            self._offer(group, waiter.result(), worth_keeping=self._usable(waiter.result()))
+    def _enqueue(self, group: Group, invocation: Invocation, answer: asyncio.Future[Outcome]) -> None:
+        if self._closing:
+            raise _closing()
+        if group.lacking >= 0:
+            group.share.grow()
+            group.ordered += 1
+        group.waiting[answer] = invocation
+        self._starts.want(group)
 
-    def _offer(self, group: _Group, environment: Environment, worth_keeping: bool) -> None:
+    def _give_up(self, group: Group, answer: asyncio.Future[Outcome]) -> None:
+        """A caller is gone. If it still waited, its place is free, and so is the start that it would have had."""
+        if group.waiting.pop(answer, None) is not None:
+            group.share.release()
+            self._countermand(group)
+            self._forget(group)
+
+    def _countermand(self, group: Group) -> None:
+        """A request waits no longer: a start that was ordered is not needed if that makes it one too many."""
+        if group.ordered and group.lacking < 0:
+            group.ordered -= 1
+            group.share.rate.give_back()
+
+    def _offer(self, group: Group, environment: Pooled, worth_keeping: bool) -> None:
         """Give a free environment to who waits longest, or else keep it for later."""
-        while group.waiting:
-            if _resolve(group.waiting.popleft(), environment):
-                return
-        if not worth_keeping or self._closing:
-            environment.stop()
+        if self._serve(group, environment):
             return
-        environment.idle_since = self._clock.monotonic()
-        group.idle.append(environment)
-        if self._sweep is None:
-            self._sweep = self._clock.call_later(self._idle_s, self._retire_idle)
-
-    def _usable(self, environment: Environment) -> bool:
-        return not environment.retired and environment.plan.expires - self._clock.time() > self._margin_s
-
-    def _start(self, group: _Group, function: FunctionVersion) -> None:
-        if self._size >= self._concurrency:
-            self._make_room()
-        group.planned += 1
-        self._size += 1
-        task = self._supervisor.start(f"start {function.name}", self._bring_up(group, function))
-        self._starts.add(task)
-        task.add_done_callback(lambda task: self._brought_up(group, task))
-
-    async def _bring_up(self, group: _Group, function: FunctionVersion) -> None:
-        try:
-            environment = await self._make(function, self, "on-demand")
-            environment.start()
-        except AwsError as error:
-            self._refuse(group, error)
-        except OSError as error:
-            log.warning("no environment of %s could be started: %s", function.arn, error)
-            self._refuse(group, _no_room())
+        if worth_keeping:
+            self._rest(group, environment)
         else:
+            self._dismiss(group, environment)
+
+    def _serve(self, group: Group, environment: Pooled) -> bool:
+        while group.waiting:
+            answer, invocation = group.waiting.popitem(last=False)
+            self._countermand(group)
+            if not answer.done():
+                environment.begin(invocation, answer)
+                return True
+            group.share.release()  # its caller is gone and has not had its turn to say so
+        return False
+
+    def _rest(self, group: Group, environment: Pooled) -> None:
+        if group.provision.ready and environment in group.provision.ready:
+            group.provision.idle[environment] = None
+        else:
+            self._idle.add(group, environment)
+
+    def _usable(self, group: Group, environment: Pooled) -> bool:
+        return not (
+            group.retired
+            or environment.retired
+            or environment.expires - self._time() <= self._margin_s
+            or (group.provision.ready and group.provision.spares(environment))
+        )
+
+    def _dismiss(self, group: Group, environment: Pooled) -> None:
+        """Stop an environment that does nothing, and replace it if it was provisioned."""
+        self._idle.discard(environment)
+        self._provisioning.lost(group, environment)
+        environment.stop()
+
+    def _start(self, group: Group, slot: Slot) -> None:
+        """Begin the start whose turn it is. Requests that wait go before what is provisioned."""
+        kind: Kind = "on-demand" if group.ordered else "provisioned-concurrency"
+        if kind == "on-demand":
+            group.ordered -= 1
+            group.planned += 1
+        else:
+            group.provision.planned += 1
+        if self._size >= self._capacity:
+            self._idle.make_room()
+        self._size += 1
+        task = self._supervisor.start(f"start {group.function.name}", self._bring_up(group, kind, slot))
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._brought_up, group, kind, slot))
+
+    async def _bring_up(self, group: Group, kind: Kind, slot: Slot) -> AwsError | None:
+        try:
+            environment = await self._make(group.function, self, kind)
+        except (AwsError, OSError) as error:
+            return _refusal(group.function, error)
+        if kind == "on-demand":
             group.planned -= 1
-            group.members.add(environment)
             group.unready.add(environment)
+        else:
+            group.provision.planned -= 1
+            group.provision.unready.add(environment)
+        group.members.add(environment)
+        self._homes[environment] = group
+        self._slots[environment] = slot
+        environment.start()
+        self._provisioning.shed(group)
+        return None
 
-    def _brought_up(self, group: _Group, task: asyncio.Task[None]) -> None:
-        self._starts.discard(task)
-        if task.cancelled():
-            self._refuse(group, _closing())
-        elif (failure := task.exception()) is not None:
-            self._refuse(group, failure)
+    def _brought_up(self, group: Group, kind: Kind, slot: Slot, task: asyncio.Task[AwsError | None]) -> None:
+        self._tasks.discard(task)
         self._changed.set()
-
-    def _refuse(self, group: _Group, failure: BaseException) -> None:
-        """An environment could not be built: that is the answer to one request, if one still waits for it."""
-        group.planned -= 1
+        failure = _closing() if task.cancelled() else task.exception() or task.result()
+        if failure is None:
+            return
         self._size -= 1
-        while len(group.waiting) > group.starting and not _resolve(group.waiting.popleft(), failure):
-            continue
+        if kind == "on-demand":
+            group.planned -= 1
+            self._refuse(group, failure)
+        else:
+            group.provision.planned -= 1
+            self._provisioning.failed(group, str(failure))
+        slot.free()
         self._forget(group)
 
-    def _make_room(self) -> None:
-        """Stop the environment that has been idle longest, whosever it is."""
-        oldest = min((group.idle[0] for group in self._groups.values() if group.idle), key=_idle_since, default=None)
-        if oldest is not None:
-            self._groups[_key(oldest.plan.function)].idle.pop(0)
-            oldest.stop()
+    def _refuse(self, group: Group, failure: BaseException) -> None:
+        """An environment could not be started: that is the answer to one request, if more wait than others come."""
+        while group.lacking > 0:
+            answer, _ = group.waiting.popitem(last=False)
+            group.share.release()
+            if not answer.done():
+                answer.set_exception(failure)
 
-    def _retire_idle(self) -> None:
-        """Stop what has been idle for too long, and come again when the next is due, but not at every instant."""
-        self._sweep = None
-        due = self._clock.monotonic() - self._idle_s
-        for group in list(self._groups.values()):
-            while group.idle and group.idle[0].idle_since <= due:
-                group.idle.pop(0).stop()
-        oldest = min((group.idle[0].idle_since for group in self._groups.values() if group.idle), default=None)
-        if oldest is not None:
-            self._sweep = self._clock.call_later(max(oldest - due, limits.IDLE_SWEEP_S), self._retire_idle)
+    def _lost(self, environment: Pooled, failure: AwsError) -> None:
+        """Nothing is left of `environment`. `failure` is whose answer it was to be, if it never served."""
+        group = self._homes.pop(environment, None)
+        if group is None:
+            return
+        self._free_slot(environment)
+        self._size -= 1
+        group.members.discard(environment)
+        self._idle.discard(environment)
+        if environment in group.unready:
+            group.unready.discard(environment)
+            self._refuse(group, failure)
+        elif group.provision.drop(environment):
+            self._provisioning.failed(group, str(failure))
+        self._forget(group)
 
-    def _forget(self, group: _Group) -> None:
-        if not (group.members or group.planned or group.waiting):
-            self._groups.pop(group.key, None)
-        self._changed.set()
+    def _free_slot(self, environment: Pooled) -> None:
+        slot = self._slots.pop(environment, None)
+        if slot is not None:
+            slot.free()
+
+    def _retire(self, group: Group) -> None:
+        del self._groups[group.key]
+        group.retired = True
+        for environment in list(group.idle):
+            self._dismiss(group, environment)
+        if requested := group.provision.requested:
+            heir = self._provisions[group.key[:4]] = self._group(group.function)
+            self._provisioning.request(group, 0)
+            self._provisioning.request(heir, requested)
+        self._forget(group)
+
+    def _shut(self, group: Group) -> None:
+        """Refuse who waits in `group` and stop its environments, as they are."""
+        group.retired = True
+        group.ordered = 0
+        while group.waiting:
+            answer, _ = group.waiting.popitem(last=False)
+            group.share.release()
+            if not answer.done():
+                answer.set_exception(_closing())
+        self._provisioning.request(group, 0)
+        for environment in list(group.members):
+            self._dismiss(group, environment)
+        self._forget(group)
 
 
-def _key(function: FunctionVersion) -> Key:
-    return function.account, function.region, function.name, function.version, function.revision
-
-
-def _idle_since(environment: Environment) -> float:
-    return environment.idle_since
-
-
-def _emptied(environments: list[Environment]) -> list[Environment]:
-    taken = environments[:]
-    environments.clear()
-    return taken
-
-
-def _resolve(waiter: asyncio.Future[Environment], answer: Environment | BaseException) -> bool:
-    """Answer a waiting request; False where it has been given up."""
-    if waiter.done():
-        return False
-    if isinstance(answer, BaseException):
-        waiter.set_exception(answer)
-    else:
-        waiter.set_result(answer)
-    return True
-
-
-def _too_many() -> AwsError:
-    return AwsError(
-        "TooManyRequestsException", "Rate Exceeded.", Reason="ConcurrentInvocationLimitExceeded", Type="User"
-    )
+def _refusal(function: FunctionVersion, error: AwsError | OSError) -> AwsError:
+    if isinstance(error, AwsError):
+        return error
+    log.warning("no environment of %s could be started: %s", function.arn, error)
+    return _no_room()
 
 
 def _no_room() -> AwsError:

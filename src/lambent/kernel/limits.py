@@ -156,6 +156,26 @@ EXTENSION_ERROR_TYPE_LENGTH: Final = 128
 SHUTDOWN_INTERNAL_S: Final = 0.5
 SHUTDOWN_EXTERNAL_S: Final = 2.0
 SHUTDOWN_RUNTIME_S: Final = 0.3
+# Concurrency and scaling: https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html
+SCALING_ENVIRONMENTS: Final = 1_000
+SCALING_PERIOD_S: Final = 10.0
+SHARES_COUNTED: Final = 1_024
+STARTS_LEAST: Final = 4
+STARTS_PER_CORE: Final = 2
+START_PATIENCE_S: Final = 0.05
+KEEP_ALIVE_SWEEP_S: Final = 10.0
+KEEP_ALIVE_LEAST: Final = 0.1
+KEEP_ALIVE_MOST: Final = 6.0
+KEEP_ALIVE_FLOOR_S: Final = 1.0
+PAUSES_TOLD: Final = 4
+PAUSES_REMEMBERED: Final = 64
+RHYTHMS_REMEMBERED: Final = 4_096
+MEMORY_AMPLE: Final = 0.25
+MEMORY_SCARCE: Final = 0.05
+MEMORY_STALLED: Final = 0.2
+PROVISION_RETRY_MIN_S: Final = 1.0
+PROVISION_RETRY_MAX_S: Final = 300.0
+PROVISION_RENEW_S: Final = 20 * 60
 
 # CloudWatch Logs: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 LOG_EVENT_BYTES: Final = 1_048_576

@@ -53,13 +53,13 @@ class Door:
 
     async def listen(self, listener: socket.socket) -> None:
         """Accept connections on `listener`, which is the door's to close from now on."""
-        if self._closed:
+        if self._over():
             listener.close()
             return
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Connection(self), sock=listener, backlog=limits.HTTP_BACKLOG)
         self._listening.append(server)
-        if self._closed:
+        if self._over():
             self.close()
 
     def close(self) -> None:
@@ -71,6 +71,9 @@ class Door:
         for connection in list(self.connections):
             connection.finish()
         self._server.closed(self)
+
+    def _over(self) -> bool:
+        return self._closed
 
     def opened(self, connection: Connection) -> bool:
         """Take note of a new connection; False where there are too many."""

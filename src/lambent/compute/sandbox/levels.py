@@ -40,6 +40,7 @@ class Unavailable(Exception):
 
 async def choose(settings: Settings, folder: Path, clock: Clock, ids: Ids, supervisor: Supervisor) -> Sandbox:
     """The sandbox of a server whose engine owns `folder`. Raises Unavailable."""
+    folder = Path(os.path.realpath(folder))  # noqa: ASYNC240 once, at the start
     reasons = []
     for level in _tried(settings.sandbox):
         sandbox = walled(level, settings, folder, clock, ids, supervisor)

@@ -3,9 +3,9 @@
 It runs on Python 3.9 to 3.14 and imports only what the interpreter holds built in, not even `os`: what a function does
 not ask for costs it nothing. What few functions need waits beside it: `logs.py`, `failures.py`, `values.py`.
 
-Descriptors: 1 and 2 are one pipe for output, 3 is the channel (a packet socket), 4 is for runtimes that frame their logs
-in AWS's own way, 5 the lifeline where there is one. The first packet in is a secret; every packet out, and every frame
-within the output, starts with it, so that what the function itself writes to these descriptors means nothing.
+Descriptors: 1 and 2 are one pipe for output, 3 is the channel (a packet socket), 4 is for runtimes that frame their
+logs in AWS's own way, 5 the lifeline where there is one. The first packet in is a secret; every packet out, and every
+frame within the output, starts with it, so that what the function itself writes to these descriptors means nothing.
 Packets in: `sequence(4) body-length(4) head-length(2) head body`, the body continued in further packets.
 Packets out: `secret(16) kind(1) sequence(4) body`; a lower-case kind is continued in the next packet.
 Frames within the output: `secret(16) kind(1) length(2) body`.
