@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.compute.programs import LEVELS, Yard
 from tests.compute.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -21,6 +22,22 @@ async def shop(tmp_path: Path) -> AsyncIterator[Workshop]:
     yield workshop
     await workshop.close()
     assert workshop.engine.size == 0
+    assert open_files() - before == set(), "descriptors are left open"
+    assert len(asyncio.all_tasks()) == 1, "tasks are left behind"
+
+
+@pytest.fixture(params=LEVELS)
+async def yard(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Yard]:
+    """The same for runtimes and extensions of the tests' own, at each sandbox level."""
+    tmp_path.chmod(0o755)
+    before = open_files()
+    yard = Yard(tmp_path, request.param)
+    if problem := await yard.refusal():
+        await yard.close()
+        pytest.skip(problem)
+    yield yard
+    await yard.close()
+    assert yard.engine.size == 0
     assert open_files() - before == set(), "descriptors are left open"
     assert len(asyncio.all_tasks()) == 1, "tasks are left behind"
 

@@ -23,6 +23,7 @@ from lambent.kernel.tasks import Supervisor
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lambent.compute.sandbox.api import Sandbox
     from lambent.kernel.clock import Clock
     from lambent.kernel.facts import LogEvent, LogStream
 
@@ -142,9 +143,13 @@ class Workshop:
             supervisor=self.supervisor,
             endpoint=lambda: "http://127.0.0.1:4566",
             serve=lambda listener: listener,
-            sandbox=ProcessSandbox(self.folder / "engine" / "cells"),
+            sandbox=self.new_sandbox(self.folder / "engine"),
             host=self.host,
         )
+
+    def new_sandbox(self, folder: Path) -> Sandbox:
+        """One for the engine of that folder."""
+        return ProcessSandbox(folder / "cells")
 
     def function(self, source: str | dict[str, str | bytes], **fields: Any) -> FunctionVersion:
         self.made += 1

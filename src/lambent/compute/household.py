@@ -118,7 +118,16 @@ def _command(furniture: Furniture, cell: Cell) -> tuple[str, ...]:
     if wrapper is None:
         return ()
     interpreter = f"{paths.programs}/{Path(runtime.interpreter).name}"
-    return wrapper, interpreter, "-S", "-B", "-u", f"{paths.runtime}/bootstrap.pyc"
+    return _within(paths, wrapper), interpreter, "-S", "-B", "-u", f"{paths.runtime}/bootstrap.pyc"
+
+
+def _within(paths: Paths, program: str) -> str:
+    """Where guests find what a function names as AWS has it, at levels that have it elsewhere."""
+    shown = Paths()
+    for named, real in ((shown.task, paths.task), (shown.opt, paths.opt)):
+        if program.startswith(f"{named}/"):
+            return real + program.removeprefix(named)
+    return program
 
 
 def _bootstrap(furniture: Furniture, cell: Cell) -> str:

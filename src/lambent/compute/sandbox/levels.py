@@ -64,11 +64,13 @@ def walled(
 ) -> JailSandbox:
     """A sandbox of that level, whether it works here or not."""
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    code = folder / "code"
+    code.mkdir(mode=0o755, exist_ok=True)  # a cell can only show what is there when its zygote starts
     policy = egress.Policy(internet=settings.online, allow=settings.internet_allow)
     reaches = (settings.online or settings.internet_allow) and egress.available() is None
     return JailSandbox(
         level,
-        code=folder / "code",
+        code=code,
         cgroups=find(name, privileged=level == "jail"),
         share=cpu_share if settings.metered_cpu else _unlimited,
         filters=seccomp.filters(),
@@ -83,7 +85,6 @@ async def obstacle(level: Walled) -> str | None:
     clock, ids = SystemClock(), SystemIds()
     supervisor = Supervisor(clock)
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "code").mkdir()
         sandbox = walled(level, Settings(), Path(folder), clock, ids, supervisor)
         try:
             return await refusal(sandbox, _PROBE)

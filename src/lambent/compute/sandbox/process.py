@@ -41,6 +41,9 @@ _CLEAR_OF_GUESTS = 64
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else limits.KIB
 
+# What is spawned starts in the server's own folder; the runtime client leaves that by itself.
+_CHANGE_FOLDER = ("/bin/sh", "-c", 'cd "$0" && exec "$@"')
+
 _MARK = "_LAMBENT_ENVIRONMENT"
 """The variable that tells a cell's processes from all others. No function can set it: the names of a function's own
 variables start with a letter, and this one is placed last."""
@@ -220,7 +223,7 @@ class _ProcessCell:
     def _spawn(self, program: Program, descriptors: tuple[int, ...], exits: Exits) -> _ProcessGuest:
         if self._dead:
             raise OSError("the cell was killed")
-        command = program.command or self._client()
+        command = (*_CHANGE_FOLDER, self.paths.task, *program.command) if program.command else self._client()
         variables = {"TMPDIR": self.paths.temporary, **program.variables, _MARK: str(self.folder)}
         lifeline = _Lifeline()
         moved: list[int] = []

@@ -1,0 +1,203 @@
+"""The calls of Linux that Python does not offer, through the C library that the interpreter has loaded already."""
+
+# mypy: ignore-errors
+
+import ctypes
+import errno
+import os
+
+CLONE_NEWNS = 0x0002_0000
+CLONE_NEWCGROUP = 0x0200_0000
+CLONE_NEWUTS = 0x0400_0000
+CLONE_NEWIPC = 0x0800_0000
+CLONE_NEWUSER = 0x1000_0000
+CLONE_NEWPID = 0x2000_0000
+CLONE_NEWNET = 0x4000_0000
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_REMOUNT = 32
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MNT_DETACH = 2
+
+_RDONLY, _NOSUID, _NODEV = 1, 2, 4  # of mount_setattr
+_AT_FDCWD = -100
+_AT_RECURSIVE = 0x8000
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_SECCOMP = 22
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_SECCOMP_MODE_FILTER = 2
+_SECCOMP_SET_MODE_FILTER = 1
+_SECCOMP_FILTER_FLAG_NEW_LISTENER = 8
+_CAPABILITY_VERSION = 0x2008_0522
+_CAPABILITIES = 64
+_SOCK_FILTER_BYTES = 8
+
+# These have the same number on every architecture but seccomp's.
+_PIDFD_OPEN = 434
+_CLOSE_RANGE = 436
+_MOUNT_SETATTR = 442
+_SECCOMP = {"x86_64": 317, "aarch64": 277}
+
+_SIGNAL_SET_BYTES = 128
+_SFD_CLOEXEC = 0o2000000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result, function, arguments):
+    if result == -1:
+        number = ctypes.get_errno()
+        shown = ", ".join(str(value) for value in arguments[:3])
+        raise OSError(number, os.strerror(number), "%s(%s)" % (function.__name__, shown))
+    return result
+
+
+def _function(name, *types):
+    function = getattr(_libc, name)
+    function.argtypes = types
+    function.errcheck = _checked
+    return function
+
+
+_mount = _function("mount", ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
+_umount = _function("umount2", ctypes.c_char_p, ctypes.c_int)
+_pivot_root = _function("pivot_root", ctypes.c_char_p, ctypes.c_char_p)
+_prctl = _function("prctl", ctypes.c_int, *(ctypes.c_ulong,) * 4)
+_capset = _function("capset", ctypes.c_void_p, ctypes.c_void_p)
+_sethostname = _function("sethostname", ctypes.c_char_p, ctypes.c_size_t)
+_signalfd = _function("signalfd", ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+_syscall = _function("syscall", *(ctypes.c_long,) * 6)
+unshare = _function("unshare", ctypes.c_int)
+setns = _function("setns", ctypes.c_int, ctypes.c_int)
+
+
+def mount(source, target, kind=None, flags=0, data=None):
+    """mount(2) with texts; None stands for what a call does not need."""
+    _mount(*(None if text is None else os.fsencode(text) for text in (source, target, kind)), flags, _bytes(data))
+
+
+def _bytes(data):
+    return None if data is None else os.fsencode(data)
+
+
+def detach(target):
+    """Take a mount and everything below it out of sight, though it may be in use."""
+    _umount(os.fsencode(target), MNT_DETACH)
+
+
+def restrict(target, devices=False, below=True):
+    """Make a mount, and those `below` it, read-only and without set-user-id; without devices unless they are wanted.
+    It only ever takes rights away, so that it may be done to mounts of the host in a user namespace, too."""
+    attributes = _RDONLY | _NOSUID | (0 if devices else _NODEV)
+    values = (ctypes.c_uint64 * 4)(attributes)
+    path = ctypes.create_string_buffer(os.fsencode(target))
+    _syscall(
+        _MOUNT_SETATTR,
+        _AT_FDCWD,
+        ctypes.addressof(path),
+        _AT_RECURSIVE if below else 0,
+        ctypes.addressof(values),
+        ctypes.sizeof(values),
+    )
+
+
+def show(source, target, devices=False):
+    """Bind `source` on `target`, restricted."""
+    mount(source, target, flags=MS_BIND | MS_REC)
+    restrict(target, devices)
+
+
+def pivot(root):
+    """Make the mount `root` the root of this mount namespace, and let go of the old one."""
+    os.chdir(root)
+    _pivot_root(b".", b".")
+    detach(".")
+    os.chdir("/")
+
+
+def name_host(name):
+    """Give this UTS namespace its name."""
+    _sethostname(name.encode(), len(name))
+
+
+def die_with_parent(signal):
+    """Have the kernel send `signal` when the process that forked this one is gone."""
+    _prctl(_PR_SET_PDEATHSIG, signal, 0, 0, 0)
+
+
+def be_inspectable(wanted):
+    """Whether processes of the same user may look into this one."""
+    _prctl(_PR_SET_DUMPABLE, 1 if wanted else 0, 0, 0, 0)
+
+
+def bound_capabilities():
+    """Take every capability out of reach of whatever this process or its descendants ever execute."""
+    for capability in range(_CAPABILITIES):
+        try:
+            _prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # beyond those that this kernel knows
+                raise
+            return
+
+
+def keep_capabilities(*kept):
+    """Give up every capability but these."""
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    low = sum(1 << number for number in kept if number < 32)
+    high = sum(1 << (number - 32) for number in kept if number >= 32)
+    data = (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)
+    _capset(ctypes.addressof(header), ctypes.addressof(data))
+
+
+def gain_nothing():
+    """No program executed from here on gains rights by its file."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+class Filter:
+    """A seccomp program, an array of sock_filter, ready to be installed."""
+
+    def __init__(self, code):
+        self._program = _Program(len(code) // _SOCK_FILTER_BYTES, code)
+
+    def install(self):
+        """Hold this process and its descendants to it."""
+        _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(self._program), 0, 0)
+
+    def listen(self):
+        """Install it, and return the descriptor on which its notifications arrive."""
+        number = _SECCOMP[os.uname().machine]
+        flags = _SECCOMP_FILTER_FLAG_NEW_LISTENER
+        return _syscall(number, _SECCOMP_SET_MODE_FILTER, flags, ctypes.addressof(self._program), 0, 0)
+
+
+def close_from(first):
+    """Close every descriptor from `first` up."""
+    _syscall(_CLOSE_RANGE, first, 0xFFFF_FFFF, 0, 0, 0)
+
+
+def open_process(process):
+    """A descriptor of a process, closed when another program is executed."""
+    return _syscall(_PIDFD_OPEN, process, 0, 0, 0, 0)
+
+
+def open_signal(number):
+    """A descriptor that is readable when the signal, which must be blocked, has arrived."""
+    wanted = (ctypes.c_uint64 * (_SIGNAL_SET_BYTES // 8))(1 << (number - 1))
+    return _signalfd(-1, ctypes.addressof(wanted), _SFD_CLOEXEC)

@@ -1,0 +1,244 @@
+"""Guests of a cell: processes that have given up everything but what a function may have, and then run its program."""
+
+# mypy: ignore-errors
+# ruff: noqa: S102, S302, S606 the code and the commands are what the server says
+
+import base64
+import fcntl
+import json
+import marshal
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+import traceback
+
+import calls
+
+PACKET = 1 << 18
+CHANNEL, FRAMES = 3, 4
+CLEAR_OF_GUESTS = 64
+"""Above every descriptor that a guest is given: placing one never overwrites another that is still to be placed."""
+NOT_EXECUTABLE, NOT_FOUND = 126, 127
+"""How a guest ends whose program cannot be executed, as in a shell."""
+OWN = ("calls", "guest", "init")
+PYC_HEAD = 16
+SDK = frozenset(("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3", "awscrt"))
+AT_THE_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "LANG")
+"""How variables begin that an interpreter or its libraries read when they start, and a forked one does not."""
+ANY_TIME = frozenset(("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"))
+"""Those of them that are seen to here, or are as they say already."""
+
+
+class Plan:
+    """What all cells of an image have in common."""
+
+    def __init__(self, order, born_with):
+        self.born_with = born_with
+        self.processes = order["processes"]
+        self.hidden = order["hidden"]
+        self.code = order["code"]
+        self.host = order["host"]
+        self.mounts = order["mounts"]
+        self.task = order["task"]
+        self.opt = order["opt"]
+        self.runtime = order["runtime"]
+        self.limits = order["limits"]
+        self.nested = order["nested"]
+        self.command = order["command"]
+        self.preloaded = order["preloaded"]
+        self.filters = [calls.Filter(base64.b64decode(each)) for each in order["filters"]]
+        self.notify = calls.Filter(base64.b64decode(order["notify"])) if order["notify"] else None
+        self.client = load(order["client"]) if order["client"] else None
+        self.client_path = order["client"]
+        self.variables = dict(os.environ)
+
+
+def load(path):
+    """The code of a compiled module."""
+    with open(path, "rb") as file:
+        return marshal.loads(file.read()[PYC_HEAD:])
+
+
+class Seat:
+    """The descriptors of the first guest and the server's ends of them: `channel`, `output`, `frames`."""
+
+    def __init__(self):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        self.channel, channel = ours.detach(), theirs.detach()
+        self.output, output = os.pipe()
+        self.frames, frames = os.pipe()
+        os.set_blocking(self.output, False)
+        os.set_blocking(self.frames, False)
+        self._theirs = (output, output, channel, frames)
+
+    def leave(self):
+        """Close the guest's ends."""
+        for descriptor in self._theirs[1:]:
+            os.close(descriptor)
+
+    def sit(self, extra):
+        """Make the guest's ends its descriptors 1 to 4, `extra` the next, and close all others. Returns that number."""
+        return place((*self._theirs, extra), 1) - 1
+
+
+def place(descriptors, first):
+    """Make these the descriptors `first` and up, and the last ones: returns the next number."""
+    moved = [fcntl.fcntl(each, fcntl.F_DUPFD, CLEAR_OF_GUESTS) for each in descriptors]
+    for number, source in enumerate(moved, first):
+        os.dup2(source, number)
+    following = first + len(moved)
+    calls.close_from(following)
+    return following
+
+
+def take(plan, identity, seat, start):
+    """Be the first guest: settle, say so, wait for the program. Returns what is to be run."""
+    try:
+        start = socket.socket(fileno=seat.sit(start))
+        os.setsid()
+        give_up(plan, identity, None)
+        calls.be_inspectable(True)
+        confine(plan)
+        start.send(b"1")
+        packet = start.recv(PACKET)
+        if not packet:
+            os._exit(0)
+        start.close()
+        program = json.loads(packet)
+        return enter(plan, program["command"], program["variables"])
+    except BaseException:
+        traceback.print_exc()
+        os._exit(NOT_EXECUTABLE)
+
+
+def enter(plan, command, variables):
+    """Run the command; or return what runs the client, if nothing is asked of it that only a new interpreter can do."""
+    os.chdir(plan.task)
+    if not command and plan.client and missed(plan.variables, variables):
+        command = plan.command
+    if command:
+        execute(command, variables)
+    become(plan, variables)
+    return lambda: exec(plan.client, sys.modules["__main__"].__dict__)
+
+
+def missed(started_with, variables):
+    """Whether this interpreter would have started otherwise with these variables."""
+    return any(
+        value != started_with.get(name)
+        for name, value in variables.items()
+        if name.startswith(AT_THE_START) and name not in ANY_TIME
+    )
+
+
+def start(plan, identity, home, program, output):
+    """Be another guest. Never returns."""
+    try:
+        following = place((output, output) if home is None else (output, output, home), 1)
+        os.setsid()
+        give_up(plan, identity, None if home is None else following - 1)
+        confine(plan)
+        os.chdir(plan.task)
+        execute(program["command"], program["variables"])
+    except BaseException:
+        traceback.print_exc()
+    os._exit(NOT_EXECUTABLE)
+
+
+def give_up(plan, identity, home):
+    """Put on the guest's user, without any capability. `home` is the user namespace that it shares with other guests;
+    without one, where they are `nested`, it makes it."""
+    if plan.nested:
+        calls.be_inspectable(True)  # else the files of this process in /proc belong to nobody here
+    tell("/proc/self/oom_score_adj", str(plan.limits["oom_score"]))
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if not plan.nested:
+        os.setgroups(())
+        os.setresgid(*(identity["group"],) * 3)
+        os.setresuid(*(identity["user"],) * 3)
+    elif home is None:
+        make_home(identity)
+    else:
+        calls.setns(home, calls.CLONE_NEWUSER)
+        os.close(home)
+    if plan.nested:
+        calls.bound_capabilities()
+    calls.keep_capabilities()
+    for name, most in plan.limits["resources"].items():
+        limit(getattr(resource, name), most)
+
+
+def limit(name, most):
+    """Lower a limit of resources for good."""
+    _, hard = resource.getrlimit(name)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(name, (most, most))
+
+
+def make_home(identity):
+    """A user namespace in which the one user there is goes by this identity."""
+    calls.unshare(calls.CLONE_NEWUSER)
+    tell("/proc/self/setgroups", "deny")
+    tell("/proc/self/uid_map", "%d 0 1" % identity["user"])
+    tell("/proc/self/gid_map", "%d 0 1" % identity["group"])
+
+
+def tell(path, text):
+    """Write to a file of the kernel's."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    os.write(descriptor, text.encode())
+    os.close(descriptor)
+
+
+def confine(plan):
+    """From here on no system call is open but those that a function may make."""
+    calls.gain_nothing()
+    for each in plan.filters:
+        each.install()
+
+
+def execute(command, variables):
+    """Become the program; where that cannot be, say so in the output and end like a shell. Never returns."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        os.execve(command[0], command, variables)
+    except OSError as error:
+        os.write(2, ("%s: %s\n" % (command[0], error.strerror)).encode("utf-8", "surrogateescape"))
+        os._exit(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE)
+
+
+def become(plan, variables):
+    """Look like an interpreter that was started for the runtime client with these variables."""
+    os.environ.clear()
+    os.environ.update(variables)
+    time.tzset()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    entries = [entry for entry in variables.get("PYTHONPATH", "").split(":") if entry]
+    sys.path[:0] = entries
+    forget(plan, [plan.task, plan.opt + "/python", *entries])
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv[:] = plan.command
+    main = type(sys)("__main__")
+    main.__file__ = plan.client_path
+    sys.modules["__main__"] = main
+
+
+def forget(plan, folders):
+    """Forget the imported modules that the function brings itself: the SDK as a whole, where it brings a part of it,
+    and nothing that an interpreter cannot do without."""
+    for name in OWN:
+        del sys.modules[name]
+    brought = set()
+    for folder in folders:
+        if folder != plan.runtime and os.path.isdir(folder):
+            brought.update(name.partition(".")[0] for name in os.listdir(folder))
+    if not brought.isdisjoint(SDK):
+        brought |= SDK
+    for name in [each for each in sys.modules if each.partition(".")[0] in brought]:
+        if name not in plan.born_with:
+            del sys.modules[name]

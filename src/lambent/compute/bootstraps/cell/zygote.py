@@ -1,0 +1,80 @@
+"""The zygote of an image: an interpreter with everything imported that its cells have in common, which forks them.
+
+It runs inside the image's root, has a single thread, and listens on descriptor 3. The first packet is the plan that all
+its cells share, as JSON; every other asks for one cell: the numbers of its `user` and `group` as JSON, with the cell's
+own control socket and the files by which it joins its control groups. The zygote does not look after its children: the
+kernel reaps them, and whoever made the control socket sees how they fare. It ends when its own control socket does, and
+takes the cells along.
+"""
+
+# mypy: ignore-errors
+
+import sys
+
+BORN_WITH = frozenset(sys.modules)
+
+import gc  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import signal  # noqa: E402
+import socket  # noqa: E402
+from importlib import import_module  # noqa: E402
+
+import calls  # noqa: E402
+import guest  # noqa: E402
+import init  # noqa: E402
+
+CONTROL = 3
+PACKET = 1 << 18
+DESCRIPTORS = 16
+
+
+class Zygote:
+    """Reads orders and forks. Returns only in the first guest of a cell, with what that is to run."""
+
+    def __init__(self):
+        self.control = socket.socket(fileno=CONTROL)
+        self.plan = guest.Plan(json.loads(self.control.recv(PACKET)), BORN_WITH)
+        self._home = os.open(self.plan.processes + "/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
+    def settle(self):
+        """Import what the image holds, and leave its memory alone from here on."""
+        sys.path.append(self.plan.runtime)
+        for name in self.plan.preloaded:
+            import_module(name)
+        sys.path.pop()
+        calls.bound_capabilities()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
+        gc.collect()
+        gc.freeze()
+
+    def run(self):
+        """Make cells until the server is gone."""
+        while True:
+            packet, descriptors, _, _ = socket.recv_fds(self.control, PACKET, DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+            if not packet:
+                os._exit(0)
+            order = json.loads(packet)
+            calls.setns(self._home, calls.CLONE_NEWPID)
+            calls.unshare(calls.CLONE_NEWPID)
+            if os.fork() == 0:
+                self.control.close()
+                os.close(self._home)
+                return init.live(self.plan, order, descriptors[0], descriptors[1:])
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+
+def main():
+    """What the first guest of a cell runs."""
+    sys.path.pop(0)  # the folder of this script
+    zygote = Zygote()
+    zygote.settle()
+    return zygote.run()
+
+
+if __name__ == "__main__":
+    program = main()
+    del main, Zygote
+    program()

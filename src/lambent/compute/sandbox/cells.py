@@ -1,0 +1,321 @@
+"""One cell as the server sees it: the socket to its process 1, its descriptors, and its control groups."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+import msgspec
+
+from lambent.compute.sandbox import mounts
+from lambent.compute.sandbox.api import Usage
+from lambent.kernel import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from lambent.compute.sandbox.api import Exits, Program, Tenancy
+    from lambent.compute.sandbox.cgroups import Cgroup
+
+Socket: TypeAlias = socket.socket
+"""Its name in a class that has a method of this name."""
+_DESCRIPTORS: Final = 16
+_FIRST: Final = 0
+_STATUS_BYTES: Final = 4 * limits.KIB
+
+
+class Attachment(Protocol):
+    """One cell's way out."""
+
+    def close(self) -> None:
+        """Answer nothing any more, and close the descriptors that came with it."""
+
+
+class Guard(Protocol):
+    """Who decides what a cell may reach of the network: see `egress`."""
+
+    def attach(self, notify_fd: int, dns_udp: socket.socket, dns_tcp: socket.socket) -> Attachment:
+        """Serve a new cell; all three are the guard's from here on."""
+
+
+class Keeper(Protocol):
+    """Who is told how a cell fares."""
+
+    def made(self, cell: JailCell) -> None:
+        """It is ready."""
+
+    def gone(self, cell: JailCell, reason: str) -> None:
+        """Nothing is left of it. `reason` says, where it is not empty, why it could not be."""
+
+
+class JailCell:
+    """The cell; see `api.Cell`."""
+
+    paths = mounts.PATHS
+    runtime_api_address = "127.0.0.1:9001"
+
+    def __init__(
+        self,
+        *,
+        seat: int,
+        control: socket.socket,
+        cgroup: Cgroup,
+        keeper: Keeper,
+        code: Path,
+        share: Callable[[int], float | None],
+        guard: Guard | None,
+    ) -> None:
+        self.seat = seat
+        self.alive = True
+        """Until it is killed, or lost."""
+        self.ready = False
+        """Whether it has ever been."""
+        self._control = control
+        self._cgroup = cgroup
+        self._keeper = keeper
+        self._code = code
+        self._share = share
+        self._guard = guard
+        self._attachment: Attachment | None = None
+        self._reason = ""
+        self._process = self._status = -1
+        self._channel: socket.socket
+        self._output: int
+        self._frames: int
+        self._runtime_api: socket.socket
+        self._endpoint: socket.socket
+        self._usage = Usage(peak_memory=0, out_of_memory=False)
+        self._slots = 0
+        self._exits: dict[int, Exits] = {}
+        self._connectors: deque[asyncio.Future[Socket]] = deque()
+        self._untaken: dict[str, socket.socket | int] = {}
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(control.fileno(), self._hear)
+
+    @property
+    def channel(self) -> socket.socket:
+        self._untaken.pop("channel", None)
+        return self._channel
+
+    @property
+    def output(self) -> int:
+        self._untaken.pop("output", None)
+        return self._output
+
+    @property
+    def frames(self) -> int:
+        self._untaken.pop("frames", None)
+        return self._frames
+
+    @property
+    def runtime_api(self) -> socket.socket:
+        self._untaken.pop("runtime_api", None)
+        return self._runtime_api
+
+    @property
+    def endpoint(self) -> socket.socket:
+        self._untaken.pop("endpoint", None)
+        return self._endpoint
+
+    def furnish(self, tenancy: Tenancy) -> None:
+        order = {
+            "task": str(tenancy.task.relative_to(self._code)),
+            "layers": [str(layer.relative_to(self._code)) for layer in tenancy.layers],
+            "temporary": mounts.temporary(tenancy.ephemeral_mb),
+        }
+        share = self._share(tenancy.memory_mb)
+        self._cgroup.limit(memory_mb=tenancy.memory_mb, cpu=share, files_mb=tenancy.ephemeral_mb)
+        self._tell(b"T", order)
+
+    def enter(self, program: Program, exits: Exits) -> JailGuest:
+        self._tell(b"E", program)
+        self._exits[_FIRST] = exits
+        return JailGuest(self, _FIRST)
+
+    def start(self, program: Program, output: int, exits: Exits) -> JailGuest:
+        slot = self._slots + 1
+        self._tell(b"S", {"slot": slot, "program": program}, output)
+        self._slots = slot
+        self._exits[slot] = exits
+        return JailGuest(self, slot)
+
+    async def socket(self) -> Socket:
+        answer: asyncio.Future[Socket] = self._loop.create_future()
+        self._tell(b"C", None)
+        self._connectors.append(answer)
+        return await answer
+
+    def freeze(self) -> None:
+        if self.alive:
+            self._cgroup.freeze()
+
+    def thaw(self) -> None:
+        if self.alive:
+            self._cgroup.thaw()
+
+    def usage(self) -> Usage:
+        if self._status >= 0:
+            peak = max(self._usage.peak_memory, _high_water(self._status), self._cgroup.peak())
+            killed = self._usage.out_of_memory or self._cgroup.oom_kills() > 0
+            self._usage = Usage(peak_memory=peak, out_of_memory=killed)
+        return self._usage
+
+    def kill(self) -> None:
+        if not self.alive:
+            return
+        self.usage()
+        self.alive = False
+        if self._process >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._process, signal.SIGKILL)
+        else:
+            self._control.shutdown(socket.SHUT_RDWR)  # it is still being made, and ends when it sees this
+        self._cgroup.kill()
+
+    def send_signal(self, slot: int, number: signal.Signals) -> None:
+        """Signal the guest in `slot`; harmless when it is gone."""
+        if slot in self._exits:
+            with contextlib.suppress(OSError):  # the cell is ending
+                self._tell(b"K", (slot, int(number)))
+
+    def _tell(self, kind: bytes, message: object, *descriptors: int) -> None:
+        if not self.alive:
+            raise ProcessLookupError("the cell is gone")
+        packet = kind + msgspec.json.encode(message)
+        if len(packet) > limits.CELL_PACKET_BYTES:
+            raise OSError("the arguments and variables are too long")
+        socket.send_fds(self._control, [packet], descriptors)
+
+    def _hear(self) -> bool:
+        """Take one packet; False where there is none."""
+        try:
+            packet, descriptors, _, _ = socket.recv_fds(
+                self._control, limits.CELL_PACKET_BYTES, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+            )
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            packet, descriptors = b"", []
+        match packet[:1]:
+            case b"M":
+                self._furnished(descriptors)
+            case b"X":
+                self._exited(*msgspec.json.decode(packet[1:], type=tuple[int, int]))
+            case b"C":
+                self._connected(socket.socket(fileno=descriptors[0]))
+            case b"F":
+                self._reason = packet[1:].decode(errors="replace")
+            case _:
+                self._hung_up()
+                return False
+        return True
+
+    def _furnished(self, descriptors: list[int]) -> None:
+        self._process, self._status, channel, self._output, self._frames, api, endpoint, *guarded = descriptors
+        self._loop.add_reader(self._process, self._ended)
+        self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, channel)
+        self._runtime_api, self._endpoint = _internet(api), _internet(endpoint)
+        self._untaken = {
+            "channel": self._channel,
+            "output": self._output,
+            "frames": self._frames,
+            "runtime_api": self._runtime_api,
+            "endpoint": self._endpoint,
+        }
+        if self._guard is not None:
+            datagrams, listener, notifications = guarded
+            self._attachment = self._guard.attach(notifications, _internet(datagrams), _internet(listener))
+        if self.alive:
+            self.ready = True
+            self._keeper.made(self)
+        else:
+            signal.pidfd_send_signal(self._process, signal.SIGKILL)
+
+    def _exited(self, slot: int, status: int) -> None:
+        exits = self._exits.pop(slot, None)
+        if exits is not None:
+            exits.exited(status)
+        elif slot == _FIRST:
+            self.kill()  # before anybody entered
+
+    def _connected(self, connector: Socket) -> None:
+        connector.setblocking(False)
+        answer = self._connectors.popleft()
+        if answer.done():
+            connector.close()
+        else:
+            answer.set_result(connector)
+
+    def _hung_up(self) -> None:
+        """Process 1 is ending, or never was."""
+        self.alive = False
+        self._mute()
+        if self._process < 0:
+            self._clear(self._reason or "the cell ended while it was made")
+
+    def _mute(self) -> None:
+        if self._control.fileno() >= 0:
+            self._loop.remove_reader(self._control.fileno())
+            self._control.close()
+
+    def _ended(self) -> None:
+        """Process 1 is gone, and with it all others; what it said last may still be unread."""
+        self.alive = False
+        while self._control.fileno() >= 0 and self._hear():
+            pass
+        self._mute()
+        self._loop.remove_reader(self._process)
+        self._clear(self._reason)
+
+    def _clear(self, reason: str) -> None:
+        self.alive = False
+        if self._attachment is not None:
+            self._attachment.close()
+        self.usage()
+        for descriptor in (self._process, self._status):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._status = -1
+        for each in self._untaken.values():
+            os.close(each) if isinstance(each, int) else each.close()
+        self._cgroup.remove()
+        for answer in self._connectors:
+            if not answer.done():
+                answer.set_exception(ProcessLookupError("the cell is gone"))
+        exits, self._exits = self._exits, {}
+        for guest in exits.values():
+            guest.exited(-signal.SIGKILL)
+        self._keeper.gone(self, reason)
+
+
+class JailGuest:
+    """A process of the cell; see `api.Guest`."""
+
+    def __init__(self, cell: JailCell, slot: int) -> None:
+        self._cell = cell
+        self._slot = slot
+
+    def signal(self, number: signal.Signals) -> None:
+        self._cell.send_signal(self._slot, number)
+
+
+def _internet(descriptor: int) -> socket.socket:
+    made = socket.socket(fileno=descriptor)
+    made.setblocking(False)
+    return made
+
+
+def _high_water(status: int) -> int:
+    """The peak resident size in bytes from an open /proc/PID/status; 0 once the process has ended."""
+    try:
+        text = os.pread(status, _STATUS_BYTES, 0)
+    except ProcessLookupError:
+        return 0
+    _, found, rest = text.partition(b"VmHWM:")
+    return int(rest.split(None, 1)[0]) * limits.KIB if found else 0

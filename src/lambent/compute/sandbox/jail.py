@@ -1,0 +1,176 @@
+"""The levels with walls: `jail` for a server that is root on Linux, `userns` for one that is anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import os
+import socket
+import sys
+from contextlib import ExitStack
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Literal
+
+from lambent.compute.sandbox import mounts
+from lambent.compute.sandbox.api import Image
+from lambent.compute.sandbox.cells import JailCell
+from lambent.compute.sandbox.nurseries import Nursery
+from lambent.compute.sandbox.zygotes import Privileges, Walls
+from lambent.kernel import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from lambent.compute.runtimes import Runtime
+    from lambent.compute.sandbox.cells import Guard
+    from lambent.compute.sandbox.cgroups import Cgroups
+    from lambent.compute.sandbox.zygotes import Zygote
+    from lambent.kernel.clock import Clock
+
+
+class JailSandbox:
+    """Makes cells; see `api.Sandbox`.
+
+    `code` is the folder that holds every package and layer, `share` says how many cores a function of so many megabytes
+    may use (None: all that are free), `filters` are the seccomp programs of guests. With a `guard` and its `notify`
+    program cells may reach what the guard allows; without, nothing but the server. What an earlier server with these
+    control groups has left running is ended here, which may take `CGROUP_SWEEP_S`. Made on the event loop.
+    """
+
+    def __init__(
+        self,
+        level: Literal["jail", "userns"],
+        *,
+        code: Path,
+        cgroups: Cgroups,
+        share: Callable[[int], float | None],
+        filters: tuple[bytes, ...],
+        clock: Clock,
+        guard: Guard | None = None,
+        notify: bytes | None = None,
+    ) -> None:
+        assert (guard is None) == (notify is None)
+        self.level = level
+        self._code = code
+        self._cgroups = cgroups
+        self._share = share
+        self._clock = clock
+        self._guard = guard
+        self._nurseries: dict[Image, Nursery] = {}
+        self._homes: dict[JailCell, Nursery] = {}
+        self._born = 0
+        self._seats = 0
+        self._free_seats: list[int] = []
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._closed = False
+        self._resources = ExitStack()
+        scripts = self._resources.enter_context(as_file(files("lambent.compute.bootstraps") / "cell"))
+        self._walls = Walls(Privileges.of(level), code, scripts, filters, notify)
+        cgroups.sweep()
+        asyncio.get_running_loop().add_reader(cgroups.descriptor, cgroups.attend)
+
+    async def cell(self, image: Image) -> JailCell:
+        return await self._nursery(image).take()
+
+    def foresee(self, image: Image, count: int) -> None:
+        if count or image in self._nurseries:
+            others = sum(each.wanted for known, each in self._nurseries.items() if known != image)
+            self._nursery(image).foresee(max(0, min(count, limits.CELLS_FORESEEN - others)))
+
+    async def close(self) -> None:
+        self._closed = True
+        for nursery in tuple(self._nurseries.values()):
+            nursery.close()
+        await self._empty.wait()
+        await asyncio.to_thread(self._cgroups.sweep)
+        asyncio.get_running_loop().remove_reader(self._cgroups.descriptor)
+        self._cgroups.close()
+        self._resources.close()
+
+    def make(self, zygote: Zygote, nursery: Nursery) -> None:
+        """Begin to make a cell, for a nursery."""
+        seat = self._seat()
+        self._born += 1
+        cgroup = self._cgroups.open(f"cell-{self._born}")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        try:
+            zygote.fork(*self._identity(seat), theirs, cgroup.procs)
+        except OSError:
+            ours.close()
+            cgroup.remove()
+            heapq.heappush(self._free_seats, seat)
+            raise
+        finally:
+            theirs.close()
+            for descriptor in cgroup.procs:
+                os.close(descriptor)
+        cell = JailCell(
+            seat=seat,
+            control=ours,
+            cgroup=cgroup,
+            keeper=self,
+            code=self._code,
+            share=self._share,
+            guard=self._guard,
+        )
+        self._homes[cell] = nursery
+        nursery.begun(cell)
+
+    def made(self, cell: JailCell) -> None:
+        """A cell is ready."""
+        self._homes[cell].made(cell)
+
+    def gone(self, cell: JailCell, reason: str) -> None:
+        """Nothing is left of a cell: its user may be another's."""
+        heapq.heappush(self._free_seats, cell.seat)
+        self._homes.pop(cell).gone(cell, reason)
+
+    def empty(self, nursery: Nursery) -> None:
+        """A nursery has nothing to do any more."""
+        for image in [image for image, each in self._nurseries.items() if each is nursery]:
+            del self._nurseries[image]
+        if not self._nurseries:
+            self._empty.set()
+
+    def _nursery(self, image: Image) -> Nursery:
+        if self._closed:
+            raise OSError("the sandbox is closed")
+        nursery = self._nurseries.get(image)
+        if nursery is None:
+            nursery = self._nurseries[image] = Nursery(image, self._walls, self, self._clock)
+            self._empty.clear()
+        return nursery
+
+    def _seat(self) -> int:
+        """The lowest number that no cell has."""
+        if self._free_seats:
+            return heapq.heappop(self._free_seats)
+        if self._seats == limits.CELLS:
+            raise OSError("there are too many cells")
+        self._seats += 1
+        return self._seats - 1
+
+    def _identity(self, seat: int) -> tuple[int, int]:
+        """The user and the group of a cell's guests: a pair of its own, or the names that the server's go by inside."""
+        if self._walls.privileges.nested:
+            return mounts.USER, mounts.GROUP
+        return limits.CELL_USERS_FROM + seat, limits.CELL_USERS_FROM + seat
+
+
+async def refusal(sandbox: JailSandbox, runtime: Runtime) -> str | None:
+    """Why this level cannot be used here, found out by making a cell of `runtime`; None where it can."""
+    if not sys.platform.startswith("linux"):
+        return "it needs Linux"
+    if sandbox.level == "jail" and os.geteuid() != 0:
+        return "the server is not root"
+    if sandbox.level == "userns" and os.geteuid() == 0:
+        return "the server is root, and so would be whoever breaks out of a user namespace"
+    try:
+        cell = await sandbox.cell(Image(runtime))
+    except OSError as error:
+        return str(error)
+    cell.kill()
+    return None

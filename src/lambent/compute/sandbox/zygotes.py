@@ -1,0 +1,207 @@
+"""Zygotes as the server sees them: one process for each image, which forks that image's cells."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from lambent.compute.sandbox import mounts
+from lambent.kernel import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from lambent.compute.sandbox.api import Image
+
+_CONTROL: Final = 3
+_COMMON: Final = (
+    "base64",
+    "collections",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "functools",
+    "hashlib",
+    "json",
+    "os",
+    "re",
+    "string",
+    "time",
+    "traceback",
+    "typing",
+    "urllib.parse",
+    "uuid",
+)
+"""What nearly every function imports, itself or through a library. Not logging: it has every fork see to all its locks,
+and AWS's set-up of it is best done when a function asks for it."""
+_SDK: Final = (
+    "boto3.session",
+    "botocore.client",
+    "botocore.handlers",
+    "botocore.httpsession",
+    "botocore.parsers",
+    "botocore.retries.standard",
+    "botocore.serialize",
+    "botocore.session",
+    "botocore.signers",
+)
+_RESOURCES: Final = {
+    "RLIMIT_NOFILE": limits.ENVIRONMENT_OPEN_FILES,
+    "RLIMIT_NPROC": limits.ENVIRONMENT_PROCESSES,
+    "RLIMIT_CORE": 0,
+    "RLIMIT_MEMLOCK": limits.CELL_LOCKED_BYTES,
+}
+"""What a guest may use where no control group counts. Its processes are those of the cell: no other has its user."""
+
+
+class Privileges(msgspec.Struct, frozen=True):
+    """In what the levels differ. As root every cell has a user of its own; elsewhere the server's own user is all there
+    is, and a user namespace makes it the root of the walls, and one within that a user without rights behind them."""
+
+    nested: bool
+    user: int | None = None
+    group: int | None = None
+
+    @classmethod
+    def of(cls, level: str) -> Privileges:
+        """Those of `jail` or `userns`."""
+        return cls(nested=False) if level == "jail" else cls(nested=True, user=os.geteuid(), group=os.getegid())
+
+
+class Walls(msgspec.Struct, frozen=True):
+    """What a level gives all its cells, whatever their image."""
+
+    privileges: Privileges
+    code: Path
+    """The folder that holds all unpacked packages and layers."""
+    scripts: Path
+    """`bootstraps/cell`."""
+    filters: tuple[bytes, ...]
+    """The seccomp programs of guests."""
+    notify: bytes | None
+    """The one whose notifications the guard of the network answers; None where cells have no way out."""
+
+
+class Keeper(Protocol):
+    """Who is told of a zygote's end."""
+
+    def ended(self, reason: str) -> None:
+        """The process is gone, and its cells with it; `reason` is empty where nothing went wrong."""
+
+
+class Zygote:
+    """A running zygote. Raises OSError where the process cannot be started."""
+
+    def __init__(self, image: Image, walls: Walls, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._reason = ""
+        self._loop = asyncio.get_running_loop()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.setblocking(False)
+        try:
+            self._pid = _spawn(walls.scripts / "furnish.py", theirs.fileno())
+        except OSError:
+            self._control.close()
+            raise
+        finally:
+            theirs.close()
+        self._process = os.pidfd_open(self._pid)
+        self._loop.add_reader(self._process, self._ended)
+        self._tell(msgspec.json.encode(_furnishing(image, walls)))
+        self._tell(msgspec.json.encode(_plan(image, walls)))
+
+    def fork(self, user: int, group: int, control: socket.socket, groups: Sequence[int]) -> None:
+        """Have it make a cell that speaks over `control` and joins `groups`; it gets copies of both. Raises OSError."""
+        order = msgspec.json.encode({"user": user, "group": group})
+        socket.send_fds(self._control, [order], [control.fileno(), *groups])
+
+    def stop(self) -> None:
+        """Let it end, and its cells with it; `ended` follows."""
+        self._control.shutdown(socket.SHUT_WR)
+
+    def _tell(self, packet: bytes) -> None:
+        self._control.send(packet)
+
+    def _ended(self) -> None:
+        self._loop.remove_reader(self._process)
+        os.close(self._process)
+        _, status = os.waitpid(self._pid, 0)
+        reason = self._last_words()
+        self._control.close()
+        if not reason and status:
+            reason = f"the zygote ended with status {os.waitstatus_to_exitcode(status)}"
+        self._keeper.ended(reason)
+
+    def _last_words(self) -> str:
+        try:
+            packet = self._control.recv(limits.CELL_PACKET_BYTES)
+        except (BlockingIOError, ConnectionResetError):
+            return ""
+        return packet[1:].decode(errors="replace")
+
+
+def _spawn(script: Path, control: int) -> int:
+    """Start the script with the server's interpreter, with nothing of the server's but its standard error."""
+    return os.posix_spawn(
+        sys.executable,
+        (sys.executable, "-S", "-B", str(script)),
+        {},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0),
+            (os.POSIX_SPAWN_DUP2, 0, 1),
+            (os.POSIX_SPAWN_DUP2, control, _CONTROL),
+        ],
+        setsid=True,
+        setsigmask=(),
+        setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD),
+    )
+
+
+def _furnishing(image: Image, walls: Walls) -> dict[str, object]:
+    """The order that `furnish.py` reads."""
+    program = mounts.interpreter(image.runtime).program
+    return {
+        "user": walls.privileges.user,
+        "group": walls.privileges.group,
+        "view": mounts.view(image.runtime, walls.code, walls.scripts),
+        "command": (program, "-S", "-B", "-u", f"{mounts.SCRIPTS}/zygote.py"),
+        "variables": {"LANG": "en_US.UTF-8", "TZ": ":UTC", "LD_LIBRARY_PATH": _libraries(image)},
+    }
+
+
+def _libraries(image: Image) -> str:
+    if image.runtime.prefix is not None:
+        return mounts.LIBRARIES
+    return f"{mounts.interpreter(image.runtime).place}/lib"
+
+
+def _plan(image: Image, walls: Walls) -> dict[str, object]:
+    """The plan that `zygote.py` reads."""
+    runtime = image.runtime
+    managed = runtime.client is not None
+    program = mounts.interpreter(runtime).program
+    return {
+        "processes": mounts.PROCESSES,
+        "hidden": mounts.HIDDEN,
+        "code": mounts.CODE,
+        "host": mounts.HOST,
+        "mounts": mounts.private(),
+        "task": mounts.PATHS.task,
+        "opt": mounts.PATHS.opt,
+        "runtime": mounts.PATHS.runtime,
+        "limits": {"oom_score": limits.CELL_OOM_SCORE, "resources": _RESOURCES},
+        "nested": walls.privileges.nested,
+        "command": (program, "-S", "-B", "-u", mounts.CLIENT) if managed else (),
+        "client": mounts.CLIENT if managed else None,
+        "preloaded": (_COMMON + (_SDK if image.sdk and runtime.packages else ())) if managed else (),
+        "filters": [base64.b64encode(each).decode() for each in walls.filters],
+        "notify": None if walls.notify is None else base64.b64encode(walls.notify).decode(),
+    }

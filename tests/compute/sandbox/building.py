@@ -1,0 +1,166 @@
+"""A sandbox with walls and a quick way to its cells: jails where root runs the tests, elsewhere user namespaces."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from lambent.compute.runtimes import Runtime, Runtimes
+from lambent.compute.sandbox import egress, seccomp
+from lambent.compute.sandbox.api import Image, Program, Tenancy
+from lambent.compute.sandbox.cgroups import Cgroups
+from lambent.compute.sandbox.jail import JailSandbox
+from lambent.kernel.clock import SystemClock
+from lambent.kernel.tasks import Supervisor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lambent.compute.sandbox.cells import Guard, JailCell
+
+LEVEL = "jail" if os.geteuid() == 0 else "userns"
+RUNTIME = f"python3.{sys.version_info.minor}"
+SECRET = b"0123456789abcdef"
+CUSTOM = Image(Runtime("provided.al2023", "al2023"))
+CLIENT = {
+    "_HANDLER": "app.handler",
+    "LAMBDA_TASK_ROOT": "/var/task",
+    "LAMBDA_RUNTIME_DIR": "/var/runtime",
+    "PATH": "/usr/bin:/bin",
+    "LANG": "en_US.UTF-8",
+}
+
+
+class Ended:
+    """Waits for the end of a guest."""
+
+    def __init__(self) -> None:
+        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def exited(self, status: int) -> None:
+        self.status.set_result(status)
+
+
+class Building:
+    """A sandbox, and packages for its cells."""
+
+    def __init__(self, folder: Path, cgroups: Cgroups | None = None, guard: Guard | None = None) -> None:
+        self.folder = folder
+        self.code = folder / "code"
+        self.code.mkdir()
+        self.clock = SystemClock()
+        self.supervisor = Supervisor(self.clock)
+        self.sandbox = JailSandbox(
+            LEVEL,
+            code=self.code,
+            cgroups=cgroups or Cgroups.none(),
+            share=lambda _: None,
+            filters=seccomp.filters(),
+            clock=self.clock,
+            guard=guard,
+            notify=None if guard is None else egress.notify_filter(),
+        )
+        self._packages = 0
+        self._cells: list[JailCell] = []
+
+    def package(self, files: dict[str, str]) -> Path:
+        """A folder as if it had been unpacked."""
+        self._packages += 1
+        folder = self.code / str(self._packages)
+        folder.mkdir()
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.write_text(textwrap.dedent(text))
+            path.chmod(0o755)
+        return folder
+
+    async def python(self) -> Image:
+        """The image of the interpreter that runs the tests."""
+        folder = self.folder / "runtimes"
+        folder.mkdir(exist_ok=True)
+        host = {"HOME": "/nonexistent", "PATH": f"{sys.base_prefix}/bin"}
+        runtime = await Runtimes(folder, self.clock, self.supervisor, host).find(RUNTIME)
+        assert runtime is not None
+        return Image(runtime)
+
+    async def cell(self, files: dict[str, str] | None = None, image: Image = CUSTOM, **fields: Any) -> JailCell:
+        """A cell with a tenant."""
+        cell = await self.sandbox.cell(image)
+        self._cells.append(cell)
+        values: dict[str, Any] = {"name": "f", "task": self.package(files or {}), "memory_mb": 256, "ephemeral_mb": 8}
+        cell.furnish(Tenancy(**{**values, **fields}))
+        return cell
+
+    async def run(self, script: str, **fields: Any) -> tuple[int, str]:
+        """The status and the output of a shell script, the first guest of a new cell."""
+        cell = await self.cell({"run": f"#!/bin/sh\n{textwrap.dedent(script)}"}, **fields)
+        status, output = await finish(cell)
+        cell.kill()
+        return status, output
+
+    async def close(self) -> None:
+        for cell in self._cells:
+            cell.kill()
+            for name in {"channel", "output", "frames", "runtime_api", "endpoint"} - cell._untaken.keys():
+                end = getattr(cell, name)
+                os.close(end) if isinstance(end, int) else end.close()
+        async with asyncio.timeout(30):
+            await self.sandbox.close()
+        await self.supervisor.stop()
+
+
+def program(*command: str, **variables: str) -> Program:
+    """A program with the usual PATH."""
+    return Program(command=command, variables={"PATH": "/usr/bin:/bin", **variables})
+
+
+async def finish(cell: JailCell, *command: str) -> tuple[int, str]:
+    """Let the first guest in, and wait for its end: its status and what it has printed."""
+    ended = Ended()
+    cell.enter(program(*(command or ("/var/task/run",))), ended)
+    output = await read(cell.output)
+    async with asyncio.timeout(20):
+        return await ended.status, output
+
+
+async def read(descriptor: int) -> str:
+    """Everything from a pipe to its end."""
+    text = ""
+    while piece := await line(descriptor):
+        text += piece
+    return text
+
+
+async def line(descriptor: int) -> str:
+    """What comes next from a pipe; nothing at its end."""
+    loop = asyncio.get_running_loop()
+    readable = loop.create_future()
+    loop.add_reader(descriptor, lambda: readable.done() or readable.set_result(None))
+    try:
+        async with asyncio.timeout(20):
+            await readable
+    finally:
+        loop.remove_reader(descriptor)
+    return os.read(descriptor, 65_536).decode()
+
+
+async def ready(cell: JailCell, **variables: str) -> str:
+    """Let the runtime client in: the kind of its first message."""
+    cell.channel.send(SECRET)
+    cell.enter(Program(command=(), variables={**CLIENT, **variables}), Ended())
+    async with asyncio.timeout(20):
+        packet = await asyncio.get_running_loop().sock_recv(cell.channel, 65_536)
+    return packet[16:17].decode()
+
+
+async def answer(cell: JailCell, event: bytes = b"{}") -> bytes:
+    """What the runtime client answers to an event."""
+    head = b"id\n99999999999999\narn\n\n"
+    lead = (1).to_bytes(4, "big") + len(event).to_bytes(4, "big") + len(head).to_bytes(2, "big")
+    cell.channel.send(lead + head + event)
+    async with asyncio.timeout(20):
+        return (await asyncio.get_running_loop().sock_recv(cell.channel, 65_536))[16 + 5 :]

@@ -1,0 +1,485 @@
+"""The levels with walls: what a guest finds and does not, how guests end, and that nothing is ever left of a cell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lambent.compute.sandbox import egress, hierarchies, jail
+from lambent.compute.sandbox.api import Image
+from lambent.kernel import limits
+from tests.compute.conftest import open_files
+from tests.compute.sandbox.building import (
+    CUSTOM,
+    LEVEL,
+    Building,
+    Ended,
+    answer,
+    finish,
+    line,
+    program,
+    ready,
+)
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+async def building(tmp_path: Path) -> AsyncIterator[Building]:
+    before = open_files()
+    site = Building(tmp_path)
+    problem = None if sys.platform.startswith("linux") else "it needs Linux"
+    problem = problem or await jail.refusal(site.sandbox, CUSTOM.runtime)
+    if problem is not None:
+        await site.close()
+        pytest.skip(f"{LEVEL} cannot be used here: {problem}")
+    yield site
+    await site.close()
+    assert zygotes() == []
+    assert open_files() - before == set(), "descriptors are left open"
+
+
+def mounted() -> str:
+    """All mounts that this process sees."""
+    return Path("/proc/self/mountinfo").read_text()
+
+
+def zygotes() -> list[str]:
+    """The processes of cells and their zygotes that this process has started."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            words = (process / "cmdline").read_text().split("\0")
+            session = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if any(word.endswith(("/cell/zygote.py", "/cell/furnish.py")) for word in words) and session == os.getpid():
+            found.append(process.name)
+    return found
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -15 $$", -15)])
+async def test_the_status_says_how_a_guest_ended(building: Building, script: str, status: int) -> None:
+    assert await building.run(script) == (status, "")
+
+
+async def test_a_program_that_is_not_there_ends_as_in_a_shell(building: Building) -> None:
+    cell = await building.cell({"text": "no program"})
+    assert await finish(cell, "/var/task/none") == (127, "/var/task/none: No such file or directory\n")
+    cell.kill()
+    cell = await building.cell({"text": "no program"})
+    assert (await finish(cell, "/var/task/text"))[0] == 126
+    cell.kill()
+
+
+async def test_a_guest_has_no_rights_and_only_its_own_descriptors(building: Building) -> None:
+    _, output = await building.run("cat /proc/self/status; ls /proc/self/fd; ulimit -n")
+    status = dict(entry.split(":\t") for entry in output.splitlines() if ":\t" in entry)
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+    assert output.splitlines()[-7:] == ["0", "1", "2", "3", "4", "5", "1024"]  # 5 is the listing's own
+
+
+async def test_a_guest_sees_its_own_processes_only_and_not_the_first(building: Building) -> None:
+    _, output = await building.run("echo /proc/[0-9]*; kill -9 1; readlink /proc/1/root; cat /proc/1/environ; true")
+    first, *others = output.splitlines()
+    assert first.split() in (["/proc/2"], ["/proc/2", "/proc/3"])
+    assert others
+    assert all("No such" in other or "not permitted" in other for other in others if other)
+
+
+async def test_the_root_is_like_lambdas_and_cannot_be_written_to(building: Building) -> None:
+    script = """
+    for place in / /usr /etc /dev /opt /sys /var /var/task /var/runtime /var/tmp /proc; do
+        touch $place/x 2>/dev/null && echo wrote $place
+    done
+    ls -A /.lambent /sys /root /home 2>/dev/null
+    pwd; hostname; cat /etc/hosts; echo data > /tmp/x && cat /tmp/x
+    """
+    _, output = await building.run(script)
+    assert output.splitlines() == [
+        "/.lambent:",
+        "",
+        "/sys:",
+        "/var/task",
+        "sandbox",
+        "127.0.0.1 localhost sandbox.localdomain sandbox",
+        "data",
+    ]
+
+
+async def test_tmp_has_the_size_that_was_asked_for(building: Building) -> None:
+    script = "dd if=/dev/zero of=/tmp/x bs=1024k 2>/dev/null; stat -c %s /tmp/x"
+    assert (await building.run(script, ephemeral_mb=3))[1] == f"{3 * limits.MIB}\n"
+
+
+async def test_layers_lie_over_one_another_and_the_last_is_on_top(building: Building) -> None:
+    layers = tuple(building.package({"a": f"{n}\n", f"only{n}": ""}) for n in (1, 2, 3))
+    _, output = await building.run("cat /opt/a; ls /opt; touch /opt/x 2>/dev/null || echo fixed", layers=layers)
+    assert output.split() == ["3", "a", "only1", "only2", "only3", "fixed"]
+    _, output = await building.run("cat /opt/a; ls /opt", layers=layers[:1])
+    assert output.split() == ["1", "a", "only1"]
+
+
+async def test_code_of_others_is_not_in_sight(building: Building) -> None:
+    building.package({"secret": "canary"})
+    _, output = await building.run("grep -rl canar[y] / --exclude-dir=proc --exclude-dir=usr 2>/dev/null; true")
+    assert output == ""
+
+
+async def test_two_cells_do_not_share_files_processes_or_sockets(building: Building) -> None:
+    script = """
+    import os, socket, sys, time
+    me = socket.socket(socket.AF_UNIX); me.bind("\\0name"); me.listen()
+    tcp = socket.socket(); tcp.bind(("127.0.0.1", 5000)); tcp.listen()
+    open("/tmp/mine", "x"); open("/dev/shm/mine", "x")
+    others = [p for p in os.listdir("/proc") if p.isdigit() and int(p) != os.getpid()]
+    print(others, [name for _, name in socket.if_nameindex()], flush=True)
+    time.sleep(60)
+    """
+    files = {"run": f"#!/usr/bin/env python3\n{script.replace(chr(10) + '    ', chr(10))}"}
+    image = await building.python()
+    cells = [await building.cell(files, image) for _ in range(2)]
+    for cell in cells:
+        cell.enter(program("/var/task/run", PATH="/var/lang/bin:/usr/bin"), Ended())
+    assert [await line(cell.output) for cell in cells] == ["[] ['lo']\n"] * 2
+    for cell in cells:
+        cell.kill()
+
+
+async def test_the_client_waits_ready_and_answers(building: Building) -> None:
+    source = """
+    import logging, os, sys
+    def handler(event, context):
+        logging.getLogger().warning("told")
+        values = os.environ["COLOUR"], os.environ["TZ"], sys.modules["__main__"].__name__
+        return [sys.path, __file__, *values, os.getcwd()]
+    """
+    cell = await building.cell({"app.py": source}, await building.python())
+    assert await ready(cell, COLOUR="blue", TZ="Asia/Tokyo") == "Y"
+    path, *values = json.loads(await answer(cell))
+    assert path[0] == "/var/task"
+    assert path[-1] == "/var/runtime"
+    assert all(entry.startswith("/var/lang/lib/") for entry in path[1:-1])
+    assert values == ["/var/task/app.py", "blue", "Asia/Tokyo", "__main__", "/var/task"]
+    assert "[WARNING]" in await line(cell.output)
+    assert cell.usage().peak_memory > limits.MIB
+    cell.kill()
+
+
+async def test_modules_that_a_function_brings_are_its_own(building: Building) -> None:
+    source = """
+    import uuid, json
+    def handler(event, context):
+        return [uuid.MINE, json.__file__]
+    """
+    cell = await building.cell({"app.py": source, "uuid.py": "MINE = 1"}, await building.python())
+    assert await ready(cell) == "Y"
+    mine, other = json.loads(await answer(cell))
+    assert mine == 1
+    assert other.startswith("/var/lang/lib/")
+    cell.kill()
+
+
+async def test_what_only_a_new_interpreter_can_do_is_done_by_one(building: Building) -> None:
+    source = """
+    import sys
+    def handler(event, context):
+        return [sys.flags.hash_randomization, sys.flags.optimize]
+    """
+    cell = await building.cell({"app.py": source}, await building.python())
+    assert await ready(cell, PYTHONHASHSEED="0", PYTHONOPTIMIZE="1") == "Y"
+    assert json.loads(await answer(cell)) == [0, 1]
+    cell.kill()
+
+
+async def test_the_sdk_is_there_before_it_is_imported(building: Building) -> None:
+    source = """
+    import sys
+    before = "botocore.session" in sys.modules
+    import boto3
+    def handler(event, context):
+        boto3.client("s3", region_name="us-east-1")
+        return [before, boto3.__file__]
+    """
+    image = await building.python()
+    if not image.runtime.packages:
+        pytest.skip("the SDK is not for this interpreter")
+    cell = await building.cell({"app.py": source}, Image(image.runtime, sdk=True))
+    assert await ready(cell) == "Y"
+    assert json.loads(await answer(cell)) == [True, "/var/runtime/boto3/__init__.py"]
+    cell.kill()
+    cell = await building.cell({"app.py": source, "botocore/__init__.py": ""}, Image(image.runtime, sdk=True))
+    assert await ready(cell) == "F"  # half an SDK of its own is what it gets
+    cell.kill()
+
+
+async def test_more_guests_come_before_the_first_and_beside_it(building: Building) -> None:
+    cell = await building.cell({"run": "#!/bin/sh\nkill -0 3 && echo sees; sleep 60"})
+    reading, writing = os.pipe()
+    ended, first = Ended(), Ended()
+    script = "id -u; cd /tmp; echo $COLOUR; readlink /proc/self/fd/0; sleep 60"
+    guest = cell.start(program("/bin/sh", "-c", script, COLOUR="red"), writing, ended)
+    os.close(writing)
+    text = ""
+    while text.count("\n") < 3:
+        text += await line(reading)
+    user, colour, nothing = text.splitlines()
+    assert int(user) == (limits.CELL_USERS_FROM + cell.seat if LEVEL == "jail" else 993)
+    assert (colour, nothing) == ("red", "/dev/null")
+    cell.enter(program("/var/task/run"), first)
+    assert await line(cell.output) == "sees\n"
+    guest.signal(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        assert await ended.status == -signal.SIGTERM
+    assert not first.status.done()
+    cell.kill()
+    async with asyncio.timeout(10):
+        assert await first.status == -signal.SIGKILL
+    os.close(reading)
+
+
+async def test_the_server_listens_inside_and_reaches_what_guests_listen_on(building: Building) -> None:
+    script = """
+    import http.client, socket
+    for port in (9001, 4566):
+        with socket.create_connection(("127.0.0.1", port)) as caller:
+            caller.sendall(b"hello")
+    listener = socket.socket(); listener.bind(("127.0.0.1", 8080)); listener.listen()
+    print("listening", flush=True)
+    print(listener.accept()[0].recv(5), flush=True)
+    """
+    cell = await building.cell({"run.py": script}, await building.python())
+    cell.enter(program("/var/lang/bin/python3", "/var/task/run.py"), Ended())
+    loop = asyncio.get_running_loop()
+    for listener in (cell.runtime_api, cell.endpoint):
+        async with asyncio.timeout(20):
+            caller, _ = await loop.sock_accept(listener)
+            assert await loop.sock_recv(caller, 5) == b"hello"
+        caller.close()
+    assert await line(cell.output) == "listening\n"
+    connector = await cell.socket()
+    await loop.sock_connect(connector, ("127.0.0.1", 8080))
+    await loop.sock_sendall(connector, b"there")
+    assert await line(cell.output) == "b'there'\n"
+    connector.close()
+    cell.kill()
+
+
+async def test_orphans_are_reaped_and_end_with_the_cell(building: Building) -> None:
+    script = """
+    for n in 1 2 3; do (sleep 0 &) ; done
+    (setsid sleep 60 >/dev/null 2>&1 &)
+    sleep 0.2; ls -d /proc/[0-9]* | wc -l; exit 3
+    """
+    status, output = await building.run(script)
+    assert status == 3
+    assert int(output) <= 5  # the shell, the sleeper and this pipeline
+
+
+async def test_a_kill_is_told_to_every_guest_and_harmless_twice(building: Building) -> None:
+    cell = await building.cell()
+    guests = [Ended(), Ended()]
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    cell.enter(program("/bin/sleep", "60"), guests[0])
+    cell.start(program("/bin/sleep", "60"), nothing, guests[1])
+    os.close(nothing)
+    cell.kill()
+    cell.kill()
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(*(guest.status for guest in guests)) == [-signal.SIGKILL] * 2
+    with pytest.raises(ProcessLookupError):
+        cell.enter(program("/bin/true"), Ended())
+
+
+async def test_too_long_a_program_is_refused(building: Building) -> None:
+    cell = await building.cell()
+    with pytest.raises(OSError, match="too long"):
+        cell.enter(program("/bin/true", LONG="x" * limits.CELL_PACKET_BYTES), Ended())
+    assert await finish(cell, "/bin/true") == (0, "")
+    cell.kill()
+
+
+async def test_a_package_that_is_not_there_ends_the_cell_and_is_told(
+    building: Building, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone: asyncio.Queue[object] = asyncio.Queue()
+    tell = building.sandbox.gone
+    monkeypatch.setattr(building.sandbox, "gone", lambda *words: (tell(*words), gone.put_nowait(words[0])))
+    cell = await building.cell(task=building.code / "none")
+    async with asyncio.timeout(10):
+        while await gone.get() is not cell:
+            pass  # the cell with which the level was tried
+    with pytest.raises(ProcessLookupError):
+        cell.enter(program("/bin/true"), Ended())
+    assert "No such file or directory" in caplog.text
+
+
+async def test_cells_are_made_ahead_and_replaced(building: Building, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: asyncio.Queue[object] = asyncio.Queue()
+    tell = building.sandbox.made
+    monkeypatch.setattr(building.sandbox, "made", lambda cell: (tell(cell), made.put_nowait(cell)))
+    building.sandbox.foresee(CUSTOM, 2)
+    async with asyncio.timeout(20):
+        first, second = await made.get(), await made.get()
+        assert await building.sandbox.cell(CUSTOM) is first
+        third = await made.get()
+    assert [await building.sandbox.cell(CUSTOM) for _ in range(2)] == [second, third]
+    building.sandbox.foresee(CUSTOM, 0)
+    assert building.sandbox._nurseries[CUSTOM].stock == 0
+
+
+async def test_a_zygote_that_is_killed_is_replaced(building: Building) -> None:
+    cell = await building.cell()
+    ended = Ended()
+    cell.enter(program("/bin/sleep", "60"), ended)
+    for process in zygotes():
+        os.kill(int(process), signal.SIGKILL)
+    async with asyncio.timeout(10):
+        assert await ended.status == -signal.SIGKILL
+    assert await building.run("echo again") == (0, "again\n")
+
+
+async def test_a_burst_is_served_and_leaves_nothing(building: Building) -> None:
+    mounts = mounted()
+    cells = await asyncio.gather(*(building.sandbox.cell(CUSTOM) for _ in range(50)))
+    assert len({cell.seat for cell in cells}) == 50
+    for cell in cells:
+        cell.kill()
+    for _ in range(3):
+        for cell in await asyncio.gather(*(building.cell() for _ in range(50))):
+            cell.kill()
+    assert mounted() == mounts
+
+
+async def test_control_groups_hold_a_cell_and_go_with_it(tmp_path: Path) -> None:
+    cgroups = hierarchies.find(f"test-{os.getpid()}", privileged=LEVEL == "jail")
+    if "memory" not in cgroups.controls:
+        pytest.skip(f"memory cannot be limited here: {cgroups.lacking}")
+    site = Building(tmp_path, cgroups)
+    source = "def handler(event, context):\n    return len(bytearray(1 << event))"
+    cell = await site.cell({"app.py": source}, await site.python(), memory_mb=128)
+    assert await ready(cell) == "Y"
+    assert json.loads(await answer(cell, b"26")) == 1 << 26
+    assert 1 << 26 < cell.usage().peak_memory < 1 << 27
+    assert not cell.usage().out_of_memory
+    cell.freeze()
+    cell.thaw()
+    assert await answer(cell, b"28") == b""  # the guest is gone
+    assert cell.usage().out_of_memory
+    folders = cell._cgroup._folders
+    cell.kill()
+    await site.close()
+    assert not any(map(os.path.exists, folders))
+
+
+class Listening:
+    """A guard that answers nothing."""
+
+    def __init__(self) -> None:
+        self.held: list[tuple[int, socket.socket, socket.socket]] = []
+
+    def attach(self, notify_fd: int, dns_udp: socket.socket, dns_tcp: socket.socket) -> Listening:
+        self.held.append((notify_fd, dns_udp, dns_tcp))
+        return self
+
+    def close(self) -> None:
+        notifications, *sockets = self.held.pop(0)
+        os.close(notifications)
+        for each in sockets:
+            each.close()
+
+
+async def test_a_guard_hears_of_connections_and_of_questions_for_names(tmp_path: Path) -> None:
+    guard = Listening()
+    site = Building(tmp_path, guard=guard)
+    if (problem := egress.available() or await jail.refusal(site.sandbox, CUSTOM.runtime)) is not None:
+        await site.close()
+        pytest.skip(problem)
+    source = """
+    import socket
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"who", ("127.0.0.1", 53))
+    socket.create_connection(("127.0.0.1", 53))
+    """
+    cell = await site.cell({"run.py": source}, await site.python())
+    # Without site, which asks for the user's home: that is a connection, too.
+    cell.enter(program("/var/lang/bin/python3", "-S", "/var/task/run.py"), Ended())
+    notifications, names, _ = guard.held[-1]
+    loop = asyncio.get_running_loop()
+    asked = loop.create_future()
+    async with asyncio.timeout(20):
+        assert await loop.sock_recv(names, 10) == b"who"
+        loop.add_reader(notifications, lambda: asked.done() or asked.set_result(None))
+        await asked
+    loop.remove_reader(notifications)
+    await site.close()
+    assert guard.held == []
+
+
+SERVER = """
+import asyncio, sys
+from pathlib import Path
+from tests.compute.sandbox.building import Building, CUSTOM, Ended, program
+
+async def main(folder):
+    building = Building(folder)
+    building.sandbox.foresee(CUSTOM, 1)
+    frozen, running = [await building.cell() for _ in range(2)]
+    for cell in (frozen, running):
+        cell.enter(program("/bin/sleep", "300"), Ended())
+    await building.sandbox.cell(CUSTOM)
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+async def test_a_server_that_is_killed_takes_everything_along(building: Building, tmp_path: Path) -> None:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    server = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        SERVER,
+        str(folder),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
+    )
+    assert server.stdout is not None
+    async with asyncio.timeout(30):
+        assert await server.stdout.readline() == b"ready\n"
+    processes = [os.pidfd_open(int(pid)) for pid in descendants(server.pid)]
+    assert len(processes) >= 7  # a zygote, and for each of three cells its first process and a guest
+    server.send_signal(signal.SIGKILL)
+    await server.wait()
+    loop = asyncio.get_running_loop()
+    for process in processes:
+        gone = loop.create_future()
+        loop.add_reader(process, gone.set_result, None)
+        async with asyncio.timeout(10):
+            await gone
+        loop.remove_reader(process)
+        os.close(process)
+
+
+def descendants(pid: int) -> list[str]:
+    """The processes below a process."""
+    found = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        for child in (thread / "children").read_text().split():
+            found += [child, *descendants(int(child))]
+    return found
