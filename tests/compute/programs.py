@@ -10,6 +10,7 @@ import sys
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+from lambent.compute.environment import Environment
 from lambent.compute.runtimes import Runtime
 from lambent.compute.sandbox import levels
 from lambent.compute.sandbox.jail import refusal
@@ -19,7 +20,8 @@ from tests.compute.workshop import RUNTIME, Workshop
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lambent.compute.engine import Engine
+    import pytest
+
     from lambent.compute.function import FunctionVersion
     from lambent.compute.sandbox.api import Sandbox
 
@@ -237,11 +239,17 @@ class Yard(Workshop):
             gate.close()
 
 
-async def quiet(engine: Engine) -> None:
-    """Wait until every environment is gone."""
-    async with asyncio.timeout(10):
-        while engine.size:
-            await asyncio.sleep(0)
+def departures(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[Environment]:
+    """Where every environment turns up that is gone from now on."""
+    queue: asyncio.Queue[Environment] = asyncio.Queue()
+    told = Environment.gone
+
+    def gone(environment: Environment) -> None:
+        told(environment)
+        queue.put_nowait(environment)
+
+    monkeypatch.setattr(Environment, "gone", gone)
+    return queue
 
 
-__all__ = ["API", "EXTENSION", "LEVELS", "PYTHON", "RUNTIME", "Gate", "Yard", "executables", "quiet"]
+__all__ = ["API", "EXTENSION", "LEVELS", "PYTHON", "RUNTIME", "WRAPPER", "Gate", "Yard", "departures", "executables"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambent.kernel import limits
-from tests.compute.programs import executables, quiet
+from tests.compute.programs import departures, executables
 
 if TYPE_CHECKING:
     from tests.compute.programs import Yard
@@ -229,18 +229,21 @@ while True:
     assert await yard.result(function, 0) == "done"
 
 
-async def test_a_runtime_that_ends_between_events_is_replaced(yard: Yard) -> None:
+async def test_a_runtime_that_ends_between_events_is_replaced(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     function = yard.answering("""
-if os.fork() == 0:
-    time.sleep(0.05)
+if event and os.fork() == 0:
+    wait()
     os.kill(os.getppid(), 9)
     os._exit(0)
-return os.getpid()
+return event
 """)
-    before = await yard.result(function, tail=True)
-    await quiet(yard.engine)
-    assert isinstance(before, int)
-    assert isinstance(await yard.result(function, tail=True), int)
+    gate = await yard.gate(function)
+    gone = departures(monkeypatch)
+    assert await yard.result(function, 1, tail=True) == 1
+    gate.open()
+    async with asyncio.timeout(10):
+        await gone.get()
+    assert await yard.result(function, 0, tail=True) == 0
     assert len(yard.lines("^INIT_START")) == 2
     assert not yard.lines("Runtime exited"), "nobody has been failed"
 

@@ -44,7 +44,7 @@ def deploy(
         typer.Option(
             "--runtime",
             metavar="RUNTIME",
-            help="Such as python3.12. [dim]Default: what it has, or the Python of lambent[/dim]",
+            help="Such as python3.12, provided.al2023. [dim]Default: what it has, or the Python of lambent[/dim]",
         ),
     ] = None,
     role: Annotated[
@@ -70,7 +70,8 @@ def deploy(
 ) -> int:
     """Create or update a function from a folder or a Python file.
 
-    What is in [bold]requirements.txt[/bold] is installed into the package for the function's runtime.
+    What is in [bold]requirements.txt[/bold] is installed into the package for the function's runtime. A folder with a
+    program [bold]bootstrap[/bold] and no Python handler is a function that brings its own runtime.
     [bold]function.toml[/bold] in the folder may set name, handler, runtime, role, memory, timeout, description,
     variables and exclude; flags win over it. What neither says stays as it is on the server.
     """

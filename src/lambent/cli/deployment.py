@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from lambent.cli import package, requirements
+from lambent.cli import package, project, requirements
 from lambent.cli.failure import Exit, Failure
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from lambent.cli.client import Aws
     from lambent.cli.project import Project, Wanted
+
+CUSTOM_RUNTIME: Final = "provided.al2023"
+"""The runtime of a new function that brings its own and names none."""
 
 ROLE: Final = "lambent-function"
 """The role of functions that name none; made at the first deploy, with leave to write logs."""
@@ -47,30 +50,30 @@ class Deployed(msgspec.Struct, frozen=True):
     arn: str
 
 
-def deploy(project: Project, aws: Aws, cache: Path, say: Callable[[str], None], *, fresh: bool = False) -> Deployed:
-    """Create or update the function of `project` and wait for it; `say` hears each step.
+def deploy(source: Project, aws: Aws, cache: Path, say: Callable[[str], None], *, fresh: bool = False) -> Deployed:
+    """Create or update the function of `source` and wait for it; `say` hears each step.
 
     Raises Failure for what is wrong here, botocore's exceptions for what the server refuses.
     """
     functions = aws.client("lambda")
-    name = project.name
+    name = source.name
     current = _current(functions, name)
-    runtime = project.pinned_runtime or (current or {}).get("Runtime") or running_runtime()
+    runtime = _runtime(source, current)
     dependencies = None
-    if project.requirements:
-        dependencies = requirements.install(project.requirements, runtime, cache, say, fresh=fresh)
+    if source.requirements:
+        dependencies = requirements.install(source.requirements, runtime, cache, say, fresh=fresh)
     say("packaging")
-    code = package.build(project, dependencies)
+    code = package.build(source, dependencies)
     if current is None:
         say("creating")
-        role = project.wanted.role or _default_role(aws)
+        role = source.wanted.role or _default_role(aws)
         functions.create_function(
-            FunctionName=name, Role=role, Code={"ZipFile": code}, **_settings(project.wanted, runtime, project.handler)
+            FunctionName=name, Role=role, Code={"ZipFile": code}, **_settings(source.wanted, runtime, source.handler)
         )
         _wait(functions, "function_active_v2", name)
         action: Literal["created", "updated", "unchanged"] = "created"
     else:
-        action = "updated" if _update(functions, project, runtime, code, current, say) else "unchanged"
+        action = "updated" if _update(functions, source, runtime, code, current, say) else "unchanged"
     now = functions.get_function_configuration(FunctionName=name)
     return Deployed(name, action, now["Runtime"], now["Handler"], len(code), now["FunctionArn"])
 
@@ -78,6 +81,14 @@ def deploy(project: Project, aws: Aws, cache: Path, say: Callable[[str], None], 
 def running_runtime() -> str:
     """The runtime of the Python that runs this command: the one that surely is on this machine."""
     return f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _runtime(source: Project, current: dict[str, Any] | None) -> str:
+    """What the project asks for; else what the function has, unless the code has changed its kind; else the usual."""
+    known: str = (current or {}).get("Runtime", "")
+    if source.pinned_runtime or (known and known.startswith(project.CUSTOM) == source.custom):
+        return source.pinned_runtime or known
+    return CUSTOM_RUNTIME if source.custom else running_runtime()
 
 
 def _current(functions: Any, name: str) -> dict[str, Any] | None:
@@ -102,23 +113,23 @@ def _settings(wanted: Wanted, runtime: str, handler: str | None) -> dict[str, An
 
 
 def _update(
-    functions: Any, project: Project, runtime: str, code: bytes, current: dict[str, Any], say: Callable[[str], None]
+    functions: Any, source: Project, runtime: str, code: bytes, current: dict[str, Any], say: Callable[[str], None]
 ) -> bool:
     """Change what differs; returns whether anything did."""
-    wanted = _settings(project.wanted, runtime, project.handler)
+    wanted = _settings(source.wanted, runtime, source.handler)
     changes = {name: value for name, value in wanted.items() if current.get(name) != value}
     new_code = base64.b64encode(hashlib.sha256(code).digest()).decode() != current["CodeSha256"]
     if changes or new_code:
         # An earlier change may still be under way, and two at a time are refused.
-        _wait(functions, "function_updated_v2", project.name)
+        _wait(functions, "function_updated_v2", source.name)
     if changes:
         say("changing the configuration")
-        functions.update_function_configuration(FunctionName=project.name, **changes)
-        _wait(functions, "function_updated_v2", project.name)
+        functions.update_function_configuration(FunctionName=source.name, **changes)
+        _wait(functions, "function_updated_v2", source.name)
     if new_code:
         say("sending the code")
-        functions.update_function_code(FunctionName=project.name, ZipFile=code)
-        _wait(functions, "function_updated_v2", project.name)
+        functions.update_function_code(FunctionName=source.name, ZipFile=code)
+        _wait(functions, "function_updated_v2", source.name)
     return bool(changes) or new_code
 
 

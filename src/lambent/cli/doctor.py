@@ -25,7 +25,7 @@ def doctor(
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A server's settings file.")] = None,
     json: Json = False,
 ) -> int:
-    """Tell what this machine can do for Lambent: interpreters, sandbox levels, cgroups, disk, port.
+    """Tell what this machine can do for Lambent: interpreters, sandbox levels, limits, disk, port.
 
     The exit code is 4 where something keeps the server from working.
     """

@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from lambent.compute.sandbox import levels
+from lambent.compute.sandbox import hierarchies, levels
+from lambent.compute.sandbox.cgroups import CONTROLLERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from lambent.compute.runtimes import Runtime
+    from lambent.compute.sandbox.cgroups import Cgroups
     from lambent.kernel.settings import Settings
 
 State = Literal["good", "fair", "bad"]
 """`fair` is worth knowing; `bad` keeps Lambent from working."""
 
 LOW_DISK_BYTES: Final = 1024**3
-TRY_S: Final = 10
-CGROUPS: Final = Path("/sys/fs/cgroup")
+DELEGATED: Final = "systemd-run --user --scope -p Delegate=yes lambent up"
+"""How somebody who is not root gets control groups from systemd."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -53,8 +55,8 @@ def look(settings: Settings, interpreters: Mapping[str, Runtime | None]) -> list
         _python(),
         _system(),
         *(_interpreter(name, runtime) for name, runtime in interpreters.items()),
-        *(_level(level) for level in sandbox_levels()),
-        cgroups(),
+        *_levels(settings),
+        _control_groups(),
         _data(Path(settings.data)),
         _port(settings.host, settings.port),
     ]
@@ -77,8 +79,28 @@ def _interpreter(name: str, runtime: Runtime | None) -> Finding:
     return Finding(name, "fair", "not found", f"install one: uv python install {version}, or pyenv install {version}")
 
 
-def _level(level: Level) -> Finding:
-    return Finding(f"sandbox {level.name}", "good" if level.possible else "fair", level.why_not or "possible")
+def _levels(settings: Settings) -> Iterator[Finding]:
+    """Each sandbox level, the strongest first, and which of them a server with these settings takes."""
+    known = sandbox_levels()
+    taken = next((each for each in known if each.possible and settings.sandbox in ("auto", each.name)), None)
+    for level in known:
+        if level is taken:
+            yield _taken(level, settings)
+        elif level.possible:
+            yield Finding(f"sandbox {level.name}", "good", "works")
+        else:
+            asked = settings.sandbox == level.name
+            advice = "the settings ask for it" if asked else ""
+            yield Finding(f"sandbox {level.name}", "bad" if asked else "fair", level.why_not, advice)
+
+
+def _taken(level: Level, settings: Settings) -> Finding:
+    what = f"sandbox {level.name}"
+    if level.name != "process":
+        return Finding(what, "good", "works; functions run in it")
+    if settings.development:
+        return Finding(what, "fair", "functions have your own rights", "run only code that you trust")
+    return Finding(what, "bad", "production mode needs a level with walls", "see docs/security.md")
 
 
 def sandbox_levels() -> list[Level]:
@@ -86,31 +108,31 @@ def sandbox_levels() -> list[Level]:
     walled = [
         Level(name, possible=reason is None, why_not=reason or "")
         for name in ("jail", "userns")
-        for reason in [asyncio.run(levels.obstacle(name))]
+        for reason in [asyncio.run(levels.obstacle(name)) if _linux() else "it needs Linux"]
     ]
     return [*walled, Level("process", possible=True)]
 
 
-def cgroups(root: Path = CGROUPS) -> Finding:
-    """The control groups mounted at `root`."""
-    if (root / "cgroup.controllers").is_file():
-        version, controllers = "v2", (root / "cgroup.controllers").read_text("ascii").split()
-    elif root.is_dir():
-        version = "v1 and v2 side by side" if (root / "unified").is_dir() else "v1"
-        controllers = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name != "unified")
-    else:
-        return Finding("cgroups", "fair", "none", "functions have no memory and cpu limits of the kernel")
-    missing = [
-        name for name in ("memory", "cpu", "pids") if name not in controllers and f"{name},cpuacct" not in controllers
-    ]
-    writable = "writable" if _writable_cgroups(root) else "not writable"
-    found = f"{version}, {writable}: {' '.join(controllers)}"
-    return Finding("cgroups", "fair" if missing else "good", found, f"missing: {', '.join(missing)}" if missing else "")
+def _control_groups() -> Finding:
+    """Which limits of functions the kernel holds them to, found out by making control groups."""
+    if not _linux():
+        return Finding("control groups", "fair", "none: they are Linux's")
+    groups = hierarchies.find("doctor", privileged=os.geteuid() == 0)
+    try:
+        return control_groups(groups)
+    finally:
+        groups.close()
 
 
-def _writable_cgroups(root: Path = CGROUPS) -> bool:
-    where = next((folder for folder in (root / "memory", root) if folder.is_dir()), None)
-    return where is not None and os.access(where, os.W_OK)
+def control_groups(groups: Cgroups) -> Finding:
+    """What `groups` control."""
+    if groups.lacking:
+        return Finding("control groups", "fair", groups.lacking, f"as root, or with: {DELEGATED}")
+    return Finding("control groups", "good", f"limit {', '.join(CONTROLLERS)} of functions")
+
+
+def _linux() -> bool:
+    return sys.platform.startswith("linux")
 
 
 def _data(folder: Path) -> Finding:

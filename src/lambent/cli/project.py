@@ -24,6 +24,12 @@ PYTHON_PIN: Final = ".python-version"
 HANDLER_MODULES: Final = ("lambda_function", "app", "index", "main", "handler")
 HANDLER_NAMES: Final = ("lambda_handler", "handler")
 
+BOOTSTRAP: Final = "bootstrap"
+"""The program of a function that brings its own runtime: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html"""
+
+CUSTOM: Final = "provided."
+"""How the names of the runtimes begin that start it."""
+
 NEVER_PACKAGED: Final = (
     ".git",
     ".hg",
@@ -67,7 +73,7 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 ALLOWED: Final = {
     "name": "up to 64 letters, digits, - and _",
     "handler": "module.function, such as app.handler",
-    "runtime": "a runtime such as python3.12",
+    "runtime": "a runtime such as python3.12 or provided.al2023",
     "role": "the ARN of a role",
     "memory": "megabytes from 128 to 10240",
     "timeout": "seconds from 1 to 900",
@@ -102,14 +108,23 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def handler(self) -> str:
-        """Its handler: given, or found in the code. Raises Failure."""
-        return self.wanted.handler or _find_handler(self.path)
+        """Its handler: given, or found in the code; a program of its own gets its own name. Raises Failure."""
+        return self.wanted.handler or (BOOTSTRAP if self.custom else _find_handler(self.path))
+
+    @property
+    def custom(self) -> bool:
+        """Whether it brings its own runtime: it asks for one, or it has a `bootstrap` and no module with a handler."""
+        if self.wanted.runtime:
+            return self.wanted.runtime.startswith(CUSTOM)
+        return (self.path / BOOTSTRAP).is_file() and not _has_module(self.path)
 
     @property
     def pinned_runtime(self) -> str | None:
         """The runtime that the project asks for, in `function.toml`, by flag, or in `.python-version`."""
         if self.wanted.runtime:
             return self.wanted.runtime
+        if self.custom:
+            return None
         pin = (self.path if self.path.is_dir() else self.path.parent) / PYTHON_PIN
         if pin.is_file() and (found := re.match(r"(3\.\d+)", pin.read_text("utf-8").strip())):
             return f"python{found[1]}"
@@ -131,7 +146,10 @@ def read(path: Path, flags: Wanted) -> Project:
         raise Failure(f"{path}: a single file must be a Python module; give the folder instead", Exit.USAGE)
     path = path.resolve()
     wanted = _wanted(path / FILE) if path.is_dir() else Wanted()
-    return Project(path=path, wanted=merge(wanted, flags))
+    found = Project(path=path, wanted=merge(wanted, flags))
+    if found.custom:
+        _check_bootstrap(path / BOOTSTRAP)
+    return found
 
 
 def find(path: Path) -> list[Path]:
@@ -144,8 +162,18 @@ def find(path: Path) -> list[Path]:
 
 
 def looks_like_function(path: Path) -> bool:
-    """Whether the folder has a `function.toml` or a module that usually holds a handler."""
-    return (path / FILE).is_file() or any((path / f"{module}.py").is_file() for module in HANDLER_MODULES)
+    """Whether the folder has a `function.toml`, a module that usually holds a handler, or a program of its own."""
+    return (path / FILE).is_file() or _has_module(path) or (path / BOOTSTRAP).is_file()
+
+
+def _has_module(path: Path) -> bool:
+    return any((path / f"{module}.py").is_file() for module in HANDLER_MODULES)
+
+
+def _check_bootstrap(path: Path) -> None:
+    # Where there is none, a layer may bring it.
+    if path.is_file() and not path.stat().st_mode & 0o111:
+        raise Failure(f"{path} cannot be executed: chmod +x {path}", Exit.USAGE)
 
 
 def merge(base: Wanted, over: Wanted) -> Wanted:

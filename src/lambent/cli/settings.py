@@ -41,8 +41,8 @@ ALLOWED: Final = {
 """What each setting takes, in words for people."""
 
 FROM_VARIABLES: Final = tuple(name for name in ALLOWED if name not in ("keys", "internet_allow"))
-"""The settings that have an environment variable. Lists have none, and secrets stay in the file, where permissions guard
-them."""
+"""The settings that have an environment variable. Lists have none, and secrets stay in the file, where permissions
+guard them."""
 
 
 class Loaded(msgspec.Struct, frozen=True):

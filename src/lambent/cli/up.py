@@ -41,6 +41,14 @@ def up(
     production: Annotated[
         bool, typer.Option("--production", help="Trust only the keys of the settings file.", show_default=False)
     ] = False,
+    sandbox: Annotated[
+        str | None,
+        typer.Option(
+            "--sandbox",
+            metavar="LEVEL",
+            help="jail, userns or process; LAMBENT_SANDBOX. [dim]Default: the strongest that works here[/dim]",
+        ),
+    ] = None,
     deploy: Annotated[
         list[Path] | None,
         typer.Option("--deploy", metavar="PATH", help="Deploy this, or the functions below it, once up; repeatable."),
@@ -54,7 +62,7 @@ def up(
 
     Settings come from flags, then the LAMBENT_* variables, then the settings file, then the defaults.
     """
-    flags = {"host": host, "port": port, "data": data and str(data), "config": config}
+    flags = {"host": host, "port": port, "data": data and str(data), "sandbox": sandbox, "config": config}
     loaded = settings.load(flags | {"mode": "production" if production else None}, os.environ, Path.cwd())
     level = settings.log_level(log_level or None, os.environ)
     for path in deploy or []:

@@ -359,6 +359,8 @@ class Environment:
 
     def _init_over(self, status: Status, error_type: str | None) -> None:
         """INIT has failed before any invocation: the environment takes one all the same, and tries again in it."""
+        if self.state is not State.INIT:
+            return  # it was stopped before it could be told
         self.init_problem = error_type or status
         self._alarm.clear()
         self._silence()

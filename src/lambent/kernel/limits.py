@@ -259,6 +259,7 @@ TELEMETRY_READ_BYTES: Final = 4 * KIB
 # Cells. The users lie in a range that nothing else hands out (https://systemd.io/UIDS-GIDS/).
 CELLS: Final = 65_536
 CELL_USERS_FROM: Final = 1_900_000_000
+CELL_USERS_NAMED: Final = 1_024
 CELL_ROOT_BYTES: Final = 32 * MIB
 CELL_SHARED_MEMORY_BYTES: Final = 64 * MIB
 CELL_INODES_PER_MB: Final = 64
@@ -269,6 +270,7 @@ CELLS_MADE_AT_ONCE: Final = 16
 CELLS_FORESEEN: Final = 256
 CELL_REFILL_S: Final = 0.05
 CELL_RETRY_S: Final = 5.0
+CELL_WAIT_S: Final = 60.0
 ZYGOTE_UNUSED_S: Final = 600.0
 
 # Outbound connections. The C library asks again after 5 s: by then two servers have been tried.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lambent.compute.sandbox.cells import Guard, JailCell
+    from lambent.kernel.clock import Clock
 
 LEVEL = "jail" if os.geteuid() == 0 else "userns"
 RUNTIME = f"python3.{sys.version_info.minor}"
@@ -47,11 +48,13 @@ class Ended:
 class Building:
     """A sandbox, and packages for its cells."""
 
-    def __init__(self, folder: Path, cgroups: Cgroups | None = None, guard: Guard | None = None) -> None:
+    def __init__(
+        self, folder: Path, cgroups: Cgroups | None = None, guard: Guard | None = None, clock: Clock | None = None
+    ) -> None:
         self.folder = folder
         self.code = folder / "code"
         self.code.mkdir()
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.supervisor = Supervisor(self.clock)
         self.sandbox = JailSandbox(
             LEVEL,

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lambent.compute.runtimes import Runtime
 from lambent.compute.sandbox import egress, hierarchies, jail
 from lambent.compute.sandbox.api import Image
 from lambent.kernel import limits
+from lambent.kernel.clock import VirtualClock
 from tests.compute.conftest import open_files
 from tests.compute.sandbox.building import (
     CUSTOM,
@@ -69,6 +71,14 @@ def zygotes() -> list[str]:
     return found
 
 
+def farewells(building: Building, monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[object]:
+    """The cells of which nothing is left, as they go."""
+    gone: asyncio.Queue[object] = asyncio.Queue()
+    tell = building.sandbox.gone
+    monkeypatch.setattr(building.sandbox, "gone", lambda *words: (tell(*words), gone.put_nowait(words[0])))
+    return gone
+
+
 @pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -15 $$", -15)])
 async def test_the_status_says_how_a_guest_ended(building: Building, script: str, status: int) -> None:
     assert await building.run(script) == (status, "")
@@ -106,7 +116,7 @@ async def test_the_root_is_like_lambdas_and_cannot_be_written_to(building: Build
         touch $place/x 2>/dev/null && echo wrote $place
     done
     ls -A /.lambent /sys /root /home 2>/dev/null
-    pwd; hostname; cat /etc/hosts; echo data > /tmp/x && cat /tmp/x
+    pwd; hostname; cat /etc/hosts; id -un; id -gn; echo data > /tmp/x && cat /tmp/x
     """
     _, output = await building.run(script)
     assert output.splitlines() == [
@@ -116,6 +126,8 @@ async def test_the_root_is_like_lambdas_and_cannot_be_written_to(building: Build
         "/var/task",
         "sandbox",
         "127.0.0.1 localhost sandbox.localdomain sandbox",
+        "sbx_user1051",
+        "sbx_user1051",
         "data",
     ]
 
@@ -315,9 +327,7 @@ async def test_too_long_a_program_is_refused(building: Building) -> None:
 async def test_a_package_that_is_not_there_ends_the_cell_and_is_told(
     building: Building, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gone: asyncio.Queue[object] = asyncio.Queue()
-    tell = building.sandbox.gone
-    monkeypatch.setattr(building.sandbox, "gone", lambda *words: (tell(*words), gone.put_nowait(words[0])))
+    gone = farewells(building, monkeypatch)
     cell = await building.cell(task=building.code / "none")
     async with asyncio.timeout(10):
         while await gone.get() is not cell:
@@ -341,6 +351,31 @@ async def test_cells_are_made_ahead_and_replaced(building: Building, monkeypatch
     assert building.sandbox._nurseries[CUSTOM].stock == 0
 
 
+async def test_a_refill_waits_and_a_zygote_that_nobody_needs_goes(
+    building: Building, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = VirtualClock()
+    (tmp_path / "again").mkdir()
+    site = Building(tmp_path / "again", clock=clock)
+    gone = farewells(site, monkeypatch)
+    site.sandbox.foresee(CUSTOM, 1)
+    nursery = site.sandbox._nurseries[CUSTOM]
+    first = await site.sandbox.cell(CUSTOM)
+    assert (nursery.stock, nursery._making) == (0, 0)
+    await clock.advance(limits.CELL_REFILL_S)
+    assert nursery._making == 1
+    site.sandbox.foresee(CUSTOM, 0)
+    first.kill()
+    async with asyncio.timeout(20):
+        while nursery._living:
+            await gone.get()
+        await clock.advance(limits.ZYGOTE_UNUSED_S)
+        await site.sandbox._empty.wait()
+    assert site.sandbox._nurseries == {}
+    await site.close()
+    assert await building.run("true") == (0, "")
+
+
 async def test_a_zygote_that_is_killed_is_replaced(building: Building) -> None:
     cell = await building.cell()
     ended = Ended()
@@ -350,6 +385,13 @@ async def test_a_zygote_that_is_killed_is_replaced(building: Building) -> None:
     async with asyncio.timeout(10):
         assert await ended.status == -signal.SIGKILL
     assert await building.run("echo again") == (0, "again\n")
+
+
+async def test_where_no_root_can_be_built_the_reason_is_told(building: Building) -> None:
+    broken = Image(Runtime("python3.99", "3.99.0", building.folder / "nowhere", "bin/python3.99"))
+    with pytest.raises(OSError, match=r"No such file or directory: .*nowhere"):
+        await building.sandbox.cell(broken)
+    assert await building.run("echo others go on") == (0, "others go on\n")
 
 
 async def test_a_burst_is_served_and_leaves_nothing(building: Building) -> None:
@@ -431,30 +473,34 @@ async def test_a_guard_hears_of_connections_and_of_questions_for_names(tmp_path:
 SERVER = """
 import asyncio, sys
 from pathlib import Path
-from tests.compute.sandbox.building import Building, CUSTOM, Ended, program
+from lambent.compute.sandbox import hierarchies
+from tests.compute.sandbox.building import LEVEL, Building, CUSTOM, Ended, program
 
-async def main(folder):
-    building = Building(folder)
+async def main(folder, name):
+    building = Building(folder, hierarchies.find(name, privileged=LEVEL == "jail"))
     building.sandbox.foresee(CUSTOM, 1)
     frozen, running = [await building.cell() for _ in range(2)]
     for cell in (frozen, running):
         cell.enter(program("/bin/sleep", "300"), Ended())
     await building.sandbox.cell(CUSTOM)
+    frozen.freeze()
     print("ready", flush=True)
     await asyncio.Event().wait()
 
-asyncio.run(main(Path(sys.argv[1])))
+asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
 """
 
 
 async def test_a_server_that_is_killed_takes_everything_along(building: Building, tmp_path: Path) -> None:
     folder = tmp_path / "server"
     folder.mkdir()
+    name = f"killed-{os.getpid()}"
     server = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         SERVER,
         str(folder),
+        name,
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
@@ -474,6 +520,9 @@ async def test_a_server_that_is_killed_takes_everything_along(building: Building
             await gone
         loop.remove_reader(process)
         os.close(process)
+    groups = hierarchies.find(name, privileged=LEVEL == "jail")
+    assert groups.sweep() == 0  # as the next server does
+    assert groups.close()
 
 
 def descendants(pid: int) -> list[str]:

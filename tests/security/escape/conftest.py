@@ -237,3 +237,9 @@ def neighbour(server: ServerProcess) -> Attacker:
     )
     assert neighbour("remember", text=f"{CANARY}-memory")
     return neighbour
+
+
+@pytest.fixture(scope="session")
+def small(server: ServerProcess) -> Attacker:
+    """A function with the least memory."""
+    return Attacker.deployed(server, "small", MemorySize=128)

@@ -22,12 +22,6 @@ STORAGE_MB = 512
 KILLED = 9
 
 
-@pytest.fixture(scope="module")
-def small(server: ServerProcess) -> Attacker:
-    """A function with the least memory."""
-    return Attacker.deployed(server, "small", MemorySize=128)
-
-
 @pytest.fixture
 def memory_limited(small: Attacker, host: Host) -> None:
     small("status")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.conftest import serving, settings_for
 from tests.services.lambda_.calls import ARN, create, invoke, new, settle
 from tests.services.lambda_.packages import archive, package
 
@@ -117,12 +118,14 @@ def test_of_updates_at_once_each_is_taken_whole_or_refused(client: Any) -> None:
     assert invoke(client, "f") == sizes[held["CodeSize"]]
 
 
-def test_an_invocation_that_runs_during_an_update_ends_on_the_old_code(client: Any, tmp_path: Path) -> None:
-    create(client, "f", "gate", Timeout=30)
+def test_an_invocation_that_runs_during_an_update_ends_on_the_old_code(tmp_path: Path) -> None:
     begun, gate = tmp_path / "begun", tmp_path / "open"
     for pipe in (begun, gate):
         os.mkfifo(pipe)
-    with ThreadPoolExecutor(1) as threads:
+    # A function without walls sees the pipes by which it and the test wait for each other.
+    with serving(settings_for(tmp_path, sandbox="process")) as server, ThreadPoolExecutor(1) as threads:
+        client = server.client("lambda")
+        create(client, "f", "gate", Timeout=30)
         running = threads.submit(invoke, client, "f", {"begun": str(begun), "open": str(gate)})
         assert begun.read_text() == "begun"
         client.update_function_code(FunctionName="f", ZipFile=package("version_two"))
@@ -130,7 +133,7 @@ def test_an_invocation_that_runs_during_an_update_ends_on_the_old_code(client: A
         assert invoke(client, "f") == "two"
         gate.write_text("")
         assert running.result() == "one"
-    assert invoke(client, "f") == "two"
+        assert invoke(client, "f") == "two"
 
 
 def test_invocations_during_updates_see_the_old_code_or_the_new_never_none(client: Any) -> None:

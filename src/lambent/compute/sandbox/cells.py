@@ -257,7 +257,7 @@ class JailCell:
         self.alive = False
         self._mute()
         if self._process < 0:
-            self._clear(self._reason or "the cell ended while it was made")
+            self._clear(self._reason)
 
     def _mute(self) -> None:
         if self._control.fileno() >= 0:

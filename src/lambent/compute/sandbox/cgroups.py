@@ -214,12 +214,16 @@ class MemoryWatch:
     def balance(self) -> tuple[int, int]:
         """Bytes in use by processes, and by files, in a tmpfs or kept of what was read; none where all is gone."""
         with _EndedIsHarmless():
-            usage = int(_read(self._folder, "memory.current" if self._unified else "memory.usage_in_bytes"))
+            before = self._usage()
             files = _counter(_read(self._folder, "memory.stat"), "file" if self._unified else "cache")
-            used = max(usage - files, 0)
+            # A large file that is removed between the looks must not be taken for memory.
+            used = max(min(before, self._usage()) - files, 0)
             self._most = max(self._most, used)
             return used, files
         return 0, 0
+
+    def _usage(self) -> int:
+        return int(_read(self._folder, "memory.current" if self._unified else "memory.usage_in_bytes"))
 
     def peak(self) -> int:
         """The most bytes that processes were seen to use at once: all that they may, where one was killed for it."""

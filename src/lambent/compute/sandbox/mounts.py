@@ -13,6 +13,8 @@ from lambent.compute.sandbox.api import Paths
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lambent.compute.runtimes import Runtime
 
 PATHS: Final = Paths()
@@ -25,6 +27,7 @@ CLIENT: Final = f"{PATHS.runtime}/bootstrap.pyc"
 HOST: Final = "sandbox"
 USER: Final = 993
 GROUP: Final = 990
+_NAME: Final = "sbx_user1051"
 
 LIBRARIES: Final = ":".join(
     (
@@ -73,8 +76,6 @@ _LINKS: Final = {
     "/etc/os-release": "../usr/lib/os-release",
 }
 _TEXTS: Final = {
-    "/etc/passwd": f"root:x:0:0:root:/root:/bin/sh\nsbx_user1051:x:{USER}:{GROUP}::/home/sbx_user1051:/bin/sh\n",
-    "/etc/group": f"root:x:0:\nsbx_user1051:x:{GROUP}:\n",
     "/etc/hosts": f"127.0.0.1 localhost {HOST}.localdomain {HOST}\n",
     "/etc/hostname": f"{HOST}\n",
     "/etc/resolv.conf": "nameserver 127.0.0.1\n",
@@ -125,8 +126,9 @@ def interpreter(runtime: Runtime) -> Interpreter:
     return Interpreter(prefix, f"{HIDDEN}/lang", f"{HIDDEN}/lang/{program}")
 
 
-def view(runtime: Runtime, code: Path, scripts: Path) -> View:
-    """The root for `runtime`. `code` holds all unpacked packages, `scripts` is the folder `bootstraps/cell`."""
+def view(runtime: Runtime, code: Path, scripts: Path, users: Sequence[int]) -> View:
+    """The root for `runtime`. `code` holds all unpacked packages, `scripts` is the folder `bootstraps/cell`; `users`
+    are the numbers that go by the name of a function's user."""
     system = {path: Path(path) for path in _SYSTEM}
     lang = interpreter(runtime)
     copied = [(str(each), f"{SCRIPTS}/{each.name}") for each in sorted(scripts.glob("*.py"))]
@@ -136,7 +138,7 @@ def view(runtime: Runtime, code: Path, scripts: Path) -> View:
     return View(
         size=limits.CELL_ROOT_BYTES,
         folders=_FOLDERS,
-        texts=_TEXTS,
+        texts=_TEXTS | _names(users),
         links=_LINKS | {path: str(each.readlink()) for path, each in system.items() if each.is_symlink()},
         copied=tuple(copied),
         shown=(
@@ -148,6 +150,16 @@ def view(runtime: Runtime, code: Path, scripts: Path) -> View:
             Shown(str(code), CODE),
         ),
     )
+
+
+def _names(users: Sequence[int]) -> dict[str, str]:
+    """The files in which users and groups have their names: one name, as on AWS, whatever the number."""
+    people = [f"{_NAME}:x:{user}:{GROUP if user == USER else user}::/home/{_NAME}:/bin/sh" for user in users]
+    groups = [f"{_NAME}:x:{GROUP if user == USER else user}:" for user in users]
+    return {
+        "/etc/passwd": "\n".join(["root:x:0:0:root:/root:/bin/sh", *people, ""]),
+        "/etc/group": "\n".join(["root:x:0:", *groups, ""]),
+    }
 
 
 def temporary(megabytes: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lambent.compute.sandbox.zygotes import Zygote
 from lambent.kernel import limits
+from lambent.kernel.clock import deadline
 
 if TYPE_CHECKING:
     from lambent.compute.sandbox.api import Image
@@ -53,7 +54,7 @@ class Nursery:
         return len(self._ready)
 
     async def take(self) -> JailCell:
-        """A cell that is ready. Raises OSError where none can be made."""
+        """A cell that is ready. Raises OSError where none can be made, which TimeoutError is, too."""
         self._pause()
         while self._ready:
             cell = self._ready.popleft()
@@ -64,7 +65,8 @@ class Nursery:
         self._waiting.append(answer)
         self._make(len(self._waiting))
         try:
-            return await answer
+            async with deadline(self._clock, limits.CELL_WAIT_S):
+                return await answer
         except asyncio.CancelledError:
             if answer.done() and not answer.cancelled() and answer.exception() is None:
                 answer.result().kill()
@@ -113,9 +115,11 @@ class Nursery:
         self._living.discard(cell)
         if cell in self._ready:
             self._ready.remove(cell)
+            self._plan(limits.CELL_RETRY_S)
         if not cell.ready:
             self._making -= 1
-            self._fail(1, reason)
+            words = self._zygote.last_words() if self._zygote else ""
+            self._fail(1, reason or words or "it ended while it was made")
             self._plan(limits.CELL_RETRY_S)
         elif reason:
             log.error("a cell of %s has ended: %s", self._image.runtime.name, reason)

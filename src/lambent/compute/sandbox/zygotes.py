@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import signal
 import socket
@@ -70,6 +71,13 @@ class Privileges(msgspec.Struct, frozen=True):
     user: int | None = None
     group: int | None = None
 
+    @property
+    def users(self) -> tuple[int, ...]:
+        """The numbers of the users that guests may have and that have a name."""
+        if self.nested:
+            return (mounts.USER,)
+        return tuple(range(limits.CELL_USERS_FROM, limits.CELL_USERS_FROM + limits.CELL_USERS_NAMED))
+
     @classmethod
     def of(cls, level: str) -> Privileges:
         """Those of `jail` or `userns`."""
@@ -127,6 +135,19 @@ class Zygote:
         """Let it end, and its cells with it; `ended` follows."""
         self._control.shutdown(socket.SHUT_WR)
 
+    def last_words(self) -> str:
+        """Why there is no zygote, as far as it could say; empty where nothing went wrong until now."""
+        if not self._reason:
+            with contextlib.suppress(BlockingIOError):
+                self._reason = self._hear()[1:].decode(errors="replace")
+        return self._reason
+
+    def _hear(self) -> bytes:
+        try:
+            return self._control.recv(limits.CELL_PACKET_BYTES)
+        except ConnectionResetError:  # said once where it left something unread, before what it has said itself
+            return self._control.recv(limits.CELL_PACKET_BYTES)
+
     def _tell(self, packet: bytes) -> None:
         self._control.send(packet)
 
@@ -134,18 +155,11 @@ class Zygote:
         self._loop.remove_reader(self._process)
         os.close(self._process)
         _, status = os.waitpid(self._pid, 0)
-        reason = self._last_words()
+        reason = self.last_words()
         self._control.close()
         if not reason and status:
             reason = f"the zygote ended with status {os.waitstatus_to_exitcode(status)}"
         self._keeper.ended(reason)
-
-    def _last_words(self) -> str:
-        try:
-            packet = self._control.recv(limits.CELL_PACKET_BYTES)
-        except (BlockingIOError, ConnectionResetError):
-            return ""
-        return packet[1:].decode(errors="replace")
 
 
 def _spawn(script: Path, control: int) -> int:
@@ -171,7 +185,7 @@ def _furnishing(image: Image, walls: Walls) -> dict[str, object]:
     return {
         "user": walls.privileges.user,
         "group": walls.privileges.group,
-        "view": mounts.view(image.runtime, walls.code, walls.scripts),
+        "view": mounts.view(image.runtime, walls.code, walls.scripts, walls.privileges.users),
         "command": (program, "-S", "-B", "-u", f"{mounts.SCRIPTS}/zygote.py"),
         "variables": {"LANG": "en_US.UTF-8", "TZ": ":UTC", "LD_LIBRARY_PATH": _libraries(image)},
     }

@@ -4,10 +4,12 @@
 # ruff: noqa: S102, S302, S606 the code and the commands are what the server says
 
 import base64
+import contextlib
 import fcntl
 import json
 import marshal
 import os
+import posix
 import resource
 import signal
 import socket
@@ -36,7 +38,7 @@ class Plan:
     """What all cells of an image have in common."""
 
     def __init__(self, order, born_with):
-        self.born_with = born_with
+        self._born_with = born_with
         self.processes = order["processes"]
         self.hidden = order["hidden"]
         self.code = order["code"]
@@ -54,6 +56,12 @@ class Plan:
         self.client = load(order["client"]) if order["client"] else None
         self.client_path = order["client"]
         self.variables = dict(os.environ)
+        self.imported = self.packages = frozenset()
+
+    def remember_imports(self):
+        """Take down what has been imported until now beyond what every interpreter starts with."""
+        self.imported = frozenset(sys.modules) - self._born_with - {"__main__", *OWN}
+        self.packages = frozenset(name.partition(".")[0] for name in self.imported)
 
 
 def load(path):
@@ -214,8 +222,7 @@ def execute(command, variables):
 
 def become(plan, variables):
     """Look like an interpreter that was started for the runtime client with these variables."""
-    os.environ.clear()
-    os.environ.update(variables)
+    set_environment(variables)
     time.tzset()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     entries = [entry for entry in variables.get("PYTHONPATH", "").split(":") if entry]
@@ -228,6 +235,17 @@ def become(plan, variables):
     sys.modules["__main__"] = main
 
 
+def set_environment(variables):
+    """Replace the environment of C and of Python: the dictionary of posix is the one that os.environ looks into."""
+    for name in posix.environ:
+        posix.unsetenv(name)
+    posix.environ.clear()
+    for name, value in variables.items():
+        key = os.fsencode(name)
+        posix.environ[key] = os.fsencode(value)
+        posix.putenv(key, posix.environ[key])
+
+
 def forget(plan, folders):
     """Forget the imported modules that the function brings itself: the SDK as a whole, where it brings a part of it,
     and nothing that an interpreter cannot do without."""
@@ -235,10 +253,11 @@ def forget(plan, folders):
         del sys.modules[name]
     brought = set()
     for folder in folders:
-        if folder != plan.runtime and os.path.isdir(folder):
-            brought.update(name.partition(".")[0] for name in os.listdir(folder))
+        if folder != plan.runtime:
+            with contextlib.suppress(OSError):  # few functions have them all
+                brought.update(name.partition(".")[0] for name in os.listdir(folder))
     if not brought.isdisjoint(SDK):
         brought |= SDK
-    for name in [each for each in sys.modules if each.partition(".")[0] in brought]:
-        if name not in plan.born_with:
-            del sys.modules[name]
+    if not brought.isdisjoint(plan.packages):
+        for name in [each for each in plan.imported if each.partition(".")[0] in brought]:
+            sys.modules.pop(name, None)

@@ -43,6 +43,7 @@ class Zygote:
         for name in self.plan.preloaded:
             import_module(name)
         sys.path.pop()
+        self.plan.remember_imports()
         calls.bound_capabilities()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
@@ -55,15 +56,21 @@ class Zygote:
             packet, descriptors, _, _ = socket.recv_fds(self.control, PACKET, DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
             if not packet:
                 os._exit(0)
-            order = json.loads(packet)
-            calls.setns(self._home, calls.CLONE_NEWPID)
-            calls.unshare(calls.CLONE_NEWPID)
-            if os.fork() == 0:
-                self.control.close()
-                os.close(self._home)
-                return init.live(self.plan, order, descriptors[0], descriptors[1:])
+            try:
+                if self._fork() == 0:
+                    self.control.close()
+                    os.close(self._home)
+                    return init.live(self.plan, json.loads(packet), descriptors[0], descriptors[1:])
+            except OSError as error:
+                os.write(descriptors[0], b"F" + str(error).encode())
             for descriptor in descriptors:
                 os.close(descriptor)
+
+    def _fork(self):
+        """Fork the first process of a new process namespace; for that the zygote has to come back from the last."""
+        calls.setns(self._home, calls.CLONE_NEWPID)
+        calls.unshare(calls.CLONE_NEWPID)
+        return os.fork()
 
 
 def main():

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from lambent.compute.sandbox.egress import addresses, connections, datagrams, notifications, programs, routes
+from lambent.compute.sandbox.egress import addresses, connections, datagrams, imitation, notifications, programs, routes
 from lambent.compute.sandbox.egress.connections import Ports
 from lambent.compute.sandbox.egress.datagrams import Flows
 from lambent.compute.sandbox.egress.names import Names, Servers
@@ -68,6 +68,9 @@ class Egress:
         self.tasks = tasks
         self.ports = Ports(ids.bytes(_KEY_BYTES))
         self.servers = Servers(resolvers)
+        self.guarded = connections.guards()
+        """Whether sockets that are handed out hold themselves to their destination. Where they cannot, no call of a
+        function's that could lead one astray is let through: what is harmless is done in its stead."""
         self.under_way = 0
         """The connections that environments wait for, all together."""
         with socket.socket() as own:
@@ -208,32 +211,45 @@ class Attachment:
     def _examine(self, call: Notification, waiting: int) -> _Attempt | _Lead | None:
         """Answer a call, or say what it has to wait for."""
         try:
-            if call.number not in programs.CONNECT:
+            if call.number in programs.CONNECT:
+                packed = notifications.memory(call.task, call.arguments[1], _length(call.arguments[2]))
+                return self._connect(call, packed, waiting)
+            if call.number in programs.LISTEN:
+                self._listen(call)
+            else:
                 self._tell_of_interfaces(call)
-                return None
-            packed = notifications.memory(call.task, call.arguments[1], _length(call.arguments[2]))
-            if addresses.family(packed) == socket.AF_UNIX:
-                self._calls.proceed(call)
-                return None
-            return self._connect(call, addresses.parse(packed), waiting)
         except OSError as failure:
             self._calls.answer(call, failure.errno or errno.EIO)
-            return None
+        return None
+
+    def _listen(self, call: Notification) -> None:
+        with self._borrow(call) as theirs:
+            if self._outside(theirs):
+                raise _error(errno.EINVAL)
+            if self._egress.guarded:
+                self._calls.proceed(call)
+            else:
+                theirs.listen(_signed(call.arguments[1]))
+                self._calls.answer(call)
 
     def _tell_of_interfaces(self, call: Notification) -> None:
-        with borrow(call.task, _descriptor(call)) as theirs:
+        with self._borrow(call) as theirs:
             if self._outside(theirs):
                 raise _error(errno.EPERM)
         self._calls.proceed(call)
 
-    def _connect(self, call: Notification, destination: Destination | None, waiting: int) -> _Attempt | _Lead | None:
-        with borrow(call.task, _descriptor(call)) as theirs:
+    def _connect(self, call: Notification, packed: bytes, waiting: int) -> _Attempt | _Lead | None:
+        if self._egress.guarded and addresses.family(packed) == socket.AF_UNIX:
+            self._calls.proceed(call)
+            return None
+        destination = addresses.parse(packed)
+        with self._borrow(call) as theirs:
             kind = (theirs.type, theirs.proto) if theirs.family in _INTERNET else None
             outside = self._outside(theirs)
             if outside and (destination is None or destination.inside or kind != _TCP):
                 raise _error(errno.EADDRNOTAVAIL)
             if destination is None or destination.inside or kind not in {_TCP, _UDP}:
-                self._calls.proceed(call)
+                self._stay_inside(call, theirs, packed)
                 return None
             if kind == _TCP and (number := connections.progress(theirs)):
                 raise _error(number)
@@ -243,10 +259,24 @@ class Attachment:
                 return self._lead(call, theirs, destination)
             return self._launch(call, theirs, destination, waiting)
 
-    def _lead(self, call: Notification, theirs: socket.socket, destination: Destination) -> _Lead | None:
+    def _stay_inside(self, call: Notification, theirs: socket.socket, packed: bytes) -> None:
+        if self._egress.guarded:
+            self._calls.proceed(call)
+        else:
+            self._calls.answer(call, imitation.connect(call.task, theirs, packed))
+
+    def _borrow(self, call: Notification) -> socket.socket:
+        """The socket that a call is about. Raises OSError, also where its task is gone: another may have its number."""
+        theirs = borrow(call.task, _descriptor(call))
+        if not self._calls.valid(call):
+            theirs.close()
+            raise _error(errno.ESRCH)
+        return theirs
+
+    def _lead(self, call: Notification, theirs: socket.socket, destination: Destination) -> _Lead:
         datagrams.outside(destination).close()  # says whether there is a way
         source = datagrams.lead_to_relay(theirs, self._flows.source())
-        return _Lead(call, source, destination) if self._calls.valid(call) else None
+        return _Lead(call, source, destination)
 
     def _launch(
         self, call: Notification, theirs: socket.socket, destination: Destination, waiting: int
@@ -262,9 +292,9 @@ class Attachment:
             inherited=not flags & os.O_CLOEXEC,
             linger=connections.linger(theirs),
             patience=connections.patience(theirs),
-            socket=connections.connect(theirs, destination, self._egress.ports),
+            socket=connections.connect(theirs, destination, self._egress.ports, guarded=self._egress.guarded),
         )
-        if waits and self._calls.valid(call):
+        if waits:
             return attempt
         self._give(attempt, errno.EINPROGRESS)
         return None
@@ -311,6 +341,11 @@ def _descriptor(call: Notification) -> int:
     if number > _HIGHEST_DESCRIPTOR:
         raise _error(errno.EBADF)
     return number
+
+
+def _signed(argument: int) -> int:
+    """An argument that is an int."""
+    return int.from_bytes((argument & 0xFFFFFFFF).to_bytes(4, "little"), "little", signed=True)
 
 
 def _length(argument: int) -> int:

@@ -1,4 +1,4 @@
-"""TCP sockets of this machine that are made for functions, harmless in whatever hands.
+"""TCP sockets of this machine that are made for functions.
 
 A function may do with such a socket what it likes, also behind the broker's back: a trapped call that is let through
 reads its arguments anew, and another thread can put another descriptor or address in their place. So the socket itself
@@ -6,6 +6,7 @@ holds what it may be used for. A guard in the kernel, locked on it, drops all pa
 that was admitted: dissolved and connected elsewhere it never gets an answer, and no data leaves without a handshake.
 And it is bound to a port by number, which it keeps for life, so that it cannot be bound to one that the machine needs;
 a port that the kernel picks goes back when the connection ends.
+
 """
 
 from __future__ import annotations
@@ -18,14 +19,12 @@ import itertools
 import os
 import socket
 import struct
+from ipaddress import IPv4Address
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from lambent.compute.sandbox.egress.addresses import Destination
 from lambent.compute.sandbox.egress.programs import INSTRUCTION_BYTES, guard
 from lambent.kernel import limits
-
-if TYPE_CHECKING:
-    from lambent.compute.sandbox.egress.addresses import Destination
 
 _PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _SO_ATTACH_FILTER = 26
@@ -68,15 +67,27 @@ class Ports:
         return self._first + int.from_bytes(digest, "big") % self._count
 
 
-def connect(theirs: socket.socket, destination: Destination, ports: Ports) -> socket.socket:
-    """A socket in place of `theirs` that can speak to `destination` only, and is on its way there. It does not block.
+def guards() -> bool:
+    """Whether this process may give a socket its guard: some kernels want privileges for that."""
+    with socket.socket() as probe:
+        try:
+            _stand_guard(probe, Destination(socket.AF_INET, IPv4Address(0), 0))
+        except PermissionError:
+            return False
+    return True
 
-    Raises OSError where that fails at once.
+
+def connect(theirs: socket.socket, destination: Destination, ports: Ports, *, guarded: bool) -> socket.socket:
+    """A socket in place of `theirs`, on its way to `destination`; where `guarded`, it can go nowhere else.
+
+    It does not block. Raises OSError where that fails at once.
     """
     taken = errno.EADDRNOTAVAIL
     for _ in range(limits.EGRESS_PORTS_TRIED):
         ours = socket.socket(theirs.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
+            if guarded:
+                _stand_guard(ours, destination)
             taken = _start(ours, theirs, destination, ports.draw())
         except BaseException:
             ours.close()
@@ -132,7 +143,6 @@ def failure(of: socket.socket) -> int:
 
 
 def _start(ours: socket.socket, theirs: socket.socket, destination: Destination, port: int) -> int:
-    _stand_guard(ours, destination)
     _copy_options(theirs, ours)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

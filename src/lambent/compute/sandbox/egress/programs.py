@@ -41,13 +41,15 @@ _X32 = 0x40000000
 _MSG_FASTOPEN = 0x20000000
 
 # System calls by architecture: of each the number that the audit subsystem knows it by, then the numbers of connect,
-# sendto, sendmsg, sendmmsg, setsockopt, ioctl.
+# sendto, sendmsg, sendmmsg, setsockopt, ioctl, listen.
 _ARCHITECTURES = (
-    (0xC000003E, (42, 44, 46, 307, 54, 16)),
-    (0xC00000B7, (203, 206, 211, 269, 208, 29)),
+    (0xC000003E, (42, 44, 46, 307, 54, 16, 50)),
+    (0xC00000B7, (203, 206, 211, 269, 208, 29, 201)),
 )
 CONNECT = frozenset(numbers[0] for _, numbers in _ARCHITECTURES)
 """The numbers of connect(2)."""
+LISTEN = frozenset(numbers[6] for _, numbers in _ARCHITECTURES)
+"""The numbers of listen(2)."""
 # Others do what these do without the kernel looking at the filter, or hold this server up: userfaultfd, io_uring_setup.
 _REFUSED = {0xC000003E: (323, 425), 0xC00000B7: (282, 425)}
 
@@ -70,8 +72,8 @@ _WHOLE = 0xFFFFFFFF
 def notify_filter() -> bytes:
     """The seccomp filter of an environment with outbound connections, for x86_64 and aarch64.
 
-    `connect` and questions about interfaces go to whoever holds the filter's descriptor. Data that would open a
-    connection by itself (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT), source routes and the choice of an interface are
+    `connect`, `listen` and questions about interfaces go to whoever holds the filter's descriptor. Data that would open
+    a connection by itself (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT), source routes and the choice of an interface are
     refused, and so are io_uring, which does all of it unseen, userfaultfd, and system calls of other architectures.
     """
     code: _Code = [(_LOAD_WORD, 0, 0, _ARCHITECTURE_AT)]
@@ -96,10 +98,11 @@ def guard(address: Address, port: int) -> bytes:
 
 
 def _traps(numbers: tuple[int, ...], refused: tuple[int, ...]) -> _Code:
-    connect, sendto, sendmsg, sendmmsg, setsockopt, ioctl = numbers
+    connect, sendto, sendmsg, sendmmsg, setsockopt, ioctl, listen = numbers
     code: _Code = [(_LOAD_WORD, 0, 0, _NUMBER_AT)]
     code += _where(_GREATER_EQUAL, _X32, [_refuse(errno.ENOSYS)])
-    code += _where(_EQUAL, connect, [(_RETURN, 0, 0, _NOTIFY)])
+    for number in (connect, listen):
+        code += _where(_EQUAL, number, [(_RETURN, 0, 0, _NOTIFY)])
     for number, flags in ((sendto, 3), (sendmsg, 2), (sendmmsg, 3)):
         code += _where(_EQUAL, number, _fast_open(flags))
     code += _where(_EQUAL, setsockopt, _redirections())

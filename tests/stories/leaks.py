@@ -1,0 +1,243 @@
+"""Accounts for what a running server holds of the machine, so that a test can ask whether it gives everything back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import select
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tests.support import server_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tests.support import ServerProcess
+
+PATIENCE_S = 60.0
+"""How long anything may take to go away."""
+TURNS = 3
+"""Calls after which a server has seen to everything that it had heard of before."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_ZYGOTE = re.compile(r"/cell/(zygote|furnish)\.py")
+_TREES = ("cgroup", "cgroup2")
+
+
+class Holdings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server holds at one moment, in the words that a failed comparison is to show."""
+
+    processes: dict[str, int]
+    """Those below it, by command line."""
+    descriptors: dict[str, int]
+    """Its own, by what they are."""
+    cgroups: int
+    """Folders for its environments, in all hierarchies together."""
+    mounts: frozenset[str]
+    """All that the server sees."""
+    namespaces: dict[str, int]
+    """Those of the processes below it that it is not in itself, by kind."""
+    files: frozenset[str]
+    """In its data folder, without what lasts: records, archives and the code unpacked from them."""
+
+
+class Premises:
+    """A running server, its processes and its folders."""
+
+    def __init__(self, server: ServerProcess, folder: Path) -> None:
+        self.server = server
+        self.data = folder / "data"
+        self._calls = server.client("sts")
+
+    @property
+    def level(self) -> str:
+        """The sandbox level, as the server tells it."""
+        line = next(line for line in self.server.printed if line.startswith("  sandbox "))
+        return line.split()[1].rstrip(":,")
+
+    def holdings(self) -> Holdings:
+        """What it holds now."""
+        below = sorted(self.processes())
+        return Holdings(
+            processes=dict(Counter(command(process) for process in below)),
+            descriptors=dict(Counter(_descriptors(self.server.pid))),
+            cgroups=sum(1 for _ in cgroups(self.data)),
+            mounts=frozenset(Path(f"/proc/{self.server.pid}/mountinfo").read_text().splitlines()),
+            namespaces=_namespaces(self.server.pid, below),
+            files=frozenset(self._files()),
+        )
+
+    def processes(self) -> set[int]:
+        """All below the server, and all that are in control groups of its environments."""
+        members: set[int] = set()
+        for group in cgroups(self.data):
+            with suppress(OSError):  # the folder goes with the environment
+                members.update(map(int, (group / "cgroup.procs").read_text().split()))
+        return descendants(self.server.pid) | members - {self.server.pid}
+
+    def zygotes(self) -> set[int]:
+        """Those of the processes that fork environments and are none."""
+        return {child for child in children(self.server.pid) if _ZYGOTE.search(command(child))}
+
+    def first_processes(self) -> set[int]:
+        """The processes 1 of its environments; at the level `process` the environments."""
+        zygotes = self.zygotes()
+        return {child for zygote in zygotes for child in children(zygote)} or children(self.server.pid) - zygotes
+
+    def let_go(self) -> Holdings:
+        """What it holds once every environment has ended, which it must of itself."""
+        until = time.monotonic() + PATIENCE_S
+        while lingering := self.processes() - self.zygotes():
+            wait_for_ends(lingering, until)
+        for _ in range(TURNS):
+            self._calls.get_caller_identity()
+        return self.holdings()
+
+    def resident_mb(self) -> float:
+        """The anonymous memory of the server itself, in megabytes."""
+        status = Path(f"/proc/{self.server.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("RssAnon:")).split()[1]) / 1024
+
+    def _files(self) -> Iterator[str]:
+        for path in self.data.rglob("*"):
+            parts = path.relative_to(self.data).parts
+            lasting = parts[0] == "blobs" or (parts[0] == "code" and any(map(_DIGEST.fullmatch, parts)))
+            if not lasting:
+                yield "/".join(parts)
+
+
+@contextmanager
+def premises(folder: Path, **settings: object) -> Iterator[Premises]:
+    """Run a server with `settings` until the block ends; afterwards nothing is left of it, and it has met no bug."""
+    (folder / "lambent.toml").write_text("".join(f"{name} = {_toml(value)}\n" for name, value in settings.items()))
+    mounts = Path("/proc/self/mountinfo").read_text()
+    with server_process(folder) as server:
+        words = Words(server)
+        found = Premises(server, folder)
+        yield found
+        below = found.processes()
+        assert server.stop() == 0
+        wait_for_ends(below, time.monotonic() + PATIENCE_S)
+        said = words.all()
+    assert "Traceback" not in said, said
+    assert list(cgroups(found.data)) == [], "control groups are left"
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+
+
+class Words:
+    """Reads on what a server prints, which would otherwise stop when the pipe is full."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self._lines = list(server.printed)
+        self._output = server._child.stdout
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def all(self) -> str:
+        """Everything that it has printed, once it has ended."""
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive(), "something still holds the server's output"
+        return "".join(self._lines)
+
+    def _read(self) -> None:
+        assert self._output is not None
+        self._lines.extend(self._output)
+
+
+def children(process: int) -> set[int]:
+    """The processes that this one has started or inherited; none where it has ended."""
+    found: set[int] = set()
+    with suppress(OSError):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            found.update(map(int, (thread / "children").read_text().split()))
+    return found
+
+
+def descendants(process: int) -> set[int]:
+    """The processes below this one."""
+    below = children(process)
+    return below.union(*map(descendants, below))
+
+
+def command(process: int) -> str:
+    """How a process was called; empty where it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    return ""
+
+
+def cgroups(data: Path) -> Iterator[Path]:
+    """The control groups of the server with that data folder, in every hierarchy that is mounted."""
+    name = "lambent-" + hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:16]
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mounted, _, kind = line.partition(" - ")
+        if kind.split()[0] in _TREES:
+            for top, folders, _ in os.walk(mounted.split()[4]):
+                yield from (Path(top, each) for each in folders if each.startswith(name) or f"/{name}" in top)
+
+
+def wait_for_ends(processes: Iterable[int], until: float) -> None:
+    """Return when all of them have ended; fails where that is after `until`, of the monotonic clock."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(process)
+            try:
+                ended, _, _ = select.select([descriptor], [], [], max(0.0, until - time.monotonic()))
+                assert ended, f"process {process} is still there: {command(process)}"
+            finally:
+                os.close(descriptor)
+
+
+def together(works: Iterable[Callable[[], Any]]) -> list[Any]:
+    """What each of them returns; all begin at the same moment, each on a thread of its own. Raises what one raised."""
+    works = list(works)
+    begin = threading.Barrier(len(works))
+    results: list[Any] = [None] * len(works)
+    problems: list[BaseException] = []
+
+    def run(number: int, work: Callable[[], Any]) -> None:
+        begin.wait()
+        try:
+            results[number] = work()
+        except BaseException as problem:  # noqa: BLE001 it is raised again on the thread of the test
+            problems.append(problem)
+
+    threads = [threading.Thread(target=run, args=each) for each in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        raise problems[0]
+    return results
+
+
+def _descriptors(process: int) -> Iterator[str]:
+    for entry in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(OSError):
+            target = str(entry.readlink())
+            yield target if target.startswith(("/", "anon_inode:")) else target.partition(":")[0]
+
+
+def _namespaces(server: int, processes: Iterable[int]) -> dict[str, int]:
+    own = set(_namespaces_of(server))
+    others = {each for process in processes for each in _namespaces_of(process)} - own
+    return dict(Counter(each.partition(":")[0] for each in others))
+
+
+def _namespaces_of(process: int) -> Iterator[str]:
+    with suppress(OSError):
+        for entry in Path(f"/proc/{process}/ns").iterdir():
+            if not entry.name.endswith("_for_children"):  # what the next child will be in
+                yield str(entry.readlink())
+
+
+def _toml(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
