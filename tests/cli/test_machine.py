@@ -8,23 +8,26 @@ import platform
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lambent.cli import interpreters, machine, main
 from lambent.cli.failure import Exit
+from lambent.compute.sandbox.cgroups import CONTROLLERS, Cgroups, Tree
 from lambent.kernel.settings import Settings
 from tests.support import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+LEVELS = ("jail", "userns", "process")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 
 
-def finding(folder: Path, what: str, **settings: object) -> machine.Finding:
-    found = machine.look(Settings(**({"data": str(folder / "data"), "port": free_port()} | settings)), {})
+def finding(folder: Path, what: str, **settings: Any) -> machine.Finding:
+    values: dict[str, Any] = {"data": str(folder / "data"), "port": free_port(), **settings}
+    found = machine.look(Settings(**values), {})
     return next(item for item in found if item.what == what)
 
 
@@ -71,36 +74,57 @@ def test_a_missing_interpreter_comes_with_what_to_install(tmp_path: Path) -> Non
 
 
 @LINUX
-def test_a_sandbox_level_is_possible_where_the_kernel_really_does_it() -> None:
+@pytest.mark.skipif(os.geteuid() == 0, reason="user namespaces are for those who are not root")
+def test_user_namespaces_are_possible_where_the_kernel_really_makes_them() -> None:
     """util-linux's own program is the witness."""
     witness = subprocess.run(["unshare", "-Urmpn", "--fork", "true"], capture_output=True, check=False)
     levels = {level.name: level for level in machine.sandbox_levels()}
     assert levels["userns"].possible == (witness.returncode == 0)
+    assert levels["jail"] == machine.Level("jail", False, "the server is not root")
+
+
+def test_every_level_that_is_not_possible_says_why() -> None:
+    levels = {level.name: level for level in machine.sandbox_levels()}
+    assert list(levels) == ["jail", "userns", "process"]
     assert levels["process"].possible
     for level in levels.values():
         assert level.possible != bool(level.why_not)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may have a jail")
-def test_without_root_there_is_no_jail() -> None:
-    assert machine.sandbox_levels()[0] == machine.Level("jail", False, "needs root")
+def levels_found(monkeypatch: pytest.MonkeyPatch, *possible: str, **settings: Any) -> dict[str, machine.Finding]:
+    """What is told of the levels on a machine that has those."""
+    known = [machine.Level(name, name in possible, "" if name in possible else "no") for name in LEVELS]
+    monkeypatch.setattr(machine, "sandbox_levels", lambda: known)
+    found = machine.look(Settings(port=0, **settings), {})
+    return {item.what.removeprefix("sandbox "): item for item in found if item.what.startswith("sandbox ")}
 
 
-def test_cgroups_of_both_versions_are_told_apart(tmp_path: Path) -> None:
-    second = tmp_path / "v2"
-    second.mkdir()
-    (second / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
-    found = machine.cgroups(second)
-    assert (found.state, found.found) == ("good", "v2, writable: cpuset cpu io memory pids")
+def test_the_strongest_level_that_works_is_the_one_that_functions_run_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = levels_found(monkeypatch, "jail", "process")
+    assert [found[name].state for name in LEVELS] == ["good", "fair", "good"]
+    assert "functions run in it" in found["jail"].found
+    assert "functions run in it" not in found["process"].found
 
-    first = tmp_path / "v1"
-    for controller in ("memory", "cpu,cpuacct", "unified"):
-        (first / controller).mkdir(parents=True)
-    found = machine.cgroups(first)
-    assert found.found == "v1 and v2 side by side, writable: cpu,cpuacct memory"
-    assert (found.state, found.advice) == ("fair", "missing: pids")
 
-    assert machine.cgroups(tmp_path / "none").found == "none"
+def test_without_walls_functions_have_the_rights_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = levels_found(monkeypatch, "process")["process"]
+    assert (found.state, found.found) == ("fair", "functions have your own rights")
+    assert levels_found(monkeypatch, "process", mode="production")["process"].state == "bad"
+
+
+def test_a_level_that_is_asked_for_and_does_not_work_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = levels_found(monkeypatch, "userns", "process", sandbox="jail")
+    assert [found[name].state for name in LEVELS] == ["bad", "good", "good"]
+    assert found["jail"].advice == "the settings ask for it"
+
+
+def test_limits_are_good_where_control_groups_hold_functions_to_all_of_them() -> None:
+    tree = Tree("/nowhere", unified=True, controls=frozenset(CONTROLLERS))
+    found = machine.control_groups(Cgroups([tree]))
+    assert (found.state, found.found) == ("good", "limit memory, cpu, pids of functions")
+    found = machine.control_groups(Cgroups.none("no control group may be made here"))
+    assert (found.state, found.found) == ("fair", "no control group may be made here")
+    assert "Delegate=yes" in found.advice
 
 
 def test_doctor_prints_what_it_found(
@@ -110,7 +134,9 @@ def test_doctor_prints_what_it_found(
     monkeypatch.setenv("LAMBENT_PORT", str(free_port()))
     assert main.run(["doctor", "--json"]) == Exit.OK
     found = {item["what"]: item for item in json.loads(capsys.readouterr().out)}
-    assert {"python", "system", "sandbox jail", "sandbox userns", "sandbox process", "cgroups", "port"} <= set(found)
+    assert {"python", "system", "sandbox jail", "sandbox userns", "sandbox process", "control groups", "port"} <= set(
+        found
+    )
     running = f"python3.{sys.version_info.minor}"
     assert found[running]["state"] == "good"
 

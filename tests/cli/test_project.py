@@ -41,6 +41,38 @@ def test_the_handler_is_found_in_the_code(tmp_path: Path, files: dict[str, str],
     assert project.read(make(tmp_path, files), Wanted()).handler == handler
 
 
+def program(folder: Path, mode: int = 0o755) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bootstrap").write_text("#!/bin/sh\n")
+    (folder / "bootstrap").chmod(mode)
+    return folder
+
+
+def test_a_folder_with_a_program_and_no_handler_brings_its_own_runtime(tmp_path: Path) -> None:
+    found = project.read(program(tmp_path), Wanted())
+    assert (found.custom, found.handler, found.pinned_runtime) == (True, "bootstrap", None)
+    assert project.find(tmp_path) == [tmp_path]
+
+
+def test_a_module_with_a_handler_or_a_python_runtime_makes_it_a_python_function(tmp_path: Path) -> None:
+    make(program(tmp_path), {"app.py": HANDLER})
+    found = project.read(tmp_path, Wanted())
+    assert (found.custom, found.handler) == (False, "app.handler")
+    assert project.read(tmp_path, Wanted(runtime="provided.al2023")).custom
+
+
+def test_a_layer_may_bring_the_program_and_a_handler_is_whatever_it_takes(tmp_path: Path) -> None:
+    found = project.read(tmp_path, Wanted(runtime="provided.al2", handler="src/greet.js"))
+    assert (found.custom, found.handler) == (True, "src/greet.js")
+
+
+def test_a_program_that_cannot_be_executed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Failure) as caught:
+        project.read(program(tmp_path, 0o644), Wanted())
+    assert "bootstrap cannot be executed: chmod +x" in str(caught.value)
+    assert caught.value.code == Exit.USAGE
+
+
 def test_a_single_file_is_a_function_of_its_own(tmp_path: Path) -> None:
     make(tmp_path, {"greet.py": HANDLER, "other.py": HANDLER})
     found = project.read(tmp_path / "greet.py", Wanted())

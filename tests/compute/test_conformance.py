@@ -10,6 +10,7 @@ import functools
 import importlib.util
 import json
 import re
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,6 +163,17 @@ CASES: dict[str, Case] = {
 }
 
 
+# What differs, and why: of these, the answers are compared and not the logs.
+LOGGED_APART = {
+    "too-large": "AWS's client learns of it from the Runtime API only, and ends with a traceback of its own",
+}
+# Here the frames are not compared.
+FRAMES_APART = {
+    "no-arguments": "the only frame is the client's own: ours shows none",
+    "init-raises": "AWS's client imports by way of importlib, whose frame it shows",
+}
+
+
 @pytest.mark.parametrize("name", CASES)
 async def test_both_doors_are_alike(yard: Yard, name: str) -> None:
     source, event, invocation, fields = CASES[name]
@@ -171,20 +183,25 @@ async def test_both_doors_are_alike(yard: Yard, name: str) -> None:
     outcomes = await asyncio.gather(
         *(yard.invoke(door, event, request_id=request_id, tail=True, **invocation) for door in doors)
     )
-    ours, official = ((outcome.error, shown(outcome.payload)) for outcome in outcomes)
+    ours, official = ((outcome.error, comparable(yard, outcome.payload.decode())) for outcome in outcomes)
+    if name in FRAMES_APART:
+        assert without_frames(ours[1]) == without_frames(official[1])
+        return
     assert ours == official
-    ours_logged, official_logged = (logged(yard, door) for door in doors)
-    assert ours_logged == official_logged
+    if name not in LOGGED_APART:
+        assert logged(yard, doors[0]) == logged(yard, doors[1])
 
 
 def through_ours(yard: Yard, files: dict[str, str], fields: dict[str, Any]) -> FunctionVersion:
-    return yard.function({**files}, **{"name": "greeter", "log_group": "ours", **fields})
+    """Managed Python as it is."""
+    return yard.function({**files}, **{"name": "greeter", "log_group": "/ours", **fields})
 
 
 def through_official(yard: Yard, files: dict[str, str], fields: dict[str, Any]) -> FunctionVersion:
+    """AWS's client, which comes with the package."""
     code = yard.blobs.put(executables({"wrapper": OFFICIAL}, {**files, **official_client()}))
     variables = {**fields.get("variables", {}), "AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper"}
-    values = {"name": "greeter", "revision": "2", "log_group": "official", **fields}
+    values = {"name": "greeter", "revision": "2", "log_group": "/official", **fields}
     return yard.function({}, **{**values, "code_sha256": code, "variables": variables})
 
 
@@ -200,23 +217,26 @@ def official_client() -> dict[str, bytes]:
     return files
 
 
-def shown(payload: bytes) -> Any:
-    """An answer as it can be compared; a plain process has its code elsewhere."""
-    return re.sub(r'[^" ]*/cell-[^/"]*/task', "/var/task", payload.decode())
-
-
-def logged(yard: Yard, function: FunctionVersion) -> list[Any]:
-    """The log without what differs from one invocation to the next."""
+def logged(yard: Yard, function: FunctionVersion) -> list[str]:
+    """The log, but for what AWS's client says of its own updates, which there are none of here."""
     messages = [event.message for stream, event in yard.facts.events if stream.group == function.log_group]
-    return [comparable(message) for message in messages]
+    return [comparable(yard, message) for message in messages if "LAMBDA_WARNING" not in message]
 
 
-def comparable(message: str) -> Any:
-    message = re.sub(r'[^" ]*/cell-[^/"]*/task', "/var/task", message)
-    message = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME", message)
-    message = re.sub(r"[\d.]+ (ms|MB)", r"N \1", message)
-    message = re.sub(r'"(\w*(?:durationMs|DurationMs|maxMemoryUsedMB))":[\d.]+', r'"\1":N', message)
-    return message
+def without_frames(payload: str) -> dict[str, Any]:
+    """An error's type and message."""
+    error = json.loads(payload)
+    del error["stackTrace"]
+    return error
 
 
-assert json
+def comparable(yard: Yard, text: str) -> str:
+    """Without what differs from one invocation to the next, or because a plain process has its files elsewhere."""
+    folder = re.escape(str(yard.folder.resolve()))
+    text = re.sub(folder + r"/engine/c[-\w/]*?/(task|[0-9a-f]{64})", "/var/task", text)
+    text = text.replace(f"{sys.base_prefix}/lib", "/var/lang/lib")
+    text = re.sub(r"/(ours|official)\b", "/group", text)
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME", text)
+    text = re.sub(r"\b[0-9a-f]{32}\b", "STREAM", text)
+    text = re.sub(r"[\d.]+ (ms|MB)", r"N \1", text)
+    return re.sub(r'"(\w*(?:Ms|UsedMB|durationMs|producedBytes|start))":("TIME"|[\d.]+)', r'"\1":N', text)

@@ -79,7 +79,7 @@ def handler(event, context):
     assert outcome.payload == b'"second try"'
     assert shop.facts.messages.count("importing\n") == 2
     report = next(message for message in shop.facts.messages if message.startswith("INIT_REPORT"))
-    assert report.endswith(" ms\tPhase: init\tStatus: error\tError Type: RuntimeError\n")
+    assert report.endswith(" ms\tPhase: init\tStatus: error\tError Type: Runtime.Unknown\n")
     assert outcome.log_tail is not None
     assert b"Init Duration" not in outcome.log_tail, "it was part of the invocation"
     assert (await shop.invoke(function)).payload == b'"second try"'

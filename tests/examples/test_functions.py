@@ -125,6 +125,34 @@ def test_csv_report_says_what_is_wrong_with_its_input(
     assert (answer["FunctionError"], error["errorMessage"]) == ("Unhandled", message)
 
 
+def seen(deployed: Server, request: object) -> tuple[list[str], dict[str, str]]:
+    """What the shell function streams: the pieces as they come, and the lines by their first word."""
+    answer = deployed.client("lambda").invoke_with_response_stream(
+        FunctionName="shell-runtime", Payload=json.dumps(request)
+    )
+    events = list(answer["EventStream"])
+    assert events[-1] == {"InvokeComplete": {}}
+    pieces = [piece["PayloadChunk"]["Payload"].decode() for piece in events[:-1]]
+    lines = (line.partition(":") for line in "".join(pieces).splitlines())
+    return pieces, {name: value.strip() for name, _, value in lines}
+
+
+def test_shell_runtime_streams_line_by_line(deployed: Server) -> None:
+    pieces, lines = seen(deployed, event("shell-runtime"))
+    assert len(pieces) > 1
+    assert list(lines) == ["user", "host", "folder", "root", "processes", "networks", "space"]
+    assert lines["folder"].endswith(", with bootstrap")
+
+
+def test_shell_runtime_sees_nothing_of_the_machine(deployed: Server) -> None:
+    if deployed.app.sandbox == "process":
+        pytest.skip("there are no walls")
+    _, lines = seen(deployed, {})
+    assert (lines["host"], lines["folder"]) == ("sandbox", "/var/task, with bootstrap")
+    assert (lines["networks"], lines["processes"], lines["space"]) == ("lo", "2", "512M in /tmp")
+    assert not {"root", "home", "work"} & set(lines["root"].split())
+
+
 def test_deploying_again_changes_nothing(deployed: Server, capsys: pytest.CaptureFixture[str]) -> None:
     before = {f["FunctionName"]: f for f in deployed.client("lambda").list_functions()["Functions"]}
     assert main.run(["deploy", str(EXAMPLES), "--endpoint", deployed.endpoint, "--json"]) == 0

@@ -15,7 +15,7 @@ from lambent.cli import project
 from lambent.cli.project import Wanted
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NAMES = ("csv-report", "hello", "thumbnail")
+NAMES = ("csv-report", "hello", "shell-runtime", "thumbnail")
 
 
 def event(name: str) -> Any:
@@ -38,9 +38,10 @@ def test_the_csv_event_holds_the_file() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_has_its_page_and_packages_nothing_but_code(name: str) -> None:
     found = project.read(EXAMPLES / name, Wanted())
-    assert (found.name, found.handler) == (name, "lambda_function.lambda_handler")
+    code, handler = ("bootstrap",) * 2 if found.custom else ("lambda_function.py", "lambda_function.lambda_handler")
+    assert (found.name, found.handler) == (name, handler)
     packaged = {path for path, _ in found.files()}
-    assert packaged - {"requirements.txt"} == {"lambda_function.py"}
+    assert packaged - {"requirements.txt"} == {code}
     text = (EXAMPLES / name / "README.md").read_text("utf-8")
     assert text.startswith(f"# {name}\n")
     assert tomllib.loads((EXAMPLES / name / "function.toml").read_text("utf-8"))["description"]

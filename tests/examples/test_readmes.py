@@ -41,6 +41,8 @@ def test_the_page_can_be_pasted(deployed: Server, tmp_path: Path, name: str) -> 
     environment = aws_environment(deployed.endpoint)
     environment["PATH"] = f"{tools}{os.pathsep}{environment['PATH']}"
     environment["XDG_CACHE_HOME"] = str(CACHE)
+    if name == "shell-runtime" and deployed.app.sandbox == "process":
+        pytest.skip("the page shows a sandbox with walls")
     assert len(blocks(name)) == 2
     for commands, expected in blocks(name):
         done = subprocess.run(

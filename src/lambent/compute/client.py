@@ -42,7 +42,11 @@ class Client:
         """Send one event; `deadline_ms` is of the epoch."""
         head = (
             f"{invocation.request_id}\n{deadline_ms}\n{invocation.invoked_arn}\n{invocation.trace_id or ''}\n"
+            f"{invocation.tenant_id or ''}\n"
         ).encode()
+        if invocation.cognito_identity:
+            head += invocation.cognito_identity.replace(b"\n", b" ")  # JSON has no line breaks but between its parts
+        head += b"\n"
         if invocation.client_context:
             head += invocation.client_context
         self._channel.event(sequence, head, invocation.payload)

@@ -21,6 +21,7 @@ from lambent.compute.extensions import shutdown
 from lambent.compute.extensions.registry import Extensions
 from lambent.compute.output import Output
 from lambent.compute.pipe import Pipe
+from lambent.compute.runtime_api import failures
 from lambent.compute.runtime_api.api import About, Event
 from lambent.compute.runtime_api.server import RuntimeApi
 from lambent.compute.sandbox.api import Program, Tenancy
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from lambent.compute.telemetry.frames import Frame
     from lambent.kernel.clock import Clock, Timer
     from lambent.kernel.ids import Ids
+
+_UNKNOWN = "Runtime.Unknown"
+"""What AWS's platform calls a function's own error, of which its Python client tells the caller alone."""
 
 Door = Literal["packets", "http"]
 
@@ -246,12 +250,12 @@ class Guests:
             if kind == b"Y":
                 self._runtime_ready("packets")
             else:
-                self._watcher.init_failed(body, _error_type(body))
+                self._watcher.init_failed(body, failures.kind(_decoded(body).error_type.encode()))
         elif kind in b"REB" and self._door == "packets" and self._takes_answer(sequence):
             if kind == b"B":
                 self._watcher.too_large()
             else:
-                self._watcher.answered(body, None if kind == b"R" else _error_type(body))
+                self._watcher.answered(body, None if kind == b"R" else _UNKNOWN)
             self._runtime_done()
 
     def printed(self) -> None:
@@ -518,12 +522,8 @@ def _error(message: str, kind: str) -> bytes:
 
 
 class _Error(msgspec.Struct, rename="camel"):
-    error_type: str = "Runtime.Unknown"
+    error_type: str = _UNKNOWN
     error_message: str = ""
-
-
-def _error_type(payload: bytes) -> str:
-    return _decoded(payload).error_type
 
 
 def _sentence(error: bytes) -> str:

@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     internet: Literal["on", "off"] | None = None
     """Whether functions reach other machines; on in development and off in production where nothing is said."""
     internet_allow: tuple[str, ...] = ()
-    """Networks that functions reach all the same: `10.0.0.0/8`, or `10.1.2.3/32:5432` for one port."""
+    """Where not empty: exactly the networks that functions reach, `10.0.0.0/8` or `192.0.2.7:443`."""
 
     def __post_init__(self) -> None:
         if self.development and not is_loopback(self.host):
@@ -68,7 +68,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def online(self) -> bool:
-        """Whether functions reach other machines without being allowed to one by one."""
+        """Whether functions reach other machines where no networks are named."""
         return self.development if self.internet is None else self.internet == "on"
 
 

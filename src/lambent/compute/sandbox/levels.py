@@ -62,12 +62,11 @@ async def choose(settings: Settings, folder: Path, clock: Clock, ids: Ids, super
 def walled(
     level: Walled, settings: Settings, folder: Path, clock: Clock, ids: Ids, supervisor: Supervisor
 ) -> JailSandbox:
-    """A sandbox of that level, whether it works here or not."""
+    """A sandbox of that level, whether it works here or not. Raises Unavailable where the settings name no networks."""
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     code = folder / "code"
     code.mkdir(mode=0o755, exist_ok=True)  # a cell can only show what is there when its zygote starts
-    policy = egress.Policy(internet=settings.online, allow=settings.internet_allow)
-    reaches = (settings.online or settings.internet_allow) and egress.available() is None
+    policy = _policy(settings)
     return JailSandbox(
         level,
         code=code,
@@ -75,9 +74,22 @@ def walled(
         share=cpu_share if settings.metered_cpu else _unlimited,
         filters=seccomp.filters(),
         clock=clock,
-        guard=egress.Egress(policy, clock, ids, supervisor) if reaches else None,
-        notify=egress.notify_filter() if reaches else None,
+        guard=None if policy is None else egress.Egress(policy, clock, ids, supervisor),
+        notify=None if policy is None else egress.notify_filter(),
     )
+
+
+def _policy(settings: Settings) -> egress.Policy | None:
+    """What functions reach of other machines; None where that is nothing."""
+    if not (settings.online or settings.internet_allow):
+        return None
+    if (reason := egress.available()) is not None:
+        log.warning("functions cannot reach other machines: %s", reason)
+        return None
+    try:
+        return egress.Policy(allow=settings.internet_allow)
+    except ValueError as error:
+        raise Unavailable(f"internet_allow: {error}") from None
 
 
 async def obstacle(level: Walled) -> str | None:

@@ -219,7 +219,7 @@ _LOG_STREAM = variable(b"AWS_LAMBDA_LOG_STREAM_NAME")
 class LambdaContext:
     """The second argument of a handler: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
 
-    def __init__(self, request_id, deadline_ms, arn, client_context):
+    def __init__(self, request_id, deadline_ms, arn, client_context, cognito_identity, tenant_id):
         self.aws_request_id = request_id
         self.log_group_name = _LOG_GROUP
         self.log_stream_name = _LOG_STREAM
@@ -227,7 +227,7 @@ class LambdaContext:
         self.memory_limit_in_mb = _MEMORY
         self.function_version = _VERSION
         self.invoked_function_arn = arn
-        self.tenant_id = None
+        self.tenant_id = tenant_id
         self._epoch_deadline_time_in_ms = deadline_ms
         self._w3c = {}
         if isinstance(client_context, dict):
@@ -241,7 +241,9 @@ class LambdaContext:
             if self.client_context.client is not None:
                 self.client_context.client = _filled(Client(), self.client_context.client)
         self.identity = identity = CognitoIdentity()
-        identity.cognito_identity_id = identity.cognito_identity_pool_id = None
+        cognito_identity = cognito_identity or {}
+        identity.cognito_identity_id = cognito_identity.get("cognitoIdentityId")
+        identity.cognito_identity_pool_id = cognito_identity.get("cognitoIdentityPoolId")
 
     def get_remaining_time_in_millis(self):
         return max(self._epoch_deadline_time_in_ms - int(time.time() * 1000), 0)
@@ -300,6 +302,7 @@ class Runtime:
     def __init__(self):
         self.wire = Wire()
         self.request_id = None
+        self.tenant_id = None
         self.json_logs = variable(b"AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
         execution = variable(b"AWS_EXECUTION_ENV", "")
         self.json = Json(
@@ -341,12 +344,16 @@ class Runtime:
             raise Fault("Runtime.HandlerNotFound", "Handler '%s' missing on module '%s'" % (name, module)) from None
 
     def _one(self, handler, head, body):
-        request_id, deadline, arn, trace, client_context = head.decode("utf-8", "surrogateescape").split("\n", 4)
+        request_id, deadline, arn, trace, tenant, identity, client_context = head.decode(
+            "utf-8", "surrogateescape"
+        ).split("\n", 6)
         self.request_id = request_id
+        self.tenant_id = tenant or None
         if trace != self._trace:
             self._set_trace(trace)
         try:
-            context = LambdaContext(request_id, int(deadline), arn, self._client_context(client_context))
+            known = self._known(client_context, "Client Context"), self._known(identity, "Cognito Identity")
+            context = LambdaContext(request_id, int(deadline), arn, *known, self.tenant_id)
             answer = handler(self._event(body), context)
             kind = b"R"
             if not isinstance(answer, bytes):
@@ -362,13 +369,13 @@ class Runtime:
         except Exception as error:
             raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error) from None
 
-    def _client_context(self, text):
+    def _known(self, text, name):
         if not text:
             return None
         try:
             return self.json.decode(text.encode("utf-8", "surrogateescape"))
         except Exception as error:
-            problem = "Unable to parse Client Context JSON: %s" % error
+            problem = "Unable to parse %s JSON: %s" % (name, error)
             raise Fault("Runtime.LambdaContextUnmarshalError", problem) from None
 
     def _text(self, answer):

@@ -56,7 +56,7 @@ def set_up(logging):
     class LambdaLoggerFilter(logging.Filter):
         def filter(self, record):
             record.aws_request_id = client.runtime.request_id or ""  # noqa: F821
-            record.tenant_id = None
+            record.tenant_id = client.runtime.tenant_id  # noqa: F821
             return True
 
     logging.Formatter.converter = time.gmtime
@@ -95,6 +95,8 @@ def _json_formatter(logging):
             }
             if record.exc_info:
                 entry["location"] = "%s:%s:%s" % (record.pathname, record.funcName, record.lineno)
+            if record.tenant_id is not None:
+                entry["tenantId"] = record.tenant_id
             for name, value in record.__dict__.items():
                 if name not in _OWN and name not in entry:
                     entry[name] = value
