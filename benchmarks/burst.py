@@ -139,9 +139,9 @@ def reserved(lambent: Process) -> list[Row]:
     except ClientError as error:
         return [missing(19, bound, error, "<= 1x", "<= 1x")]
     calls = _crowd(lambent)
-    most = _most_at_once([call.ran for call in calls if call.ran is not None])
+    most = most_at_once([call.ran for call in calls if call.ran is not None])
     refused = [call for call in calls if call.status == 429]
-    wrong = sum(1 for call in refused if _beside(call, calls) < RESERVED)
+    wrong = sum(1 for call in refused if beside(call, calls) < RESERVED)
     return [
         Row(19, f"{bound}: most at once", str(most), f"{len(calls)} calls", most / RESERVED, "<= 1x", "<= 1x"),
         Row(19, f"{bound}: 429 below it", str(wrong), f"{len(refused)} refusals", wrong, "== 0", "== 0"),
@@ -170,7 +170,8 @@ def _crowd(lambent: Process) -> list[Call]:
     return calls
 
 
-def _most_at_once(spans: list[tuple[float, float]]) -> int:
+def most_at_once(spans: list[tuple[float, float]]) -> int:
+    """How many of the spans of time overlapped at most; one that begins as another ends does not overlap it."""
     running = most = 0
     for _, step in sorted(_edges(spans)):
         running += step
@@ -184,6 +185,6 @@ def _edges(spans: list[tuple[float, float]]) -> Iterator[tuple[float, int]]:
         yield ended, -1
 
 
-def _beside(call: Call, calls: list[Call]) -> int:
+def beside(call: Call, calls: list[Call]) -> int:
     """How many invocations the server may have had in hand while it refused `call`."""
     return sum(1 for other in calls if other.ran and other.sent <= call.received and other.received >= call.sent)

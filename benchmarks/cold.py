@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import statistics
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -127,7 +127,7 @@ def first_call(lambent: Process, name: str) -> float:
 def _published(client: Any, python: tuple[int, int], code: bytes) -> str:
     runtime = f"python{python[0]}.{python[1]}"
     snap_start = {"ApplyOn": "PublishedVersions"}
-    functions.create(client, "restored", code, Runtime=runtime, SnapStart=snap_start, MemorySize=1024)
+    functions.create(client, "restored", code, Runtime=runtime, SnapStart=snap_start, Timeout=900)
     version: str = client.publish_version(FunctionName="restored")["Version"]
     client.get_waiter("published_version_active").wait(
         FunctionName="restored", Qualifier=version, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600}
@@ -137,27 +137,28 @@ def _published(client: Any, python: tuple[int, int], code: bytes) -> str:
 
 def _held(lambent: Process, version: str, baseline: Callable[[], float]) -> tuple[float, float]:
     """Medians in seconds of `baseline` and of calls that each need a new environment, the time in the handler off."""
-    colds: list[float] = []
-    bases: list[float] = []
     ends = time.monotonic() + SAMPLES * (baseline() + SPACING_S) * 2
+    bases, calls = [], []
+    with ThreadPoolExecutor(SAMPLES) as threads:
+        for _ in range(SAMPLES):
+            calls.append(threads.submit(_hold, lambent, version, ends))
+            time.sleep(SPACING_S)
+            bases.append(baseline())
+    return statistics.median(bases), statistics.median(call.result() for call in calls)
 
-    def one() -> None:
-        event = json.dumps({"hold": max(ends - time.monotonic(), SPACING_S)}).encode()
-        request = functions.call(lambent.endpoint, "restored", event, qualifier=version)
-        connection = Connection(lambent.endpoint)
+
+def _hold(lambent: Process, version: str, ends: float) -> float:
+    """Seconds of a call whose handler keeps its environment until then, without those that it was in the handler."""
+    event = json.dumps({"hold": max(ends - time.monotonic(), SPACING_S)}).encode()
+    request = functions.call(lambent.endpoint, "restored", event, qualifier=version)
+    with Connection(lambent.endpoint) as connection:
         started = time.perf_counter()
-        _, answer = connection.exchange(request)
-        colds.append(time.perf_counter() - started - json.loads(answer))
-        connection.close()
-
-    callers = [threading.Thread(target=one) for _ in range(SAMPLES)]
-    for caller in callers:
-        caller.start()
-        time.sleep(SPACING_S)
-        bases.append(baseline())
-    for caller in callers:
-        caller.join()
-    return statistics.median(bases), statistics.median(colds)
+        status, answer = connection.exchange(request)
+        took = time.perf_counter() - started
+    held = json.loads(answer)
+    if status != 200 or not isinstance(held, float):
+        raise RuntimeError(f"status {status}: {answer[:500]!r}")
+    return took - held
 
 
 def _layer(client: Any, number: int) -> str:

@@ -29,8 +29,8 @@ def measure() -> list[Row]:
     """The row for an event that is answered shortly, and for one that is sent back."""
     with tempfile.TemporaryDirectory() as folder, serve("lambent", folder) as lambent:
         client = functions.client(lambent.endpoint)
-        functions.create(client, "size", SIZE, MemorySize=1024)
-        functions.create(client, "echo", ECHO, MemorySize=1024)
+        functions.create(client, "size", SIZE)
+        functions.create(client, "echo", ECHO)
         rounds = [(_call(lambent, "size"), _call(lambent, "echo"), _least(2), _least(4)) for _ in range(ROUNDS)]
     size, echo, two, four = (statistics.median(side) for side in zip(*rounds[WARM_UP:], strict=True))
     return [_row("short answer", size, two, 2), _row("sent back", echo, four, 4)]
