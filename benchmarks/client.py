@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HEAD_END = b"\r\n\r\n"
+CHUNKS_END = b"0\r\n\r\n"
 
 
 def request_bytes(url: str, body: bytes, headers: Mapping[str, str] | None = None, *, signed_for: str = "") -> bytes:
@@ -23,13 +24,14 @@ def request_bytes(url: str, body: bytes, headers: Mapping[str, str] | None = Non
     if signed_for:
         SigV4Auth(Credentials("test", "test"), signed_for, "us-east-1").add_auth(request)
     parts = urlsplit(url)
-    lines = [f"POST {parts.path or '/'} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Length: {len(body)}"]
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    lines = [f"POST {target} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in request.headers.items()]
     return "\r\n".join(lines).encode() + HEAD_END + body
 
 
 class Connection:
-    """One kept-alive connection that sends ready-made requests and reads answers with a Content-Length."""
+    """One kept-alive connection that sends ready-made requests and reads answers."""
 
     def __init__(self, endpoint: str) -> None:
         parts = urlsplit(endpoint)
@@ -43,9 +45,9 @@ class Connection:
         while (end := data.find(HEAD_END)) < 0:
             data += self._more()
         head = data[:end].lower()
-        start = head.index(b"content-length:") + 15
-        stop = head.find(b"\r\n", start)
-        length = int(head[start : stop if stop >= 0 else None])
+        if b"transfer-encoding: chunked" in head:
+            return int(data[9:12]), self._chunked(data[end + 4 :])
+        length = _length(head)
         chunks, have = [data[end + 4 :]], len(data) - end - 4
         while have < length:
             chunks.append(self._more())
@@ -61,12 +63,34 @@ class Connection:
             raise RuntimeError(f"status {status}: {body[:500]!r}")
         return took
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
+
+    def _chunked(self, data: bytes) -> bytes:
+        while not data.endswith(CHUNKS_END):
+            data += self._more()
+        body = b""
+        while data != CHUNKS_END:
+            size, _, rest = data.partition(b"\r\n")
+            body += rest[: int(size, 16)]
+            data = rest[int(size, 16) + 2 :]
+        return body
 
     def _more(self) -> bytes:
         data = self._socket.recv(1 << 20)
         if not data:
             raise ConnectionError("the server hung up")
         return data
+
+
+def _length(head: bytes) -> int:
+    start = head.index(b"content-length:") + 15
+    stop = head.find(b"\r\n", start)
+    return int(head[start : stop if stop >= 0 else None])

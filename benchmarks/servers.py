@@ -36,7 +36,7 @@ async def echo() -> None:
 async def lambent(data: str) -> None:
     """Lambent itself, with its data below `data`."""
     async with App.running(Settings(port=0, data=data)) as app:
-        print(app.endpoint, flush=True)
+        print(app.endpoint, app.sandbox, flush=True)
         await _input_closes()
 
 

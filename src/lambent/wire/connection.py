@@ -20,6 +20,7 @@ from lambent.kernel import limits
 from lambent.kernel.body import BodyBroken, BodyTooLarge, WholeBody
 from lambent.wire import heads
 from lambent.wire.http import HttpRequest
+from lambent.wire.job import Job, dispose
 from lambent.wire.patience import Patience
 from lambent.wire.upgrade import AfterHead
 from lambent.wire.upload import Upload
@@ -51,19 +52,6 @@ class Owner(Protocol):
 
     def stamp(self) -> bytes:
         """The Date and Server header lines."""
-
-
-class _Job:
-    """A request that waits for its answer; `refusal` is the status where it was not even worth handling."""
-
-    __slots__ = ("has_body", "modern", "refusal", "request", "upload")
-
-    def __init__(self, request: HttpRequest, *, modern: bool = True, refusal: int = 0) -> None:
-        self.request = request
-        self.has_body = False
-        self.modern = modern
-        self.refusal = refusal
-        self.upload: Upload | None = None
 
 
 class Connection(asyncio.Protocol):
@@ -110,9 +98,9 @@ class Connection(asyncio.Protocol):
         self._expecting = False
         self._piece = 0
         self._message_bytes = 0
-        self._job: _Job | None = None
+        self._job: Job | None = None
         # Those that are received and not answered yet, and bytes that were sent ahead of them.
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[Job] = deque()
         self._held: list[memoryview] = []
         self._task: asyncio.Task[None] | None = None
         self._streaming = False
@@ -279,7 +267,7 @@ class Connection(asyncio.Protocol):
         path, query = heads.target(method, self._url, headers)
         request = HttpRequest(method, path, query, headers)
         heads.check_framing(request, version)
-        job = _Job(request, modern=version == "1.1")
+        job = Job(request, modern=version == "1.1")
         self._in_head = False
         self._last = self._last or not parser.should_keep_alive()
         self._job = job
@@ -308,7 +296,7 @@ class Connection(asyncio.Protocol):
             self._chunks = []
         self._line_up(job)
 
-    def _open_body(self, job: _Job) -> None:
+    def _open_body(self, job: Job) -> None:
         request = job.request
         fields = request.fields
         announced = fields.get("content-length")
@@ -321,7 +309,7 @@ class Connection(asyncio.Protocol):
             job.upload = request.body = Upload(self, length)
             self._line_up(job)
 
-    def _line_up(self, job: _Job) -> None:
+    def _line_up(self, job: Job) -> None:
         self._jobs.append(job)
         if self._task is None:
             # Not the supervisor's: a request lives and dies with its connection, and `_work` lets no failure out.
@@ -336,7 +324,7 @@ class Connection(asyncio.Protocol):
         self._headers = []
         self._held.clear()
         if job is None or job.upload is None:
-            self._line_up(_Job(HttpRequest("", "", "", []), refusal=status))
+            self._line_up(Job(HttpRequest("", "", "", []), refusal=status))
             return
         job.upload.fail("the request is malformed or too slow")
         if self._task is None:
@@ -365,17 +353,17 @@ class Connection(asyncio.Protocol):
             if self._lost:
                 self._owner.gone(self)
 
-    async def _answer(self, job: _Job) -> None:
+    async def _answer(self, job: Job) -> None:
         response, lines = await self._respond(job)
         body = response.body
         if self._transport.is_closing():
-            await _dispose(body)
+            await dispose(body)
         elif isinstance(body, bytes):
             self._send(job, response.status, lines, body)
         else:
             await self._stream(job, response, lines, body)
 
-    async def _respond(self, job: _Job) -> tuple[HttpResponse, bytes]:
+    async def _respond(self, job: Job) -> tuple[HttpResponse, bytes]:
         """The response and its header lines."""
         if job.refusal:
             return heads.plain(job.refusal)
@@ -391,10 +379,10 @@ class Connection(asyncio.Protocol):
         except Exception:
             log.exception("%s %s failed", job.request.method, job.request.path)
             if response is not None:
-                await _dispose(response.body)
+                await dispose(response.body)
             return heads.plain(500)
 
-    def _send(self, job: _Job, status: int, lines: bytes, body: bytes) -> None:
+    def _send(self, job: Job, status: int, lines: bytes, body: bytes) -> None:
         if job.upload is not None and not job.upload.complete:
             self._abandon(job.upload)
         if status in heads.BODYLESS:
@@ -409,7 +397,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(head)
             self._transport.write(body)
 
-    async def _stream(self, job: _Job, response: HttpResponse, lines: bytes, body: AsyncIterator[bytes]) -> None:
+    async def _stream(self, job: Job, response: HttpResponse, lines: bytes, body: AsyncIterator[bytes]) -> None:
         """Send a body of unknown length in chunks, or as long as the response's own Content-Length says."""
         length = next((int(value) for name, value in response.headers if name.lower() == "content-length"), None)
         empty = job.request.method == "HEAD" or response.status in heads.BODYLESS
@@ -432,7 +420,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         finally:
             self._streaming = False
-            await _dispose(body)
+            await dispose(body)
         if job.upload is not None and not job.upload.complete:
             self._abandon(job.upload)
 
@@ -455,7 +443,7 @@ class Connection(asyncio.Protocol):
         if chunked:
             transport.write(b"0\r\n\r\n")
 
-    def _head(self, job: _Job, status: int, lines: bytes, framing: bytes) -> bytes:
+    def _head(self, job: Job, status: int, lines: bytes, framing: bytes) -> bytes:
         start = heads.status_line(status)
         connection = b"\r\n"
         if self._last and not self._jobs:
@@ -510,10 +498,3 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         else:
             self._transport.abort()
-
-
-async def _dispose(body: bytes | AsyncIterator[bytes]) -> None:
-    """Let an iterator that is not read to its end run its `finally` now."""
-    close = getattr(body, "aclose", None)
-    if close is not None:
-        await close()
