@@ -435,7 +435,7 @@ async def test_a_level_without_walls_has_no_snapshots(shop: Workshop) -> None:
     function = shop.function(KIND, version="1", snap_start=True)
     await shop.engine.snapshot(function)
     assert await shop.result(function) == "on-demand"
-    assert any("the sandbox has no snapshots" in message for message in shop.facts.messages)
+    assert any("its process is not made to be forked" in message for message in shop.facts.messages)
 
 
 async def test_what_a_function_leaves_behind_ends_with_its_environment(yard: Yard) -> None:

@@ -164,6 +164,7 @@ class Environment:
             self._move_in(cell)
         except OSError as error:
             self.state = State.GONE
+            self._journal.close()
             self._loop.call_soon(self._owner.failed, self, error)
             return
         except NoEntrypoint:
@@ -252,6 +253,8 @@ class Environment:
         assert running is not None
         running.stream = Stream(self._clock, self._streamed, content_type)
         running.outcome = Outcome(payload=b"", stream=running.stream)
+        if running.answer.done():
+            running.stream.cancel()  # its caller is gone already, and nobody will ever read
         self._resolve(running)
         return running.stream
 
@@ -264,10 +267,12 @@ class Environment:
 
     def settled(self) -> None:
         """Of the guests: everybody has done with the invocation."""
-        running = self._running
-        if running is None:
+        if self._running is None:
             return
-        self._finish()
+        if self._running.outcome is None:
+            self._break_off("Runtime.Unknown", "Runtime asked for another event without an answer")
+        else:
+            self._finish()
 
     def extension_printed(self, messages: list[str]) -> None:
         """Of the guests."""
@@ -353,7 +358,7 @@ class Environment:
         """Raises OSError where nothing can be started, NoEntrypoint where there is nothing to start; `cell` is gone."""
         try:
             household = self.plan.household(cell)
-        except NoEntrypoint:
+        except (NoEntrypoint, OSError):
             discard(cell)
             raise
         self._guests = Guests(cell, household, self._clock, self._ids, self, self)
@@ -622,7 +627,9 @@ class Environment:
         self.state = State.STOPPING
         if self._guests is None:
             self._loop.call_soon(self.gone)
-        elif self._journal.heard:
+            return
+        self._guests.retire()
+        if self._journal.heard:
             self._supervisor.start(f"stop {self.function.name}", self._flush_and_stop(self._guests, reason))
         else:
             self._guests.shutdown(reason)

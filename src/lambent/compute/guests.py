@@ -151,7 +151,7 @@ class Guests:
         self._runtime_waits = False
         self._initialised = False
         self._settled = True
-        self._ending = self._abandoned = False
+        self._ending = self._leaving = self._abandoned = False
         self._ends: list[Timer] = []
 
     def start(self) -> None:
@@ -215,11 +215,16 @@ class Guests:
             self._cell.kill()
         self._drain()
 
+    def retire(self) -> None:
+        """Hear nobody any more but for what they print, and that they are gone. `shutdown` is to follow."""
+        self._ending = True
+
     def shutdown(self, reason: Reason) -> None:
         """The SHUTDOWN phase: as long as extensions may take, then the end; `gone` follows."""
-        if self._ending:
-            return
         self._ending = True
+        if self._leaving:
+            return
+        self._leaving = True
         plan = shutdown.plan(self._extensions)
         if plan.total_s > 0 and self._living:
             self._leave_in_order(plan, reason)
@@ -446,6 +451,7 @@ class Guests:
             self._gone()
 
     def _gone(self) -> None:
+        self._leaving = self._abandoned = True
         self._cell.kill()
         self._close()
         self._watcher.printed()

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 class Shutdown(msgspec.Struct, frozen=True, kw_only=True):
-    """At once: SIGTERM to the runtime, the SHUTDOWN event to `told`, SIGKILL to `killed`. After
-    `runtime_s` SIGKILL to the runtime, after `total_s` to all that is left."""
+    """At once: SIGTERM to the runtime, the SHUTDOWN event to `told`, SIGKILL to `killed`. After `runtime_s` SIGKILL to
+    the runtime, after `total_s` to all that is left."""
 
     total_s: float
     """0: everything is killed at once, and nobody is told."""

@@ -122,7 +122,7 @@ class Streamed:
             return
         self._tell(self._trailers)
         self._runtime.sent()
-        if not self._lost:
+        if self._trailers is not None:
             self._peer.reply(answers.ACCEPTED)
 
     def _tell(self, trailers: Mapping[bytes, bytes] | None) -> None:

@@ -40,9 +40,7 @@ class RuntimeApi:
         self._door = door
         self._clock = clock
         self._tasks = Supervisor(clock)
-        self._parts = Parts(
-            about=about, host=host, runtime=Runtime(listener), extensions=extensions, tasks=self._tasks
-        )
+        self._parts = Parts(about=about, host=host, runtime=Runtime(listener), extensions=extensions, tasks=self._tasks)
         self._arrived: set[Connection] = set()
         self._connections: set[Connection] = set()
         self._open = True

@@ -21,7 +21,7 @@ def take(parking):
     lack something, there is no snapshot. Returns where the runtime is to go on: in restored processes, which have run
     their hooks, or in this one."""
     _guarded("Runtime.BeforeSnapshotError", BEFORE_FAILED, _before)
-    obstacle = "the sandbox has no snapshots" if parking is None else _obstacle()
+    obstacle = "its process is not made to be forked" if parking is None else _obstacle()
     if obstacle:
         client.runtime.wire.log("SnapStart is not used for this version: " + obstacle + ".")
         return
