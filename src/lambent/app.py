@@ -80,6 +80,8 @@ class App:
             roles = StoredRoles(store)
             links = CodeLinks(await keys.key(store, ids, "links"), clock)
             sandbox, obstacle = await levels.choose(settings, folder, clock, ids, supervisor)
+            unowned = await stack.enter_async_context(AsyncExitStack())
+            unowned.push_async_callback(sandbox.close)
             engine = Engine(
                 folder=folder,
                 settings=settings,
@@ -95,6 +97,7 @@ class App:
                 sandbox=sandbox,
                 host={name: os.environ[name] for name in HOST_VARIABLES if name in os.environ},
             )
+            unowned.pop_all()
             stack.push_async_callback(engine.close)
             targets = Targets()
             sweeper = Sweeper(store, clock)

@@ -48,7 +48,7 @@ class Actor:
     """An environment that does what the event says: `{"after": seconds, "then": "answer" | "crash" | "hang"}`.
 
     How it starts is one word: `ready`, `unsound` (INIT fails, and is repeated in the first invocation), `slow`,
-    `fails` (nothing can be started), `dies` (gone in the middle of INIT).
+    `fails` (nothing can be started), `dies` (gone in the middle of INIT), `bug` (it raises).
     """
 
     def __init__(self, stage: Stage, function: FunctionVersion, owner: Owner, kind: Kind, entrance: str) -> None:
@@ -69,6 +69,8 @@ class Actor:
     def start(self) -> None:
         self.stage.living.append(self)
         self.state = State.INIT
+        if self.entrance == "bug":
+            raise RuntimeError("a bug")
         if self.entrance == "fails":
             self.state = State.GONE
             self.stage.living.remove(self)

@@ -40,15 +40,14 @@ def test_what_is_no_folder_goes_too(tmp_path: Path, kind: str) -> None:
     assert not path.exists()
 
 
-async def test_what_a_killed_server_left_in_its_scratch_folder_goes_and_what_is_new_stays(shop: Workshop) -> None:
-    left = shop.folder / "engine" / "scratch" / "left"
-    (left / "1" / "copied").mkdir(parents=True)
-    (shop.folder / "engine" / "scratch" / "stray").touch()
-    (left / "1" / "copied").chmod(0o555)
+async def test_what_a_killed_server_left_of_its_cells_goes_and_what_is_new_stays(shop: Workshop) -> None:
+    cells = shop.folder / "engine" / "cells"
+    left = cells / "cell-left"
+    (left / "tmp" / "copied").mkdir(parents=True)
+    (cells / "stray").touch()
+    (left / "tmp" / "copied").chmod(0o555)
     next_engine = shop.new_engine()
     function = shop.function("import os\ndef handler(e, c): return os.environ['TMPDIR']")
     await next_engine.invoke(function, shop.invocation())
-    await next_engine.prune()
-    assert len(list((shop.folder / "engine" / "scratch").iterdir())) == 1
     await next_engine.close()
-    assert not (shop.folder / "engine" / "scratch").exists()
+    assert not list(cells.iterdir())

@@ -220,9 +220,12 @@ async def test_the_environment_variables_are_the_documented_ones_and_no_others(s
     function = shop.function(source, variables={"OWN": "1", "TZ": "Europe/Berlin", "AWS_REGION": "nowhere"})
     seen = await shop.result(function, trace_id="Root=1-2-3;Sampled=0")
     root = seen.pop("LAMBDA_TASK_ROOT")
+    opt = root.removesuffix("task") + "opt"
     assert seen.pop("PWD") == root
-    assert seen.pop("LD_LIBRARY_PATH").endswith(f":{root}:{root}/lib:/opt/lib")
-    assert seen.pop("PATH").endswith(":/usr/local/bin:/usr/bin/:/bin:/opt/bin")
+    assert seen.pop("LD_LIBRARY_PATH").endswith(f":{root}:{root}/lib:{opt}/lib")
+    assert seen.pop("PATH").endswith(f":/usr/local/bin:/usr/bin/:/bin:{opt}/bin")
+    assert seen.pop("AWS_LAMBDA_RUNTIME_API") == seen.pop("AWS_LAMBDA_METADATA_API")
+    assert len(seen.pop("AWS_LAMBDA_METADATA_TOKEN")) == 32
     assert seen.pop("PYTHONPATH") == seen.pop("LAMBDA_RUNTIME_DIR")
     assert seen.pop("TMPDIR").startswith(str(shop.folder))
     assert seen.pop("_LAMBENT_ENVIRONMENT").startswith(str(shop.folder))
@@ -241,7 +244,6 @@ async def test_the_environment_variables_are_the_documented_ones_and_no_others(s
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
-        "AWS_LAMBDA_RUNTIME_API": "169.254.100.1:9001",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
         "_AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1",
@@ -268,7 +270,8 @@ async def test_the_process_is_what_a_function_expects(shop: Workshop) -> None:
 import os, resource, sys
 def handler(event, context):
     return {
-        "cwd": os.getcwd() == os.environ["LAMBDA_TASK_ROOT"] == sys.path[0], "stdin": sys.stdin.read(),
+        "cwd": os.path.samefile(os.getcwd(), os.environ["LAMBDA_TASK_ROOT"]), "stdin": sys.stdin.read(),
+        "first": sys.path[0] == os.environ["LAMBDA_TASK_ROOT"],
         "files": resource.getrlimit(resource.RLIMIT_NOFILE), "core": resource.getrlimit(resource.RLIMIT_CORE),
         "leader": os.getpid() == os.getsid(0), "umask": os.umask(0), "mode": oct(os.stat("app.py").st_mode),
         "descriptors": sorted(int(n) for n in os.listdir("/proc/self/fd"))[:-1], "path": sys.path[-1],
@@ -276,10 +279,11 @@ def handler(event, context):
     }
 """
     seen = await shop.result(shop.function(source))
-    assert seen.pop("path").endswith("/runtime")
-    assert seen.pop("descriptors")[:5] == [0, 1, 2, 3, 4]
+    assert "/runtime-" in seen.pop("path")
+    assert seen.pop("descriptors")[:6] == [0, 1, 2, 3, 4, 5]
     assert seen == {
         "cwd": True,
+        "first": True,
         "stdin": "",
         "files": [1024, 1024],
         "core": [0, 0],

@@ -118,7 +118,15 @@ def handler(event, context):
     await shop.run(function, invocation)
     entries = [json.loads(message) for message in shop.facts.messages]
     kinds = [entry.get("type", entry.get("level")) for entry in entries]
-    assert kinds == ["platform.initStart", "platform.start", "WARNING", "ERROR", "ERROR", "platform.report"]
+    assert kinds == [
+        "platform.initStart",
+        "platform.start",
+        "WARNING",
+        "ERROR",
+        "ERROR",
+        "platform.runtimeDone",
+        "platform.report",
+    ]
     assert entries[2].pop("timestamp").endswith("Z")
     assert entries[2] == {
         "level": "WARNING",
@@ -130,7 +138,7 @@ def handler(event, context):
     assert entries[3]["errorType"] == "ZeroDivisionError"
     assert entries[3]["location"].endswith("app.py:handler:10") or ":handler:" in entries[3]["location"]
     assert entries[4]["errorMessage"] == "end"
-    record = entries[5]["record"]
+    record = entries[6]["record"]
     assert (record["requestId"], record["status"], record["errorType"]) == (
         invocation.request_id,
         "error",

@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from lambent.compute.function import Outcome
+from lambent.compute.streaming import Stream
 from lambent.kernel.clock import settle
 from tests.compute.stage import INIT_S, Stage, version
 
@@ -65,6 +67,45 @@ async def test_at_most_so_many_starts_are_under_way() -> None:
     assert len(stage.made) == 3
     await stage.clock.advance(0.02)
     assert len(stage.made) == 6
+    await stage.clock.advance(200.0)
+    await stage.close()
+
+
+@pytest.mark.parametrize("kind", ["on-demand", "provisioned"])
+async def test_a_start_with_a_bug_is_told_once_and_leaves_nothing(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage(starts=1, entrances=["bug"])
+    if kind == "on-demand":
+        with pytest.raises(RuntimeError, match="a bug"):
+            await stage.start(version())
+        stage.over("1")
+    else:
+        stage.provision(version(), 1)
+    await stage.clock.advance(1.0)
+    stage.check()
+    assert "a bug" in caplog.text
+    call = stage.start(version(), 0.0)
+    await stage.clock.advance(5.0)
+    assert call.result() == "answered"
+    await stage.close()
+
+
+@pytest.mark.parametrize("cold", [True, False], ids=["cold", "warm"])
+async def test_a_caller_that_goes_as_its_stream_comes_leaves_no_stream_that_nobody_reads(cold: bool) -> None:
+    stage = Stage()
+    if not cold:
+        warming = stage.start(version(), 0.0)
+        await stage.clock.advance(1.0)
+        assert warming.done()
+    call = stage.start(version(), 100.0)
+    await stage.clock.advance(1.0)
+    stream = Stream(stage.clock, lambda _: None)
+    [actor] = stage.busy
+    assert actor.answer is not None
+    actor.answer.set_result(Outcome(payload=b"", stream=stream))
+    call.cancel()
+    await settle()
+    assert call.cancelled()
+    assert stream.cancelled
     await stage.clock.advance(200.0)
     await stage.close()
 

@@ -12,7 +12,9 @@ from lambent.kernel.authority import SessionCredentials
 from tests.compute.test_journal import function
 
 PYTHON = Runtime("python3.13", "3.13.5", Path("/usr"), "bin/python3.13", Path("/client"))
-CREDENTIALS = SessionCredentials(access_key_id="ASIA", secret_access_key="s", session_token="t", expires=0.0)
+CREDENTIALS = variables.keys(
+    SessionCredentials(access_key_id="ASIA", secret_access_key="s", session_token="t", expires=0.0)
+)
 PLACE = variables.Place(
     paths=Paths(),
     kind="on-demand",

@@ -21,8 +21,6 @@ from lambent.kernel.arn import Arn
 from lambent.kernel.errors import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lambent.compute.function import FunctionVersion
     from lambent.kernel.clock import Clock
 
@@ -218,11 +216,6 @@ class Admission:
         function = self._function(parsed.account, parsed.region, function_arn)
         function.reserved = units
         function.count()
-
-    def reservations(self, account: str, region: str) -> Mapping[str, int]:
-        """What is reserved, by unqualified function ARN."""
-        functions = self._account(account, region).functions.items()
-        return {arn: function.reserved for arn, function in functions if function.reserved is not None}
 
     def figures(self, account: str, region: str) -> Figures:
         """The sums of `account` in `region`."""

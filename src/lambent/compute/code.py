@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -79,23 +80,30 @@ class CodeFolder:
             laid = self._laid.get(digests)
             if laid is None:
                 laid = self._laid[digests] = asyncio.get_running_loop().run_in_executor(None, self._lay, folders_)
-        try:
-            return await asyncio.shield(laid)
-        except OSError:
-            self._laid.pop(digests, None)
-            raise
+                laid.add_done_callback(partial(self._laid_or_not, digests))
+        return await asyncio.shield(laid)
 
     async def prune(self) -> None:
         """Remove what was unpacked from packages whose blobs are gone, and what an earlier server has left."""
-        await asyncio.to_thread(self._prune)
-
-    def _prune(self) -> None:
-        while self._litter:
-            folders.remove(self._litter.pop())
-        for digests, laid in list(self._laid.items()):
-            if laid.done() and not all(self._blobs.path(digest).exists() for digest in digests):
+        useless, self._litter = self._litter, []
+        for digests in await asyncio.to_thread(self._orphans, tuple(self._laid)):
+            laid = self._laid.get(digests)
+            if laid is not None and laid.done() and not _failed(laid):
                 del self._laid[digests]
-                folders.remove(laid.result())
+                useless.append(laid.result())
+        await asyncio.to_thread(self._prune, useless)
+
+    def _laid_or_not(self, digests: tuple[str, ...], laid: asyncio.Future[Path]) -> None:
+        """What could not be laid is tried again by who comes next, also where nobody waits for it any more."""
+        if _failed(laid):
+            del self._laid[digests]
+
+    def _orphans(self, laid: tuple[tuple[str, ...], ...]) -> list[tuple[str, ...]]:
+        return [digests for digests in laid if not all(self._blobs.path(digest).exists() for digest in digests)]
+
+    def _prune(self, useless: list[Path]) -> None:
+        for path in useless:
+            folders.remove(path)
         for target in self._folder.iterdir():
             if _DIGEST.fullmatch(target.name) and not self._blobs.path(target.name).exists():
                 self._remove(target)
@@ -118,22 +126,34 @@ class CodeFolder:
 
     def _lay(self, layers: list[Path]) -> Path:
         target = Path(tempfile.mkdtemp(prefix=".opt-", dir=self._folder))
-        for layer in layers:
-            for place, below, names in os.walk(layer):
-                above = target / Path(place).relative_to(layer)
-                if above.is_symlink() or above.is_file():
-                    above.unlink()
-                above.mkdir(exist_ok=True)
-                above.chmod(0o755)
-                for name in [*names, *(name for name in below if (Path(place) / name).is_symlink())]:
-                    _link(Path(place) / name, above / name)
-        for place, _, _ in os.walk(target):
-            Path(place).chmod(0o555)
+        try:
+            _fill(target, layers)
+        except BaseException:
+            folders.remove(target)
+            raise
         return target
 
     def _new(self) -> Path:
         """An empty folder beside the packages: what cannot be written to can be renamed, but not moved elsewhere."""
         return Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
+
+
+def _failed(laid: asyncio.Future[Path]) -> bool:
+    return laid.cancelled() or laid.exception() is not None
+
+
+def _fill(target: Path, layers: list[Path]) -> None:
+    for layer in layers:
+        for place, below, names in os.walk(layer):
+            above = target / Path(place).relative_to(layer)
+            if above.is_symlink() or above.is_file():
+                above.unlink()
+            above.mkdir(exist_ok=True)
+            above.chmod(0o755)
+            for name in [*names, *(name for name in below if (Path(place) / name).is_symlink())]:
+                _link(Path(place) / name, above / name)
+    for place, _, _ in os.walk(target):
+        Path(place).chmod(0o555)
 
 
 def _link(file: Path, to: Path) -> None:

@@ -188,7 +188,7 @@ class Engine:
             if environment is not None:
                 return environment
         furniture, stream = await self._furniture(function, kind)
-        image = Image(furniture.runtime, sdk=self._wants_sdk(function, furniture.task, furniture.opt))
+        image = Image(furniture.runtime, sdk=await self._wants_sdk(function, furniture.task, furniture.opt))
         self._foresight.used(image)
         make = partial(self._sandbox.cell, image)
         return self._built(furniture, stream, owner, await make(), make, "init")
@@ -196,7 +196,7 @@ class Engine:
     async def _prepared(self, function: FunctionVersion, owner: Owner) -> Prepared:
         """An environment that is to be a snapshot. Other programs than the runtime's own client cannot be forked."""
         furniture, stream = await self._furniture(function, "snap-start")
-        sdk = self._wants_sdk(function, furniture.task, furniture.opt)
+        sdk = await self._wants_sdk(function, furniture.task, furniture.opt)
         image = Image(furniture.runtime, sdk=sdk, branches=not (furniture.extensions or furniture.runtime.custom))
         make = partial(self._sandbox.cell, image)
         cell = await make()
@@ -275,13 +275,14 @@ class Engine:
         journal = self._journal(function, furniture.runtime, stream, furniture.kind)
         return Environment(plan, cell, journal, self._clock, self._ids, self._supervisor, self._freezer, owner)
 
-    def _wants_sdk(self, function: FunctionVersion, task: Path, opt: Path | None) -> bool:
+    async def _wants_sdk(self, function: FunctionVersion, task: Path, opt: Path | None) -> bool:
         key = function.code_sha256, function.layers
         wants = self._sdk_wanted.get(key)
         if wants is None:
+            wants = await asyncio.to_thread(packages.sdk_wanted, task, opt)
             if len(self._sdk_wanted) >= limits.PACKAGES_REMEMBERED:
                 del self._sdk_wanted[next(iter(self._sdk_wanted))]
-            wants = self._sdk_wanted[key] = packages.sdk_wanted(task, opt)
+            self._sdk_wanted[key] = wants
         return wants
 
     def _journal(self, function: FunctionVersion, runtime: Runtime, stream: LogStream, kind: Kind) -> Journal:

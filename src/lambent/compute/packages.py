@@ -7,6 +7,7 @@ one that asks for none pays nothing. A package is offered where its own metadata
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from importlib import metadata
 from pathlib import Path
@@ -37,15 +38,24 @@ def _suits(distribution: metadata.Distribution, version: str) -> bool:
 
 def sdk_wanted(task: Path, opt: Path | None) -> bool:
     """Whether a function looks as if it used the runtime's own SDK: it names it, and brings none. A guess, which
-    decides how fast a cold start is and nothing else."""
+    decides how fast a cold start is and nothing else, so what cannot be read counts for nothing. Blocks."""
     places = [task, *(opt / part for part in ("python",) if opt is not None)]
-    if any((place / name.decode()).exists() for place in places for name in _SDK):
+    try:
+        if any((place / name.decode()).exists() for place in places for name in _SDK):
+            return False
+        return any(_names_sdk(source) for source in _sources(task))
+    except OSError:
         return False
-    sources = itertools.islice(task.glob("*.py"), limits.SOURCES_SEARCHED)
-    return any(_names_sdk(source) for source in sources)
 
 
-def _names_sdk(source: Path) -> bool:
-    with source.open("rb") as file:
+def _sources(task: Path) -> list[str]:
+    """Files only: a package may have folders, and links to nowhere, of the same names."""
+    with os.scandir(task) as entries:
+        files = (entry for entry in entries if entry.name.endswith(".py") and entry.is_file(follow_symlinks=False))
+        return [entry.path for entry in itertools.islice(files, limits.SOURCES_SEARCHED)]
+
+
+def _names_sdk(source: str) -> bool:
+    with Path(source).open("rb") as file:
         text = file.read(limits.SOURCE_SEARCHED_BYTES)
     return any(name in text for name in _SDK)

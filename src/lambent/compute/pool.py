@@ -75,6 +75,8 @@ class Pool:
         self._homes: dict[Pooled, Group] = {}
         self._slots: dict[Pooled, Slot] = {}
         self._size = 0
+        self._planned: set[Slot] = set()
+        """The places of starts that have no environment yet."""
         self._tasks: set[asyncio.Task[AwsError | None]] = set()
         self._closing = False
         self._changed = asyncio.Event()
@@ -107,7 +109,7 @@ class Pool:
         if environment is None:
             return await self._wait(group, invocation, answer)
         environment.begin(invocation, answer)
-        return await answer
+        return await _answered(answer)
 
     def provision(self, function: FunctionVersion, environments: int) -> None:
         """Keep so many initialised environments of `function` at hand from now on, in place of what its version had.
@@ -224,7 +226,7 @@ class Pool:
             self._forget(group)
             raise
         try:
-            return await answer
+            return await _answered(answer)
         except asyncio.CancelledError:
             self._give_up(group, answer)
             raise
@@ -298,6 +300,7 @@ class Pool:
             group.planned += 1
         else:
             group.provision.planned += 1
+        self._planned.add(slot)
         if self._size >= self._capacity:
             self._idle.make_room()
         self._size += 1
@@ -310,16 +313,17 @@ class Pool:
             environment = await self._make(group.function, self, kind)
         except (AwsError, OSError) as error:
             return _refusal(group.function, error)
-        if kind == "on-demand":
-            group.planned -= 1
-            group.unready.add(environment)
-        else:
-            group.provision.planned -= 1
-            group.provision.unready.add(environment)
+        self._planned_no_more(group, kind, slot)
+        (group.unready if kind == "on-demand" else group.provision.unready).add(environment)
         group.members.add(environment)
         self._homes[environment] = group
         self._slots[environment] = slot
-        environment.start()
+        try:
+            environment.start()
+        except Exception as bug:
+            self._lost(environment, bug)
+            environment.stop()
+            raise
         self._provisioning.shed(group)
         return None
 
@@ -327,17 +331,24 @@ class Pool:
         self._tasks.discard(task)
         self._changed.set()
         failure = _closing() if task.cancelled() else task.exception() or task.result()
-        if failure is None:
+        if failure is None or slot not in self._planned:
             return
         self._size -= 1
+        self._planned_no_more(group, kind, slot)
         if kind == "on-demand":
-            group.planned -= 1
             self._refuse(group, failure)
         else:
-            group.provision.planned -= 1
             self._provisioning.failed(group, str(failure))
         slot.free()
         self._forget(group)
+
+    def _planned_no_more(self, group: Group, kind: Kind, slot: Slot) -> None:
+        """A start has its environment, or will have none."""
+        self._planned.remove(slot)
+        if kind == "on-demand":
+            group.planned -= 1
+        else:
+            group.provision.planned -= 1
 
     def _refuse(self, group: Group, failure: BaseException) -> None:
         """An environment could not be started: that is the answer to one request, if more wait than others come."""
@@ -347,7 +358,7 @@ class Pool:
             if not answer.done():
                 answer.set_exception(failure)
 
-    def _lost(self, environment: Pooled, failure: AwsError) -> None:
+    def _lost(self, environment: Pooled, failure: Exception) -> None:
         """Nothing is left of `environment`. `failure` is whose answer it was to be, if it never served."""
         group = self._homes.pop(environment, None)
         if group is None:
@@ -392,6 +403,17 @@ class Pool:
         for environment in list(group.members):
             self._dismiss(group, environment)
         self._forget(group)
+
+
+async def _answered(answer: asyncio.Future[Outcome]) -> Outcome:
+    """The outcome. A caller that is cancelled when it is there already never sees it: nobody would read its stream,
+    and the function would wait for a reader for ever."""
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        if not answer.cancelled() and answer.exception() is None and (stream := answer.result().stream) is not None:
+            stream.cancel()
+        raise
 
 
 def _refusal(function: FunctionVersion, error: AwsError | OSError) -> AwsError:

@@ -236,6 +236,7 @@ CGROUP_CPU_PERIOD_US: Final = 20_000
 CGROUP_CPU_QUOTA_MIN_US: Final = 1_000
 CGROUP_KILL_PASSES: Final = 16
 CGROUP_SWEEP_S: Final = 5.0
+KILLED_AT_ONCE: Final = 64
 OVERDRAFT_STEP_BYTES: Final = MIB
 OVERDRAFT_THREADS: Final = 4
 
@@ -292,6 +293,7 @@ DNS_QUESTIONS: Final = 128
 DNS_CLIENTS: Final = 16
 DNS_ANSWER_S: Final = 2.0
 DNS_IDLE_S: Final = 10.0
+DNS_PAUSE_S: Final = 0.1
 
 # Snapshots: https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
 SNAPSHOTS: Final = 64

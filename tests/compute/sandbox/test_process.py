@@ -113,11 +113,13 @@ async def test_the_status_says_how_the_process_ended(tmp_path: Path, script: str
             assert await ended.status == status
 
 
-async def test_a_command_that_is_not_there_raises_and_leaves_no_descriptor(tmp_path: Path) -> None:
+async def test_a_command_that_is_not_there_ends_as_in_a_shell_and_leaves_no_descriptor(tmp_path: Path) -> None:
     before = open_files()
     async with cell(tmp_path) as place:
-        with pytest.raises(FileNotFoundError):
-            place.enter(Program(command=("/nowhere",), variables={}), Ended())
+        ended = Ended()
+        place.enter(Program(command=("/nowhere",), variables={}), ended)
+        async with asyncio.timeout(10):
+            assert await ended.status == 127
     assert open_files() == before
 
 

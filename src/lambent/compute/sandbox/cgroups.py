@@ -12,13 +12,13 @@ import errno
 import os
 import re
 import select
-import signal
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
+from lambent.compute.sandbox.killing import kill
 from lambent.compute.sandbox.overdraft import Overdrafts
 from lambent.kernel.limits import (
     CGROUP_CPU_PERIOD_US,
@@ -136,9 +136,7 @@ class Cgroup:
         seen: set[int] = set()
         for _ in range(CGROUP_KILL_PASSES):
             found = self.members() - seen
-            for pid in found:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            kill(found, self.members)
             if not found:
                 break
             seen |= found
@@ -201,7 +199,10 @@ class MemoryWatch:
         self.arming_waits = not unified
         self.kills = 0
         self._most = 0
+        self._noting = threading.Lock()
         self._arming = threading.Lock()
+        self._armed: set[int] = set()
+        """The thresholds of version 1, where each one stays."""
         self._closed = False
         self._afterwards: Callable[[], bool] = bool
         self.descriptor = (
@@ -218,7 +219,8 @@ class MemoryWatch:
             files = _counter(_read(self._folder, "memory.stat"), "file" if self._unified else "cache")
             # A large file that is removed between the looks must not be taken for memory.
             used = max(min(before, self._usage()) - files, 0)
-            self._most = max(self._most, used)
+            with self._noting:  # both the loop and a thread look
+                self._most = max(self._most, used)
             return used, files
         return 0, 0
 
@@ -247,8 +249,9 @@ class MemoryWatch:
     def _register(self, threshold: int) -> None:
         try:
             with self._arming:
-                if not self._closed:
+                if not self._closed and threshold not in self._armed:
                     self._tell_threshold(threshold)
+                    self._armed.add(threshold)
         finally:
             if self._closed:
                 self._settle()

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import os
 import select
-import signal
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
+from lambent.compute.sandbox.killing import kill
 from lambent.kernel.limits import OVERDRAFT_STEP_BYTES, OVERDRAFT_THREADS
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 class Account(Protocol):
-    """The control group whose memory is watched."""
+    """The control group whose memory is watched. It is looked at on a thread, by one at a time."""
 
     memory: int
     """The bytes it may have in use besides its files."""
@@ -40,7 +40,7 @@ class Account(Protocol):
         is gone."""
 
     def killed(self) -> None:
-        """Learn that a process was killed because the memory was used up."""
+        """Learn that a process is killed now because the memory was used up."""
 
 
 class Overdrafts:
@@ -50,6 +50,10 @@ class Overdrafts:
         self._ready = select.epoll()
         self._accounts: dict[int, Account] = {}
         self._threads = ThreadPoolExecutor(OVERDRAFT_THREADS, "lambent-overdraft")
+        self._lock = threading.Lock()
+        self._looking: dict[Account, bool] = {}
+        """Accounts whose look is to come or under way, and whether the kernel has told something since."""
+        self._closed = False
 
     @property
     def descriptor(self) -> int:
@@ -61,7 +65,10 @@ class Overdrafts:
         self._accounts[descriptor] = account
         # Files of the kernel can be read at all times; that something has changed is told once, as urgent.
         self._ready.register(descriptor, select.EPOLLPRI | select.EPOLLIN | select.EPOLLET)
-        self._arm(account, account.memory)
+        if account.arming_waits:
+            self._threads.submit(account.arm, account.memory).add_done_callback(_raise_bugs)
+        else:
+            account.arm(account.memory)
 
     def forget(self, descriptor: int) -> None:
         """End a watch; `descriptor` is the caller's to close after that."""
@@ -69,24 +76,34 @@ class Overdrafts:
         self._ready.unregister(descriptor)
 
     def attend(self) -> None:
-        """Look at every account of which the kernel has told something."""
+        """Have every account looked at of which the kernel has told something. Never waits: among a thousand processes
+        the largest is not found at once."""
         for descriptor, _ in self._ready.poll(0):
-            self._look(self._accounts[descriptor])
+            self._look_at(self._accounts[descriptor])
+
+    def _look_at(self, account: Account) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            looking = account in self._looking
+            self._looking[account] = looking
+            if not looking:
+                self._threads.submit(self._look, account).add_done_callback(_raise_bugs)
 
     def _look(self, account: Account) -> None:
-        used, files = account.balance()
-        if used > account.memory and _kill_largest(account.members()):
-            account.killed()
-        self._arm(account, max(account.memory, used) + files + OVERDRAFT_STEP_BYTES)
-
-    def _arm(self, account: Account, threshold: int) -> None:
-        if account.arming_waits:
-            self._threads.submit(account.arm, threshold).add_done_callback(_raise_bugs)
-        else:
-            account.arm(threshold)
+        passed = False
+        try:
+            passed = _settle(account)
+        finally:
+            with self._lock:
+                told = self._looking.pop(account)
+        if passed or told:
+            self._look_at(account)
 
     def close(self) -> None:
         """Let go of the descriptor and the threads."""
+        with self._lock:
+            self._closed = True
         self._threads.shutdown()
         self._ready.close()
 
@@ -96,14 +113,26 @@ def _raise_bugs(done: Future[None]) -> None:
     done.result()
 
 
-def _kill_largest(members: set[int]) -> bool:
-    """Kill the process with most resident memory; False where all are gone already."""
+def _settle(account: Account) -> bool:
+    """Look at `account` once; whether it has passed the new threshold already, of which the kernel may not tell."""
+    used, files = account.balance()
+    if used > account.memory and (largest := _largest(account.members())):
+        account.killed()  # first, as whoever sees it end asks at once
+        kill((largest,), account.members)
+    threshold = _steps(max(account.memory, used) + files)
+    account.arm(threshold)
+    return sum(account.balance()) > threshold
+
+
+def _steps(size: int) -> int:
+    """The next whole step above `size`: few thresholds, of which each is set once."""
+    return (size // OVERDRAFT_STEP_BYTES + 1) * OVERDRAFT_STEP_BYTES
+
+
+def _largest(members: set[int]) -> int | None:
+    """The process with most resident memory; None where all are gone already."""
     sizes = {pid: size for pid in members if (size := _resident(pid))}
-    if sizes:
-        with suppress(ProcessLookupError):
-            os.kill(max(sizes, key=sizes.__getitem__), signal.SIGKILL)
-            return True
-    return False
+    return max(sizes, key=sizes.__getitem__, default=None)
 
 
 def _resident(pid: int) -> int:

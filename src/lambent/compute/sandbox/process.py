@@ -73,7 +73,10 @@ class ProcessSandbox:
             self.remove(path)
 
     async def cell(self, image: Image) -> Cell:
-        cell = _ProcessCell(self, image.runtime, Path(tempfile.mkdtemp(prefix="cell-", dir=self._folder)))
+        with contextlib.ExitStack() as undo:
+            folder = self._new("cell-", undo)
+            cell = _ProcessCell(self, image.runtime, folder)
+            undo.pop_all()
         self._cells.add(cell)
         self._quiet.clear()
         return cell
@@ -92,9 +95,17 @@ class ProcessSandbox:
         """A folder that shows what the runtime brings along: its client and the packages."""
         folder = self._runtimes.get(runtime)
         if folder is None:
-            folder = self._runtimes[runtime] = Path(tempfile.mkdtemp(prefix="runtime-", dir=self._folder))
-            for path in (*runtime.packages, *(runtime.client.iterdir() if runtime.client else ())):
-                (folder / path.name).symlink_to(path)
+            with contextlib.ExitStack() as undo:
+                folder = self._new("runtime-", undo)
+                for path in (*runtime.packages, *(runtime.client.iterdir() if runtime.client else ())):
+                    (folder / path.name).symlink_to(path)
+                undo.pop_all()
+            self._runtimes[runtime] = folder
+        return folder
+
+    def _new(self, prefix: str, undo: contextlib.ExitStack) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder))
+        undo.callback(self.remove, folder)
         return folder
 
     def gone(self, cell: _ProcessCell) -> None:
@@ -159,12 +170,14 @@ class _ProcessCell:
             programs=programs,
             temporary=str(folder / "tmp"),
         )
-        self.output, self._their_output = os.pipe()
-        self.frames, self._their_frames = os.pipe()
-        self.channel, self._their_channel = pair()
-        self.runtime_api = socket.create_server(("127.0.0.1", 0))
-        self.runtime_api.setblocking(False)
-        self.runtime_api_address = f"127.0.0.1:{self.runtime_api.getsockname()[1]}"
+        with contextlib.ExitStack() as undo:
+            self.output, self._their_output = _pipe(undo)
+            self.frames, self._their_frames = _pipe(undo)
+            self.channel, self._their_channel = map(undo.enter_context, pair())
+            self.runtime_api = undo.enter_context(socket.create_server(("127.0.0.1", 0)))
+            self.runtime_api.setblocking(False)
+            self.runtime_api_address = f"127.0.0.1:{self.runtime_api.getsockname()[1]}"
+            undo.pop_all()
 
     def furnish(self, tenancy: Tenancy) -> None:
         (self.folder / "task").symlink_to(tenancy.task)
@@ -228,31 +241,18 @@ class _ProcessCell:
             raise OSError("the cell was killed")
         command = (*_CHANGE_FOLDER, self.paths.task, *program.command) if program.command else self._client()
         variables = {"TMPDIR": self.paths.temporary, **program.variables, _MARK: str(self.folder)}
-        lifeline = _Lifeline()
-        moved: list[int] = []
-        try:
-            for descriptor in (*descriptors, lifeline.guest_end):
-                moved.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _CLEAR_OF_GUESTS))  # noqa: PERF401 closed where the next fails
-            pid = os.posix_spawn(
-                command[0],
-                command,
-                variables,
-                file_actions=[(os.POSIX_SPAWN_DUP2, source, number) for number, source in enumerate(moved)],
-                setsid=True,
-                setsigmask=(),
-                setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD),
-            )
-        except BaseException:
-            lifeline.cut()
-            raise
-        finally:
-            for descriptor in moved:
-                os.close(descriptor)
-        _limit(pid)
-        lifeline.bind(pid)
-        guest = _ProcessGuest(self, pid, lifeline, exits)
+        with contextlib.ExitStack() as undo:
+            lifeline = _Lifeline()
+            undo.callback(lifeline.cut)
+            pid = _spawned(command, variables, (*descriptors, lifeline.guest_end))
+            undo.callback(_end, pid)
+            _limit(pid)
+            lifeline.bind(pid)
+            guest = _ProcessGuest(self, pid, lifeline, exits)
+            undo.callback(guest.close_status)
+            guest.watch()
+            undo.pop_all()
         self._guests.append(guest)
-        guest.watch()
         return guest
 
     def _client(self) -> tuple[str, ...]:
@@ -283,13 +283,17 @@ class _Lifeline:
             fcntl.fcntl(self.guest_end, fcntl.F_SETSIG, signal.SIGKILL)
             flags = fcntl.fcntl(self.guest_end, fcntl.F_GETFL)
             fcntl.fcntl(self.guest_end, fcntl.F_SETFL, flags | os.O_ASYNC)
-        os.close(self.guest_end)
+        self._let_go()
 
     def cut(self) -> None:
         """Close what is left open in the server."""
-        with contextlib.suppress(OSError):
-            os.close(self.guest_end)
+        self._let_go()
         os.close(self._server_end)
+
+    def _let_go(self) -> None:
+        if self.guest_end >= 0:
+            os.close(self.guest_end)
+            self.guest_end = -1
 
     def drop(self) -> None:
         """Let go after the guest has ended."""
@@ -320,6 +324,12 @@ class _ProcessGuest:
         if self._status >= 0:
             self._peak = max(self._peak, _high_water(self._status))
         return self._peak
+
+    def close_status(self) -> None:
+        """Measure no more."""
+        if self._status >= 0:
+            os.close(self._status)
+            self._status = -1
 
     def kill(self) -> None:
         """End the process group."""
@@ -358,15 +368,46 @@ class _ProcessGuest:
         if usage.ru_maxrss * _MAXRSS_UNIT > self._peak_of_server:
             self._peak = max(self._peak, usage.ru_maxrss * _MAXRSS_UNIT)
         self._lifeline.drop()
-        if self._status >= 0:
-            os.close(self._status)
-            self._status = -1
+        self.close_status()
         self._exits.exited(os.waitstatus_to_exitcode(status))
         self._cell.guest_gone()
 
 
 def _mark(folder: Path) -> bytes:
     return f"{_MARK}={folder}".encode()
+
+
+def _pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
+    ends = os.pipe()
+    for end in ends:
+        undo.callback(os.close, end)
+    return ends
+
+
+def _spawned(command: tuple[str, ...], variables: dict[str, str], descriptors: tuple[int, ...]) -> int:
+    """The id of a new process, leader of its own group, that has `descriptors` as 0 and so on and nothing else."""
+    with contextlib.ExitStack() as moved:
+        actions = []
+        for number, descriptor in enumerate(descriptors):
+            source = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _CLEAR_OF_GUESTS)
+            moved.callback(os.close, source)
+            actions.append((os.POSIX_SPAWN_DUP2, source, number))
+        return os.posix_spawn(
+            command[0],
+            command,
+            variables,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD),
+        )
+
+
+def _end(pid: int) -> None:
+    """End a process that nobody watches yet, with its group, and reap it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def _limit(pid: int) -> None:

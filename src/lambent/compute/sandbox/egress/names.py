@@ -84,13 +84,15 @@ class Names:
         self._loop = asyncio.get_running_loop()
         self._questions: set[asyncio.Task[None]] = set()
         self._clients: set[asyncio.Task[None]] = set()
+        self._open = True
         for listener in (udp, tcp):
             listener.setblocking(False)
         self._loop.add_reader(udp.fileno(), self._asked)
-        self._loop.add_reader(tcp.fileno(), self._called)
+        self._listen()
 
     def close(self) -> None:
         """Answer nobody any more."""
+        self._open = False
         for listener in (self._udp, self._tcp):
             self._loop.remove_reader(listener.fileno())
             listener.close()
@@ -106,10 +108,20 @@ class Names:
             if not self._flows.forward(data, asker) and len(data) >= _SMALLEST_BYTES:
                 self._start(self._questions, limits.DNS_QUESTIONS, self._relay(data, asker))
 
+    def _listen(self) -> None:
+        if self._open:
+            self._loop.add_reader(self._tcp.fileno(), self._called)
+
     def _called(self) -> None:
         try:
             client, _ = self._tcp.accept()
-        except OSError:  # it has gone away again
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # it has gone away again
+            return
+        except OSError as error:
+            # Out of descriptors or buffers: the listener stays readable, and to ask at once would spin.
+            log.warning("the name relay of an environment cannot accept: %s", error.strerror)
+            self._loop.remove_reader(self._tcp.fileno())
+            self._clock.call_later(limits.DNS_PAUSE_S, self._listen)
             return
         client.setblocking(False)
         if not self._start(self._clients, limits.DNS_CLIENTS, self._converse(client)):
