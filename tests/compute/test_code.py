@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import stat
+import threading
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -203,3 +204,35 @@ async def test_layers_are_laid_once_and_go_when_one_of_them_is_gone(tmp_path: Pa
     blobs.path(digests[3]).unlink()
     await code_folder.prune()
     assert not first.exists()
+
+
+async def test_layers_that_could_not_be_laid_leave_nothing_and_are_laid_by_who_comes_next(
+    tmp_path: Path, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code_folder = folder(tmp_path, blobs)
+    digests = tuple(blobs.put(package({f"{number}": "x"})) for number in range(2))
+    for digest in digests:
+        await code_folder.unpacked(digest)
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def full(*_: object) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(20)
+        raise OSError("no space is left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(code, "_link", full)
+        waiter = loop.create_task(code_folder.laid(digests))
+        await begun.wait()
+        [laying] = code_folder._laid.values()
+        waiter.cancel()
+        go_on.set()
+        await asyncio.wait([laying])
+        blobs.path(digests[1]).unlink()
+        await code_folder.prune()
+    assert [path.name for path in code_folder.folder.iterdir()] == [digests[0]]
+    blobs.put(package({"1": "x"}))
+    shown = await code_folder.laid(digests)
+    assert shown is not None
+    assert {path.name for path in shown.iterdir()} == {"0", "1"}

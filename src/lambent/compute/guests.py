@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
+from lambent.compute import guestjson
 from lambent.compute.channel import SECRET_BYTES
 from lambent.compute.client import Client
 from lambent.compute.extensions import shutdown
@@ -495,9 +496,12 @@ def _sentence(error: bytes) -> str:
     return _decoded(error).error_message or ("" if error.startswith(b"{") else error.decode(errors="replace"))
 
 
+_decode_error = guestjson.decoder(_Error)
+
+
 def _decoded(error: bytes) -> _Error:
     """What an error says, as far as it is the JSON that it should be."""
     try:
-        return msgspec.json.decode(error, type=_Error)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _decode_error(error)
+    except guestjson.Malformed:
         return _Error()

@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 async def building(tmp_path: Path) -> AsyncIterator[Building]:
-    before = open_files()
+    before, others = open_files(), zygotes()
     site = Building(tmp_path)
     problem = None if sys.platform.startswith("linux") else "it needs Linux"
     problem = problem or await jail.refusal(site.sandbox, CUSTOM.runtime)
@@ -48,7 +48,7 @@ async def building(tmp_path: Path) -> AsyncIterator[Building]:
         pytest.skip(f"{LEVEL} cannot be used here: {problem}")
     yield site
     await site.close()
-    assert zygotes() == []
+    assert zygotes() <= others
     assert open_files() - before == set(), "descriptors are left open"
 
 
@@ -57,9 +57,9 @@ def mounted() -> str:
     return Path("/proc/self/mountinfo").read_text()
 
 
-def zygotes() -> list[str]:
+def zygotes() -> set[str]:
     """The processes of cells and their zygotes that this process has started."""
-    found = []
+    found = set()
     for process in Path("/proc").iterdir():
         try:
             words = (process / "cmdline").read_text().split("\0")
@@ -67,7 +67,7 @@ def zygotes() -> list[str]:
         except (OSError, ValueError, IndexError):
             continue
         if any(word.endswith(("/cell/zygote.py", "/cell/furnish.py")) for word in words) and session == os.getpid():
-            found.append(process.name)
+            found.add(process.name)
     return found
 
 
@@ -348,7 +348,7 @@ async def test_cells_are_made_ahead_and_replaced(building: Building, monkeypatch
         third = await made.get()
     assert [await building.sandbox.cell(CUSTOM) for _ in range(2)] == [second, third]
     building.sandbox.foresee(CUSTOM, 0)
-    assert building.sandbox._nurseries[CUSTOM].stock == 0
+    assert not building.sandbox._nurseries[CUSTOM]._ready
 
 
 async def test_a_refill_waits_and_a_zygote_that_nobody_needs_goes(
@@ -361,7 +361,7 @@ async def test_a_refill_waits_and_a_zygote_that_nobody_needs_goes(
     site.sandbox.foresee(CUSTOM, 1)
     nursery = site.sandbox._nurseries[CUSTOM]
     first = await site.sandbox.cell(CUSTOM)
-    assert (nursery.stock, nursery._making) == (0, 0)
+    assert (len(nursery._ready), nursery._making) == (0, 0)
     await clock.advance(limits.CELL_REFILL_S)
     assert nursery._making == 1
     site.sandbox.foresee(CUSTOM, 0)
@@ -380,8 +380,9 @@ async def test_a_zygote_that_is_killed_is_replaced(building: Building) -> None:
     cell = await building.cell()
     ended = Ended()
     cell.enter(program("/bin/sleep", "60"), ended)
-    for process in zygotes():
-        os.kill(int(process), signal.SIGKILL)
+    zygote = building.sandbox._nurseries[CUSTOM]._zygote
+    assert zygote is not None
+    os.kill(zygote._pid, signal.SIGKILL)
     async with asyncio.timeout(10):
         assert await ended.status == -signal.SIGKILL
     assert await building.run("echo again") == (0, "again\n")

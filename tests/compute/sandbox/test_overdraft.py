@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -142,7 +143,8 @@ def test_a_process_that_was_given_the_id_of_a_member_lives(sleeper: subprocess.P
     with watched(account) as overdrafts:
         attended(overdrafts, account)
         assert account.armed.acquire(timeout=WAIT_S)
-    assert sleeper.poll() is None
+    sleeper.terminate()
+    assert sleeper.wait(WAIT_S) == -signal.SIGTERM, "nothing else has ended it"
 
 
 def test_members_are_killed_and_what_is_gone_or_no_process_is_passed_over(sleeper: subprocess.Popen[bytes]) -> None:

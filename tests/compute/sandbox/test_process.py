@@ -7,10 +7,11 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -120,6 +121,61 @@ async def test_a_command_that_is_not_there_ends_as_in_a_shell_and_leaves_no_desc
         place.enter(Program(command=("/nowhere",), variables={}), ended)
         async with asyncio.timeout(10):
             assert await ended.status == 127
+    assert open_files() == before
+
+
+@pytest.mark.parametrize("what", ["pipe", "create_server", "symlink"])
+async def test_a_cell_that_cannot_be_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no more")
+
+    before = open_files()
+    sandbox = ProcessSandbox(tmp_path / "cells")
+    (tmp_path / "client").mkdir()
+    (tmp_path / "client" / "bootstrap.pyc").touch()
+    image = Image(Runtime("python3.13", "3.13", client=tmp_path / "client"))
+    with monkeypatch.context() as patch:
+        if what == "pipe":
+            patch.setattr(os, "pipe", full)
+        elif what == "create_server":
+            patch.setattr(socket, "create_server", full)
+        else:
+            patch.setattr(Path, "symlink_to", full)
+        with pytest.raises(OSError, match="no more"):
+            await sandbox.cell(image)
+    made = await sandbox.cell(image)
+    assert os.listdir(made.paths.runtime) == ["bootstrap.pyc"]  # noqa: PTH208 shorter
+    made.kill()
+    discard(made)
+    await sandbox.close()
+    assert not list((tmp_path / "cells").iterdir())
+    assert open_files() == before
+
+
+@pytest.mark.parametrize("what", ["_limit", "_Lifeline.bind", "_ProcessGuest.watch"])
+async def test_a_process_that_cannot_be_watched_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    started: list[int] = []
+    spawn = os.posix_spawn
+
+    def spawned(*arguments: Any, **options: Any) -> int:
+        started.append(spawn(*arguments, **options))
+        return started[0]
+
+    def fails(*_: object) -> None:
+        raise OSError("not permitted")
+
+    before = open_files()
+    async with cell(tmp_path) as place:
+        monkeypatch.setattr(os, "posix_spawn", spawned)
+        monkeypatch.setattr(f"lambent.compute.sandbox.process.{what}", fails)
+        with pytest.raises(OSError, match="not permitted"):
+            place.enter(shell("sleep 60"), Ended())
+    assert len(started) == 1
+    assert not running(started[0])
     assert open_files() == before
 
 

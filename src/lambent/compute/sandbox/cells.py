@@ -220,13 +220,16 @@ class JailCell:
     def _hear(self) -> bool:
         """Take one packet; False where there is none."""
         try:
-            packet, descriptors, _, _ = socket.recv_fds(
+            packet, descriptors, flags, _ = socket.recv_fds(
                 self._control, limits.CELL_PACKET_BYTES, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
         except BlockingIOError:
             return False
         except ConnectionResetError:
-            packet, descriptors = b"", []
+            packet, descriptors, flags = b"", [], 0
+        if flags & socket.MSG_CTRUNC:
+            self._short_of_descriptors(descriptors)
+            return True
         match packet[:1]:
             case b"M":
                 self._furnished(descriptors)
@@ -245,6 +248,13 @@ class JailCell:
                 self._hung_up()
                 return False
         return True
+
+    def _short_of_descriptors(self, descriptors: list[int]) -> None:
+        """The kernel could not give the server all that process 1 has sent: the cell is of no use."""
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._reason = "the server has too many open files"
+        self.kill()
 
     def _hurry(self, wanted: bool) -> None:
         assert self._tenancy is not None
@@ -324,16 +334,18 @@ class JailCell:
         self._status = -1
         for each in self._untaken.values():
             os.close(each) if isinstance(each, int) else each.close()
-        self._cgroup.remove()
-        for answer in self._connectors:
-            if not answer.done():
-                answer.set_exception(ProcessLookupError("the cell is gone"))
-        exits, self._exits = self._exits, {}
-        for guest in exits.values():
-            guest.exited(-signal.SIGKILL)
-        if self._branches is not None:
-            self._branches.end()
-        self._keeper.gone(self, reason)
+        try:
+            self._cgroup.remove()
+            for answer in self._connectors:
+                if not answer.done():
+                    answer.set_exception(ProcessLookupError("the cell is gone"))
+            exits, self._exits = self._exits, {}
+            for guest in exits.values():
+                guest.exited(-signal.SIGKILL)
+            if self._branches is not None:
+                self._branches.end()
+        finally:
+            self._keeper.gone(self, reason)
 
 
 class JailGuest:

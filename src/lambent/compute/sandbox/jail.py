@@ -80,6 +80,8 @@ class JailSandbox:
             self._nursery(image).foresee(max(0, min(count, limits.CELLS_FORESEEN - others)))
 
     async def close(self) -> None:
+        if self._closed:
+            return
         self._closed = True
         for nursery in tuple(self._nurseries.values()):
             nursery.close()

@@ -48,11 +48,6 @@ class Nursery:
         self._timer: Timer | None = None
         self._closed = False
 
-    @property
-    def stock(self) -> int:
-        """How many cells are ready."""
-        return len(self._ready)
-
     async def take(self) -> JailCell:
         """A cell that is ready. Raises OSError where none can be made, which TimeoutError is, too."""
         self._pause()
@@ -67,10 +62,13 @@ class Nursery:
         try:
             async with deadline(self._clock, limits.CELL_WAIT_S):
                 return await answer
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, TimeoutError):
             if answer.done() and not answer.cancelled() and answer.exception() is None:
                 answer.result().kill()
             raise
+        finally:
+            if answer in self._waiting:
+                self._waiting.remove(answer)
 
     def foresee(self, count: int) -> None:
         """Keep `count` cells ready."""

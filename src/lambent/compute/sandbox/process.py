@@ -317,7 +317,7 @@ class _ProcessGuest:
     def signal(self, number: signal.Signals) -> None:
         if not self.reaped:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(self._pid, number)
+                (os.killpg if number == signal.SIGKILL else os.kill)(self._pid, number)
 
     def peak_memory(self) -> int:
         """Bytes."""

@@ -223,7 +223,8 @@ class Init:
     def _signal(self, slot, number):
         for process, place in self.guests.items():
             if place == slot:
-                os.kill(process, number)
+                # Who is killed takes along what they have started; a request to end is theirs alone.
+                (os.killpg if number == signal.SIGKILL else os.kill)(process, number)
                 if number == signal.SIGKILL:
                     self.branches.kill(slot, process)
 
