@@ -26,8 +26,9 @@ check: .venv/.ready-test ## lint, types and import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: .venv/.ready-test ## measure the promises of SPECIFICATION.md against their baselines
+bench: .venv/.ready-test ## measure the promises of SPECIFICATION.md, and Lambent beside other local runners
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks --rivals
 
 docs: .venv/.ready-test ## write the generated pages: docs/services/*.md
 	@$(BIN)/python scripts/status_pages.py

@@ -50,7 +50,7 @@ async def test_everybody_gets_a_turn_and_no_timer_is_left_when_all_are_frozen() 
         await clock.advance(0.004)
     await clock.advance(limits.FREEZE_AFTER_S * 2)
     assert all(each.history == ["freeze"] for each in many)
-    assert freezer._timer is None  # noqa: SLF001 a timer that ticks for nobody is what this is about
+    assert freezer._timer is None
 
 
 async def test_after_the_end_nobody_is_frozen() -> None:

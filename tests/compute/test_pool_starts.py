@@ -256,3 +256,17 @@ async def test_a_thousand_who_give_up_take_their_starts_with_them() -> None:
     assert len(stage.made) == 1
     await asyncio.gather(*calls, return_exceptions=True)
     await stage.close()
+
+
+async def test_a_replacement_that_needs_the_room_of_the_next_to_be_retired_gets_it() -> None:
+    stage = Stage(limit=4, capacity=2, abrupt=True)
+    stage.provision(version("f", "1"), 1)
+    await stage.clock.advance(1.0)
+    busy, idle = stage.start(version("f", "1"), 10.0), stage.start(version("f", "2"), 0.0)
+    await stage.clock.advance(1.0)
+    assert (busy.done(), idle.done(), stage.pool.size) == (False, True, 2)
+    stage.pool.retire(version("f").arn)
+    await stage.clock.advance(20.0)
+    stage.check()
+    assert busy.result() == "answered"
+    await stage.close()

@@ -147,7 +147,8 @@ class Pool:
         Idle ones stop at once, others after their invocation; what is provisioned is replaced.
         """
         for group in [group for group in self._groups.values() if group.function_arn == function_arn]:
-            if version is None or version == group.function.version:
+            # What takes the place of one may have had another make room, which was all that there was of its group.
+            if group in self._living and (version is None or version == group.function.version):
                 self._retire(group)
 
     async def close(self) -> None:
