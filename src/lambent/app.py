@@ -46,11 +46,15 @@ HOST_VARIABLES = ("PATH", "HOME", "PYENV_ROOT", "UV_PYTHON_INSTALL_DIR", "ASDF_D
 class App:
     """A running server; `running` is the way to one."""
 
-    def __init__(self, endpoint: str, sandbox: str, services: tuple[Service, ...], store: SqliteStore) -> None:
+    def __init__(
+        self, endpoint: str, sandbox: str, obstacle: str, services: tuple[Service, ...], store: SqliteStore
+    ) -> None:
         self.endpoint = endpoint
         """The URL at which clients on this machine reach it."""
         self.sandbox = sandbox
         """The sandbox level that functions run at."""
+        self.obstacle = obstacle
+        """Why that has no walls, for people; empty where it has, or where none are asked for."""
         self.services = services
         self.store = store
 
@@ -75,7 +79,7 @@ class App:
             authority = SessionAuthority(settings, clock, ids, await keys.key(store, ids, "sessions"))
             roles = StoredRoles(store)
             links = CodeLinks(await keys.key(store, ids, "links"), clock)
-            sandbox = await levels.choose(settings, folder, clock, ids, supervisor)
+            sandbox, obstacle = await levels.choose(settings, folder, clock, ids, supervisor)
             engine = Engine(
                 folder=folder,
                 settings=settings,
@@ -131,7 +135,7 @@ class App:
             for service in services:
                 for name, worker in service.workers.items():
                     supervisor.keep(f"{service.name}.{name}", worker.run)
-            yield cls(gateway.endpoint, engine.level, services, store)
+            yield cls(gateway.endpoint, engine.level, obstacle, services, store)
 
 
 def _schemas() -> dict[str, Traversable]:

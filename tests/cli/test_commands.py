@@ -97,6 +97,23 @@ def test_deploy_sets_what_it_is_told_and_leaves_the_rest(cli: Cli, greet: Path) 
     assert now["Environment"]["Variables"] == {"STAGE": "dev", "EXTRA": "a=b"}
 
 
+def test_deploy_of_a_program_makes_a_function_with_its_own_runtime_and_back(cli: Cli, greet: Path) -> None:
+    program = greet / "bootstrap"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert cli.json("deploy", str(greet))[0]["runtime"] == deployment.running_runtime()
+
+    (greet / "app.py").rename(greet / "unused.txt")
+    done = cli.json("deploy", str(greet))[0]
+    assert (done["action"], done["runtime"], done["handler"]) == ("updated", "provided.al2023", "bootstrap")
+    assert cli.json("deploy", str(greet), "--runtime", "provided.al2")[0]["runtime"] == "provided.al2"
+    assert cli.json("deploy", str(greet))[0]["runtime"] == "provided.al2"
+
+    (greet / "unused.txt").rename(greet / "app.py")
+    assert cli.json("deploy", str(greet))[0]["handler"] == "app.handler"
+    assert json.loads(cli("invoke", "greet", "--payload", '{"name": "Ada"}')[1])["name"] == "Ada"
+
+
 def test_deploy_makes_a_role_once(cli: Cli, greet: Path) -> None:
     for name in ("one", "two"):
         assert cli.json("deploy", str(greet), "--name", name)[0]["action"] == "created"

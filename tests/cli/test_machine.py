@@ -115,7 +115,17 @@ def test_without_walls_functions_have_the_rights_of_the_server(monkeypatch: pyte
 def test_a_level_that_is_asked_for_and_does_not_work_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     found = levels_found(monkeypatch, "userns", "process", sandbox="jail")
     assert [found[name].state for name in LEVELS] == ["bad", "good", "good"]
-    assert found["jail"].advice == "the settings ask for it"
+
+
+def test_where_the_system_forbids_user_namespaces_the_command_that_allows_them_is_told(tmp_path: Path) -> None:
+    assert machine.switch(tmp_path) == ""
+    for name in ("kernel", "user"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "user" / "max_user_namespaces").write_text("15000\n")
+    assert machine.switch(tmp_path) == ""
+    (tmp_path / "kernel" / "apparmor_restrict_unprivileged_userns").write_text("1\n")
+    command = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+    assert machine.switch(tmp_path) == f"allow them: {command}"
 
 
 def test_limits_are_good_where_control_groups_hold_functions_to_all_of_them() -> None:

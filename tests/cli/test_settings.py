@@ -61,6 +61,15 @@ def test_every_setting_but_the_secrets_has_a_variable(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_network_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lambent.toml").write_text('internet_allow = ["10.0.0.0/8", "10.0.0.0/33"]\n')
+    with pytest.raises(Failure) as caught:
+        settings.load({}, {}, tmp_path)
+    assert caught.value.code == Exit.USAGE
+    assert "internet_allow: '10.0.0.0/33' does not" in str(caught.value)
+    assert "it takes a list of networks" in str(caught.value)
+
+
 def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
     assert settings.load({}, {"LAMBENT_PORT": ""}, tmp_path).settings.port == Settings().port
 

@@ -261,11 +261,38 @@ def test_settings_that_cannot_be_are_one_line_before_anything_starts(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_server_without_walls_says_so_loudly(tmp_path: Path) -> None:
+    with up(tmp_path, "--port", "0", "--sandbox", "process") as server:
+        server.until(READY_LINE)
+        server.stop()
+    assert "process: NO WALLS" in server.printed
+
+
+def test_a_sandbox_level_that_does_not_work_is_one_line(tmp_path: Path) -> None:
+    other = "userns" if os.geteuid() == 0 else "jail"
+    code, line = refused(tmp_path, "--port", "0", "--sandbox", other)
+    assert code == Exit.MACHINE
+    assert f"the sandbox level that the settings ask for does not work here: {other}: " in line
+    assert "lambent doctor" in line
+
+
+def own_keys(folder: Path) -> Path:
+    """Settings for production mode."""
+    path = folder / "lambent.toml"
+    path.write_text('mode = "production"\n[[keys]]\naccess_key_id = "AKIAMINE"\nsecret_access_key = "my-own-secret"\n')
+    path.chmod(0o600)
+    return path
+
+
+def test_production_mode_refuses_to_run_without_walls(tmp_path: Path) -> None:
+    own_keys(tmp_path)
+    code, line = refused(tmp_path, "--port", "0", LAMBENT_SANDBOX="process")
+    assert code == Exit.MACHINE
+    assert "production mode needs a sandbox with walls" in line
+
+
 def test_production_mode_takes_only_its_own_keys(tmp_path: Path) -> None:
-    (tmp_path / "lambent.toml").write_text(
-        'mode = "production"\n[[keys]]\naccess_key_id = "AKIAMINE"\nsecret_access_key = "my-own-secret"\n'
-    )
-    (tmp_path / "lambent.toml").chmod(0o600)
+    own_keys(tmp_path)
     function(tmp_path, "greet")
     with up(tmp_path, "--port", "0", "--deploy", "greet") as server:
         server.until("logs greet --follow")

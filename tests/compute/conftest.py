@@ -29,7 +29,6 @@ async def shop(tmp_path: Path) -> AsyncIterator[Workshop]:
 @pytest.fixture(params=LEVELS)
 async def yard(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Yard]:
     """The same for runtimes and extensions of the tests' own, at each sandbox level."""
-    tmp_path.chmod(0o755)
     before = open_files()
     yard = Yard(tmp_path, request.param)
     if problem := await yard.refusal():

@@ -146,6 +146,8 @@ class Gate:
     """Something that a function waits at until the test opens it: a named pipe in its own package."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.chmod(0o755)  # it is read-only, which holds up everybody but root
         os.mkfifo(folder / "gate")
         (folder / "gate").chmod(0o666)
         self._descriptor = os.open(folder / "gate", os.O_RDWR | os.O_NONBLOCK)
@@ -174,14 +176,16 @@ class Yard(Workshop):
     def __init__(self, folder: Path, level: str, **settings: Any) -> None:
         self.level = level
         self._gates: list[Gate] = []
+        self._open = True
+        folder.chmod(0o755)  # others must get through to the code
         super().__init__(folder, **settings)
 
     def new_sandbox(self, folder: Path) -> Sandbox:
         if self.level == "process":
             return ProcessSandbox(folder / "cells")
         (folder / "code").mkdir(parents=True, exist_ok=True)
-        walled = "jail" if self.level == "jail" else "userns"
-        return levels.walled(walled, self.settings, folder, self.clock, self.ids, self.supervisor)
+        level: levels.Walled = "jail" if self.level == "jail" else "userns"
+        return levels.walled(level, self.settings, folder, self.clock, self.ids, self.supervisor)
 
     async def refusal(self) -> str | None:
         """Why this level cannot be used here."""
@@ -198,7 +202,9 @@ class Yard(Workshop):
         code = self.blobs.put(executables({"bootstrap": bootstrap}))
         return self.function({}, **{"runtime": "provided.al2023", "code_sha256": code, **fields})
 
-    def speaking_http(self, runtime: str, files: dict[str, str | bytes] | None = None, **fields: Any) -> FunctionVersion:
+    def speaking_http(
+        self, runtime: str, files: dict[str, str | bytes] | None = None, **fields: Any
+    ) -> FunctionVersion:
         """A function whose runtime is a Python program: `api` is a `Runtime` that has not asked for anything."""
         source = f"from api import *\n{WAIT}\napi = Runtime()\n{runtime}"
         plain: dict[str, str | bytes] = {"runtime.py": source, "api.py": API, **(files or {})}
@@ -234,9 +240,12 @@ class Yard(Workshop):
         return [message.rstrip("\n") for message in self.facts.messages if re.search(pattern, message)]
 
     async def close(self) -> None:
-        await super().close()
-        for gate in self._gates:
-            gate.close()
+        """End everything; harmless twice."""
+        if self._open:
+            self._open = False
+            await super().close()
+            for gate in self._gates:
+                gate.close()
 
 
 def departures(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[Environment]:

@@ -37,7 +37,6 @@ done
 """
 
 
-
 TUTORIAL = r"""#!/bin/bash
 set -euo pipefail
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
@@ -120,7 +119,7 @@ async def test_a_wrapper_that_is_missing_is_an_exit_error(yard: Yard) -> None:
 
 
 async def test_a_wrapper_may_lead_back_to_the_managed_runtime(yard: Yard) -> None:
-    wrapper = "#!/bin/sh\nexport GREETING=hello\nexec \"$@\"\n"
+    wrapper = '#!/bin/sh\nexport GREETING=hello\nexec "$@"\n'
     source = "import os\ndef handler(event, context): return os.environ['GREETING']"
     code = yard.blobs.put(executables({"wrapper": wrapper}, {"app.py": source}))
     function = yard.function({}, code_sha256=code, variables={"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper"})
@@ -160,7 +159,7 @@ async def test_what_is_not_said_has_no_header(yard: Yard) -> None:
 
 
 async def test_a_custom_runtime_has_no_execution_environment(yard: Yard) -> None:
-    bootstrap = SHELL.replace("echo \"got $body\"", "env | sed 's/^/ENV /'")
+    bootstrap = SHELL.replace('echo "got $body"', "env | sed 's/^/ENV /'")
     await yard.result(yard.custom(bootstrap, variables={"OWN": "x"}), tail=True)
     names = {line.removeprefix("ENV ").partition("=")[0] for line in yard.lines("^ENV ")}
     assert {"OWN", "LAMBDA_TASK_ROOT", "_HANDLER", "_LAMBDA_TELEMETRY_LOG_FD", "AWS_SESSION_TOKEN"} <= names
@@ -282,7 +281,8 @@ api.post("response", api.next())
     invalid = {"errorMessage": "Invalid request ID", "errorType": "InvalidRequestID"}
     assert await yard.result(function, {"a": 1}, tail=True) == [True, [400, invalid], 403]
     (line,) = yard.lines("twice")
-    move = "State transition from RuntimeResponseSentState to {} failed for runtime. Error: State transition is not allowed"
+    move = "State transition from RuntimeResponseSentState to {} failed for runtime."
+    move += " Error: State transition is not allowed"
     assert json.loads(line)[1:] == [
         [403, {"errorMessage": move.format(state), "errorType": "InvalidStateTransition"}]
         for state in ("InvocationResponse", "InvocationErrorResponse")
@@ -296,11 +296,15 @@ async def test_the_largest_event_and_the_largest_answer_pass(yard: Yard) -> None
 
 
 async def test_an_answer_over_the_limit_is_refused(yard: Yard) -> None:
-    function = yard.speaking_http("""
+    function = yard.speaking_http(
+        """
 while True:
     size = api.next()
     print(json.dumps(["said", api.post("response", b"x" * size)]))
-""", timeout_s=60, memory_mb=512)
+""",
+        timeout_s=60,
+        memory_mb=512,
+    )
     for _ in range(2):
         error = await yard.failure(function, limits.INVOKE_PAYLOAD_BYTES + 1, tail=True)
         assert error == {
@@ -363,12 +367,16 @@ while True:
 async def test_framed_messages_are_one_event_each_and_have_a_level(
     yard: Yard, log_format: str, expected: list[str]
 ) -> None:
-    function = yard.answering("""
+    function = yard.answering(
+        """
 number = int(os.environ["_LAMBDA_TELEMETRY_LOG_FD"])
 for kind, text in ((0xA55A0013, b"two\\nlines"), (0xA55A000B, b"fine")):
     os.write(number, kind.to_bytes(4, "big") + len(text).to_bytes(4, "big")
         + int(time.time() * 1e6).to_bytes(8, "big") + text)
-""", log_format=log_format, log_level="WARN")
+""",
+        log_format=log_format,
+        log_level="WARN",
+    )
     await yard.result(function, tail=True)
     assert yard.lines("^(two|fine)") == expected
 

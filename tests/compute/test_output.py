@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +73,32 @@ def test_what_is_behind_the_mark_waits() -> None:
     assert output.take() == []
     output.pass_mark()
     assert output.take() == ["behind\n"]
+
+
+def test_too_much_behind_the_mark_does_not_wait_and_keeps_its_order() -> None:
+    output = Output(SECRET)
+    output.feed(b"before\n" + frame(b"M", (7).to_bytes(4, "big")))
+    lines = [f"{number:07}\n" for number in range(limits.OUTPUT_BEHIND_BYTES // 8 + 1)]
+    for line in lines[:-1]:
+        output.feed(line.encode())
+    assert output.take() == ["before\n"]
+    output.feed(lines[-1].encode())
+    assert output.take() == lines
+    output.feed(b"now\n")
+    assert output.take() == ["now\n"]
+
+
+def test_parts_that_hold_nothing_cost_nothing() -> None:
+    output = Output(SECRET)
+    parts = frame(b"l", b"") * 1000
+    tracemalloc.start()
+    for _ in range(100):
+        output.feed(parts)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < len(parts)
+    output.feed(frame(b"L", b"whole"))
+    assert output.take() == ["whole"]
 
 
 def test_endless_lines_and_frames_are_cut_and_held_to_a_limit() -> None:

@@ -52,10 +52,10 @@ class RecordedFacts:
     def messages(self) -> list[str]:
         return [event.message for _, event in self.events]
 
-    async def until(self, text: str) -> None:
-        """Wait until a message contains `text`."""
+    async def until(self, text: str, times: int = 1) -> None:
+        """Wait until so many messages contain `text`."""
         async with asyncio.timeout(10):
-            while not any(text in message for message in self.messages):
+            while sum(text in message for message in self.messages) < times:
                 self._told.clear()
                 await self._told.wait()
 

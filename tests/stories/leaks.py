@@ -27,6 +27,7 @@ PATIENCE_S = 60.0
 TURNS = 3
 """Calls after which a server has seen to everything that it had heard of before."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_FURNISHER = "/cell/furnish.py"
 _ZYGOTE = re.compile(r"/cell/(zygote|furnish)\.py")
 _TREES = ("cgroup", "cgroup2")
 
@@ -63,6 +64,12 @@ class Premises:
         line = next(line for line in self.server.printed if line.startswith("  sandbox "))
         return line.split()[1].rstrip(":,")
 
+    @property
+    def holds_memory(self) -> bool:
+        """Whether its environments cannot have more memory than they are to."""
+        files = ("memory.max", "memory.limit_in_bytes")
+        return any((group / name).exists() for group in cgroups(self.data) for name in files)
+
     def holdings(self) -> Holdings:
         """What it holds now."""
         below = sorted(self.processes())
@@ -70,7 +77,7 @@ class Premises:
             processes=dict(Counter(command(process) for process in below)),
             descriptors=dict(Counter(_descriptors(self.server.pid))),
             cgroups=sum(1 for _ in cgroups(self.data)),
-            mounts=frozenset(Path(f"/proc/{self.server.pid}/mountinfo").read_text().splitlines()),
+            mounts=frozenset(mounted(self.server.pid).splitlines()),
             namespaces=_namespaces(self.server.pid, below),
             files=frozenset(self._files()),
         )
@@ -84,13 +91,15 @@ class Premises:
         return descendants(self.server.pid) | members - {self.server.pid}
 
     def zygotes(self) -> set[int]:
-        """Those of the processes that fork environments and are none."""
-        return {child for child in children(self.server.pid) if _ZYGOTE.search(command(child))}
+        """Those of the processes that fork environments and are none, and their parents where those are not the server:
+        an unprivileged server has one between, which furnishes the root and stays."""
+        direct = {child for child in children(self.server.pid) if _ZYGOTE.search(command(child))}
+        return direct.union(*(children(child) for child in direct if _FURNISHER in command(child)))
 
     def first_processes(self) -> set[int]:
-        """The processes 1 of its environments; at the level `process` the environments."""
+        """The processes 1 of its environments."""
         zygotes = self.zygotes()
-        return {child for zygote in zygotes for child in children(zygote)} or children(self.server.pid) - zygotes
+        return {child for zygote in zygotes for child in children(zygote)} - zygotes
 
     def kill(self) -> None:
         """SIGKILL for the server; returns once its processes have ended, which they must of themselves."""
@@ -130,7 +139,7 @@ def premises(folder: Path, **settings: object) -> Iterator[Premises]:
     """Run a server with `settings` until the block ends. Afterwards nothing is left of it, unless it was killed, and it
     has met no bug."""
     (folder / "lambent.toml").write_text("".join(f"{name} = {_toml(value)}\n" for name, value in settings.items()))
-    mounts = Path("/proc/self/mountinfo").read_text()
+    mounts = mounted()
     with server_process(folder) as server:
         words = Words(server)
         found = Premises(server, folder)
@@ -142,7 +151,7 @@ def premises(folder: Path, **settings: object) -> Iterator[Premises]:
             assert list(cgroups(found.data)) == [], "control groups are left"
         said = words.all()
     assert "Traceback" not in said, said
-    assert Path("/proc/self/mountinfo").read_text() == mounts
+    assert mounted() == mounts
 
 
 class Words:
@@ -187,13 +196,18 @@ def command(process: int) -> str:
     return ""
 
 
+def mounted(process: int | str = "self") -> str:
+    """All mounts that a process sees."""
+    return Path(f"/proc/{process}/mountinfo").read_text()
+
+
 def cgroups(data: Path) -> Iterator[Path]:
     """The control groups of the server with that data folder, in every hierarchy that is mounted."""
     name = "lambent-" + hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:16]
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        mounted, _, kind = line.partition(" - ")
+    for line in mounted().splitlines():
+        place, _, kind = line.partition(" - ")
         if kind.split()[0] in _TREES:
-            for top, folders, _ in os.walk(mounted.split()[4]):
+            for top, folders, _ in os.walk(place.split()[4]):
                 yield from (Path(top, each) for each in folders if each.startswith(name) or f"/{name}" in top)
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 INVOCATIONS = int(os.environ.get("LAMBENT_SOAK", "2000"))
 FUNCTIONS = 500
+POPULAR = 20
+"""The functions to which every other call goes, so that several clients meet in one and find it warm."""
 CLIENTS = 8
 IDLE_S = 2
 CHANGES = 0.02
@@ -56,8 +58,7 @@ def handler(event, context):
     if what == "hang":
         time.sleep(60)
     if what == "hoard":
-        while True:
-            HOARD.append(bytearray(16 << 20))
+        HOARD.extend(bytearray(16 << 20) for _ in range(64))
     if what == "excess":
         return "x" * (7 << 20)
     if what == "child" and os.fork() == 0:
@@ -82,7 +83,7 @@ def handler(event, context):
 ANSWERED = ("answer",) * 40 + ("child", "daemon", "memory", "file", "chatter", "big") * 3
 FAILED = ("raise",) * 4 + ("exit", "abort", "kill", "excess") * 2
 HELD = ("hoard",)
-"""What only walls keep from the rest of the machine."""
+"""What only control groups keep a function from."""
 ERRORS = {
     "raise": ("ValueError", r"{name} {number}"),
     "exit": ("Runtime.ExitError", r"RequestId: {request} Error: Runtime exited with error: exit status 3"),
@@ -101,7 +102,7 @@ class Subject:
         self.name = name
         self.brief = brief
         """Whether it may run for a second only. Nothing else is asked of such a one than to hang or to answer."""
-        self.changing = threading.Lock()
+        self._changing = threading.Lock()
         self.sure = {"code": 0, "configuration": 0}
         """The newest generations that are known to be in force."""
         self.possible = {"code": 0, "configuration": 0}
@@ -128,13 +129,20 @@ class Subject:
         self.absent = False
 
     def change(self, functions: Any, what: str) -> None:
-        """Give it new code or a new configuration, or replace it by another."""
-        if what == "function":
-            self.deletions += 1
-            self.absent = True
-            functions.delete_function(FunctionName=self.name)
-            self.create(functions)
-            return
+        """Give it new code or a new configuration, or replace it by another, unless somebody is at it already."""
+        if self._changing.acquire(blocking=False):
+            try:
+                self._replace(functions) if what == "function" else self._update(functions, what)
+            finally:
+                self._changing.release()
+
+    def _replace(self, functions: Any) -> None:
+        self.deletions += 1
+        self.absent = True
+        functions.delete_function(FunctionName=self.name)
+        self.create(functions)
+
+    def _update(self, functions: Any, what: str) -> None:
         self.possible[what] += 1
         if what == "code":
             functions.update_function_code(FunctionName=self.name, ZipFile=self._archive())
@@ -159,12 +167,14 @@ class Soak:
     def __init__(self, site: Premises, seed: int) -> None:
         self._site = site
         self._chance = random.Random(seed)
-        self._kinds = ANSWERED + FAILED + (HELD if site.level != "process" else ())
+        self._kinds = ANSWERED + FAILED + (HELD if site.holds_memory else ())
         self._subjects = [Subject(f"soak-{number}", brief=number % 10 == 0) for number in range(FUNCTIONS)]
         self._numbers = iter(())
         self._drawing = threading.Lock()
         self.ran: dict[int, str] = {}
         """The calls that have reached their function, and which that was."""
+        self.requests: set[str] = set()
+        """Their ids."""
 
     def create(self) -> None:
         """Make the functions."""
@@ -187,17 +197,23 @@ class Soak:
         functions = self._site.server.client("lambda")
         while (number := self._draw(self._numbers)) is not None:
             with self._drawing:
-                subject = self._subjects[number % FUNCTIONS] if every else self._chance.choice(self._subjects)
-                dice, kind = self._chance.random(), self._kind(subject)
-                change = self._chance.choice(["code", "configuration", "function"])
-            if dice < CHANGES and subject.changing.acquire(blocking=False):
-                with_lock(subject, functions, change)
-            self._call(functions, subject, kind, number)
+                subject = self._subjects[number % FUNCTIONS] if every else self._subject()
+                what, change = self._kind(subject), self._change()
+            if change is not None:
+                subject.change(functions, change)
+            self._call(functions, subject, what, number)
         functions.close()
 
     def _draw(self, source: Iterator[Any]) -> Any:
         with self._drawing:
             return next(source, None)
+
+    def _subject(self) -> Subject:
+        popular = self._chance.random() < 0.5
+        return self._chance.choice(self._subjects[:POPULAR] if popular else self._subjects)
+
+    def _change(self) -> str | None:
+        return self._chance.choice(["code", "configuration", "function"]) if self._chance.random() < CHANGES else None
 
     def _kind(self, subject: Subject) -> str:
         if subject.brief:
@@ -213,8 +229,9 @@ class Soak:
             assert error.response["Error"]["Code"] == "ResourceNotFoundException", error
             assert absent or deletions != subject.deletions, f"{subject.name} was there all the time"
             return
-        self.ran[number] = subject.name
         payload, request = json.loads(answer["Payload"].read()), answer["ResponseMetadata"]["RequestId"]
+        self.ran[number] = subject.name
+        self.requests.add(request)
         if what in ERRORS:
             assert answer.get("FunctionError") == "Unhandled", (what, payload)
             check_error(payload, what, name=subject.name, number=number, request=request)
@@ -222,14 +239,6 @@ class Soak:
         assert "FunctionError" not in answer, (what, payload)
         check_answer(payload, subject, sure, number=number, name=subject.name, request=request)
         assert payload["filler"] == len(payload["content"]) == (BIG if what == "big" else 0)
-
-
-def with_lock(subject: Subject, functions: Any, what: str) -> None:
-    """Change a function whose lock is held, and release that."""
-    try:
-        subject.change(functions, what)
-    finally:
-        subject.changing.release()
 
 
 def check_answer(payload: dict[str, Any], subject: Subject, sure: dict[str, int], **own: Any) -> None:
@@ -247,14 +256,26 @@ def check_error(payload: dict[str, Any], what: str, **own: Any) -> None:
     assert re.fullmatch(message.format(**escaped), payload["errorMessage"]), payload
 
 
-def logged(site: Premises, pattern: str) -> Iterator[tuple[str, str]]:
-    """The function and the message of every log event that matches."""
+def check_log(site: Premises, soak: Soak) -> None:
+    """Every call that reached a function ran there once, and has the lines of one invocation in its log."""
+    runs: Counter[tuple[str, int]] = Counter()
+    lines: Counter[tuple[str, str]] = Counter()
+    for name, message in logged(site):
+        if found := re.fullmatch(r"ran (\d+)\n?", message):
+            runs[name, int(found[1])] += 1
+        elif found := re.match(r"(START|END|REPORT) RequestId: (\S+)", message):
+            lines[found[1], found[2]] += 1
+    assert runs == Counter({(name, number): 1 for number, name in soak.ran.items()})
+    assert lines == Counter({(kind, request): 1 for kind in ("START", "END", "REPORT") for request in soak.requests})
+
+
+def logged(site: Premises) -> Iterator[tuple[str, str]]:
+    """The function and the message of every log event."""
     logs = site.server.client("logs")
     for number in range(FUNCTIONS):
         name = f"soak-{number}"
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
-        for page in pages:
-            yield from ((name, event["message"]) for event in page["events"] if re.match(pattern, event["message"]))
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}"):
+            yield from ((name, event["message"]) for event in page["events"])
     logs.close()
 
 
@@ -271,5 +292,4 @@ def test_faults_and_changes_lose_nothing_and_leave_nothing(tmp_path: Path) -> No
         grown = site.resident_mb() - resident
         print(f"memory: {resident:.1f} MB, grown by {grown:.1f} MB after {INVOCATIONS} invocations")
         assert grown < GROWTH_MB
-        runs = Counter((name, int(message.split()[1])) for name, message in logged(site, r"ran \d+\n?$"))
-        assert runs == Counter({(name, number): 1 for number, name in soak.ran.items()})
+        check_log(site, soak)

@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.stories.leaks import PATIENCE_S
 from tests.support import create
@@ -24,34 +24,47 @@ if TYPE_CHECKING:
 CONNECTIONS = 256
 ANSWER_S = 120
 """How long a client waits for an answer."""
+LOST = "the server is gone"
 
 SOURCE = """
 import os
 ROOT = os.environ["LAMBDA_TASK_ROOT"]
 
+def tell():
+    begun = os.open(ROOT + "/begun", os.O_WRONLY)
+    os.write(begun, b".")
+    os.close(begun)
+
+def wait():
+    gate = os.open(ROOT + "/gate", os.O_RDONLY)
+    assert os.read(gate, 1)
+    os.close(gate)
+
+def explode():
+    told = False
+    while True:
+        try:
+            os.fork()
+        except OSError:  # there may be no more of them
+            told = told or tell() or True
+
 def handler(event, context):
     if event.get("waits"):
-        begun = os.open(ROOT + "/begun", os.O_WRONLY)
-        os.write(begun, b".")
-        os.close(begun)
-        gate = os.open(ROOT + "/gate", os.O_RDONLY)
-        assert os.read(gate, 1)
-        os.close(gate)
+        tell()
+        wait()
     if event.get("bomb"):
-        while True:
-            try:
-                os.fork()
-            except OSError:
-                pass
+        explode()
     return [context.function_name, context.log_stream_name]
 """
 
 
 class Answer(NamedTuple):
-    """What a client got: what the function said, or why it was refused."""
+    """What a client got."""
 
     value: Any
-    refusal: str | None
+    """What the function has answered."""
+    trouble: str | None = None
+    """Why it has not: the reason of a refusal, the message of an error, or LOST."""
 
 
 class Turnstile:
@@ -59,14 +72,14 @@ class Turnstile:
 
     def __init__(self, site: Premises, digest: str) -> None:
         (folder,) = site.data.glob(f"code/*/{base64.b64decode(digest).hex()}")
+        folder.chmod(0o755)  # unpacked code is read-only
         self._begun, self._gate = self._pipe(folder / "begun"), self._pipe(folder / "gate")
 
     def wait_for(self, count: int) -> None:
-        """Return once `count` more invocations have come, and no further one."""
+        """Return once `count` more invocations have come."""
         while count > 0:
             assert select.select([self._begun], [], [], PATIENCE_S)[0], f"{count} more should have begun"
             count -= len(os.read(self._begun, count))
-        self.check_nobody_came()
 
     def check_nobody_came(self) -> None:
         """No invocation has begun that was not waited for."""
@@ -91,17 +104,18 @@ class Crowd:
     """Clients on threads of their own; their answers arrive as they come."""
 
     def __init__(self, site: Premises) -> None:
-        self.functions = site.server.client("lambda", config=Config(max_pool_connections=CONNECTIONS, read_timeout=ANSWER_S))
+        config = Config(max_pool_connections=CONNECTIONS, read_timeout=ANSWER_S)
+        self.functions = site.server.client("lambda", config=config)
         self.answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def call(self, *names: str) -> None:
+    def call(self, *names: str, **event: bool) -> None:
         """Call these functions at the same moment; each waits at the turnstile."""
         begin = threading.Barrier(len(names))
 
         def client(name: str) -> None:
             begin.wait()
-            self.answers.put(invoke(self.functions, name, waits=True))
+            self.answers.put(invoke(self.functions, name, waits=True, **event))
 
         threads = [threading.Thread(target=client, args=(name,)) for name in names]
         for thread in threads:
@@ -119,16 +133,18 @@ class Crowd:
         self.functions.close()
 
 
-def invoke(functions: Any, name: str, *, waits: bool = False) -> Answer:
-    """Call a function, which may be refused but must not fail."""
+def invoke(functions: Any, name: str, **event: bool) -> Answer:
+    """Call a function, whatever becomes of it."""
     try:
-        answer = functions.invoke(FunctionName=name, Payload=json.dumps({"waits": waits}))
+        answer = functions.invoke(FunctionName=name, Payload=json.dumps(event))
+        value = json.loads(answer["Payload"].read())
     except ClientError as error:
         assert error.response["Error"]["Code"] == "TooManyRequestsException", error
         assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 429
         return Answer(None, error.response["Reason"])
-    assert "FunctionError" not in answer
-    return Answer(json.loads(answer["Payload"].read()), None)
+    except BotoCoreError:
+        return Answer(None, LOST)
+    return Answer(None, value["errorMessage"]) if "FunctionError" in answer else Answer(value)
 
 
 def made(site: Premises, names: list[str]) -> Turnstile:
@@ -138,5 +154,3 @@ def made(site: Premises, names: list[str]) -> Turnstile:
     functions.close()
     (digest,) = digests
     return Turnstile(site, digest)
-
-

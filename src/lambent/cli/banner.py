@@ -28,9 +28,9 @@ EVENT = "event.json"
 
 
 _LEVELS = {
-    "jail": ("jail: each function is shut in by the kernel", ""),
-    "userns": ("userns: each function is shut in by the kernel", ""),
-    "process": ("process: functions have your own rights; run only code that you trust", "bold yellow"),
+    "jail": ("jail: the kernel walls functions in, each environment as a user of its own", ""),
+    "userns": ("userns: the kernel walls functions in, without root", ""),
+    "process": ("process: NO WALLS. Functions have your own rights: run only code that you trust", "bold yellow"),
 }
 """What each sandbox level means, and how loudly it is said."""
 
@@ -42,6 +42,8 @@ class Facts(msgspec.Struct, frozen=True):
     data: str
     mode: str
     sandbox: str
+    obstacle: str
+    """Why the sandbox has no walls; empty where it has, or where none are asked for."""
     version: str
     process: int
 
@@ -119,6 +121,8 @@ class TerminalScreen:
             self._fact("credentials", f"{len(self._settings.keys)} from the settings")
         self._fact("account", f"{self._settings.account} in {self._settings.region}")
         self._fact("sandbox", *_LEVELS[facts.sandbox])
+        if facts.obstacle:
+            self._fact("", f"There is no stronger one here: {facts.obstacle}", "yellow")
         self._line()
         self._line("Ctrl-C stops the server. Functions, roles and logs are there again at the next start.")
 

@@ -31,6 +31,14 @@ LOW_DISK_BYTES: Final = 1024**3
 DELEGATED: Final = "systemd-run --user --scope -p Delegate=yes lambent up"
 """How somebody who is not root gets control groups from systemd."""
 
+SYSTEM_SETTINGS: Final = Path("/proc/sys")
+_SWITCHES: Final = (
+    ("kernel/unprivileged_userns_clone", "0", "1"),
+    ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
+    ("user/max_user_namespaces", "0", "15000"),
+)
+"""The settings by which Debian, Ubuntu and Red Hat forbid user namespaces: name, value, and the value that allows."""
+
 
 class Finding(msgspec.Struct, frozen=True):
     """One thing that was looked at."""
@@ -90,7 +98,7 @@ def _levels(settings: Settings) -> Iterator[Finding]:
             yield Finding(f"sandbox {level.name}", "good", "works")
         else:
             asked = settings.sandbox == level.name
-            advice = "the settings ask for it" if asked else ""
+            advice = switch() if level.name == "userns" and os.geteuid() != 0 else ""
             yield Finding(f"sandbox {level.name}", "bad" if asked else "fair", level.why_not, advice)
 
 
@@ -111,6 +119,15 @@ def sandbox_levels() -> list[Level]:
         for reason in [asyncio.run(levels.obstacle(name)) if _linux() else "it needs Linux"]
     ]
     return [*walled, Level("process", possible=True)]
+
+
+def switch(root: Path = SYSTEM_SETTINGS) -> str:
+    """The command that allows user namespaces where a setting of the system forbids them."""
+    for name, forbidding, allowing in _SWITCHES:
+        path = root / name
+        if path.is_file() and path.read_text("ascii").strip() == forbidding:
+            return f"allow them: sudo sysctl -w {name.replace('/', '.')}={allowing}"
+    return ""
 
 
 def _control_groups() -> Finding:

@@ -19,6 +19,7 @@ from lambent.cli import helper, presence
 from lambent.cli.banner import Facts, JsonScreen, Screen, TerminalScreen
 from lambent.cli.failure import Exit, Failure
 from lambent.cli.terminal import complain
+from lambent.compute.sandbox import levels
 from lambent.kernel.clock import SystemClock
 from lambent.kernel.tasks import Supervisor
 from lambent.store.errors import StoreError
@@ -54,7 +55,9 @@ async def _serve(settings: Settings, data: Path, paths: Sequence[Path], screen: 
     stop = asyncio.Event()
     with _stopped_by_signals(stop), _clear_failures():
         async with App.running(settings) as app:
-            facts = Facts(app.endpoint, str(data), settings.mode, app.sandbox, version("lambent"), os.getpid())
+            facts = Facts(
+                app.endpoint, str(data), settings.mode, app.sandbox, app.obstacle, version("lambent"), os.getpid()
+            )
             with presence.announced(data, facts.endpoint, facts.version):
                 screen.ready(facts)
                 tasks = Supervisor(SystemClock())
@@ -92,6 +95,8 @@ def _clear_failures() -> Iterator[None]:
         yield
     except StoreError as error:
         raise Failure(str(error), Exit.MACHINE) from None
+    except levels.Unavailable as error:
+        raise Failure(f"{error}; lambent doctor tells what works", Exit.MACHINE) from None
     except CannotListen as error:
         raise Failure(f"{error}; choose another with --port, or stop what listens there", Exit.MACHINE) from None
 

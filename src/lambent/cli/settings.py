@@ -131,12 +131,24 @@ def _converted(name: str, value: object, origin: str, *, strict: bool = True) ->
 
 
 def _check(settings: Settings) -> None:
+    for entry in settings.internet_allow:
+        _check_network(entry)
     if not settings.development and not settings.keys:
         raise Failure(
             f"production mode needs a key pair of your own: add [[keys]] with access_key_id and secret_access_key to"
             f" {FILE}",
             Exit.USAGE,
         )
+
+
+def _check_network(entry: str) -> None:
+    # Few servers have any, and every command imports this module.
+    from lambent.compute.sandbox.egress.policy import Policy
+
+    try:
+        Policy(allow=(entry,))
+    except ValueError as error:
+        raise Failure(f"internet_allow: {error}; it takes {ALLOWED['internet_allow']}", Exit.USAGE) from None
 
 
 def _warnings(settings: Settings, file: Path | None) -> list[str]:

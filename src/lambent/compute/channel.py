@@ -25,7 +25,8 @@ class Listener(Protocol):
     """Who is told what the guest says."""
 
     def heard(self, kind: bytes, sequence: int, body: bytes) -> None:
-        """A whole message: `Y` ready, `F` init failed, `R` result, `E` error, `B` answer too large."""
+        """A whole message: `Y` ready, `S` ready to be forked, `F` init failed, `R` result, `E` error, `B` answer too
+        large."""
 
     def hung_up(self) -> None:
         """The guest's end is closed: by its death, or by the function itself."""
@@ -55,7 +56,11 @@ class Channel:
         self._send(secret)
 
     def event(self, sequence: int, head: bytes, body: bytes) -> None:
-        """Send one event; what the socket does not take at once follows as the guest reads."""
+        """Send one event; what the socket does not take at once follows as the guest reads. Hang up on a guest that has
+        not read the one before: what it answers is made up, and what it leaves unread is not piled up."""
+        if self._unsent:
+            self._hang_up()
+            return
         first = limits.CHANNEL_PACKET_BYTES - _LEAD.size - len(head)
         lead = _LEAD.pack(sequence, len(body), len(head)) + head
         if len(body) <= first:
@@ -81,6 +86,12 @@ class Channel:
             self._unsent.clear()
             self._parts.clear()
             self._socket.close()
+
+    def _hang_up(self) -> None:
+        """The listener is told as soon as the reader finds the connection ended."""
+        self._unsent.clear()
+        self._loop.remove_writer(self._socket.fileno())
+        self._socket.shutdown(socket.SHUT_RDWR)
 
     def _send(self, packet: bytes | memoryview) -> None:
         if self._unsent:
@@ -135,11 +146,13 @@ class Channel:
 
     def _packet(self, packet: bytes) -> None:
         kind = packet[SECRET_BYTES]
-        self._length += len(packet) - _HEAD
+        size = len(packet) - _HEAD
         if kind in _CONTINUED:
+            self._length += max(size, limits.CHANNEL_PART_BYTES)  # a part costs more than its few bytes
             if self._length <= self._limit:
                 self._parts.append(packet[_HEAD:])
             return
+        self._length += size
         body = packet[_HEAD:]
         too_long = self._length > self._limit
         if self._parts:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import os
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from lambent.compute import packages
 from lambent.compute.admission import Admission
@@ -21,32 +25,35 @@ from lambent.compute.journal import Journal
 from lambent.compute.loglines import Subject
 from lambent.compute.pool import Pool
 from lambent.compute.pressure import MemoryPressure
-from lambent.compute.rehearsal import Rehearsal
 from lambent.compute.runtimes import Runtimes
 from lambent.compute.sandbox.api import Image
 from lambent.compute.scale import starts_at_once
+from lambent.compute.snapshots import Prepared, Snapshots
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from lambent.kernel.facts import LogStream
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from lambent.compute.code import Blobs
+    from lambent.compute.environment import Origin
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
     from lambent.compute.group import Allocation
     from lambent.compute.guests import Closable
     from lambent.compute.pooled import Kind, Owner
     from lambent.compute.runtimes import Runtime
-    from lambent.compute.sandbox.api import Sandbox
+    from lambent.compute.sandbox.api import Cell, Sandbox
     from lambent.kernel.authority import Authority, Roles, SessionCredentials
     from lambent.kernel.clock import Clock
     from lambent.kernel.facts import Facts
     from lambent.kernel.ids import Ids
     from lambent.kernel.settings import Settings
     from lambent.kernel.tasks import Supervisor
+
+log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -90,6 +97,7 @@ class Engine:
         self._freezer = Freezer(clock)
         self._foresight = Foresight(sandbox, clock, settings.environment_idle_s)
         self._sdk_wanted: dict[tuple[str, tuple[str, ...]], bool] = {}
+        self._snapshots = Snapshots(self._prepared, supervisor)
         self._admission = Admission(clock, settings.concurrency)
         self._pool = Pool(
             self._environment,
@@ -141,6 +149,7 @@ class Engine:
         """Let no invocation that comes from now on meet an environment of `function_arn` (unqualified), or of that
         version of it, as it was."""
         self._pool.retire(function_arn, version)
+        self._snapshots.retire(function_arn, version)
 
     def reserve(self, function_arn: str, executions: int | None) -> None:
         """Give `function_arn` (unqualified) that many executions of its own, and no more; None where it has none."""
@@ -160,27 +169,58 @@ class Engine:
         return self._pool.allocation(function)
 
     async def snapshot(self, function: FunctionVersion) -> None:
-        """Initialise `function` once, so that what cannot be initialised is never published. Raises AwsError with one
+        """Initialise `function` once, and keep what is then to be forked, where that can be. Raises AwsError with one
         of AWS's StateReasonCodes for a code."""
-        await Rehearsal().run(partial(self._environment, function))
+        await self._snapshots.find(function)
 
     async def close(self) -> None:
         """End every environment and wait until nothing is left of them."""
         await self._pool.close()
+        await self._snapshots.close()
         self._freezer.close()
         self._foresight.close()
         await self._sandbox.close()
         await self._runtimes.close()
 
     async def _environment(self, function: FunctionVersion, owner: Owner, kind: Kind) -> Environment:
+        if function.snap_start and kind == "on-demand":
+            environment = await self._restored(function, owner)
+            if environment is not None:
+                return environment
+        furniture, stream = await self._furniture(function, kind)
+        image = Image(furniture.runtime, sdk=self._wants_sdk(function, furniture.task, furniture.opt))
+        self._foresight.used(image)
+        make = partial(self._sandbox.cell, image)
+        return self._built(furniture, stream, owner, await make(), make, "init")
+
+    async def _prepared(self, function: FunctionVersion, owner: Owner) -> Prepared:
+        """An environment that is to be a snapshot. Other programs than the runtime's own client cannot be forked."""
+        furniture, stream = await self._furniture(function, "snap-start")
+        sdk = self._wants_sdk(function, furniture.task, furniture.opt)
+        image = Image(furniture.runtime, sdk=sdk, branches=not (furniture.extensions or furniture.runtime.custom))
+        make = partial(self._sandbox.cell, image)
+        cell = await make()
+        return Prepared(self._built(furniture, stream, owner, cell, make, "snapshot"), cell, furniture)
+
+    async def _restored(self, function: FunctionVersion, owner: Owner) -> Environment | None:
+        """An environment from the snapshot; None where there is none, and INIT will do or tell why not."""
+        try:
+            snapshot = await self._snapshots.find(function)
+            if snapshot is None:
+                return None
+            furniture, stream = self._renewed(snapshot.furniture)
+            return self._built(furniture, stream, owner, await snapshot.branch(), snapshot.branch, "restore")
+        except (AwsError, OSError) as error:
+            log.warning("%s:%s is not restored from a snapshot: %s", function.arn, function.version, error)
+            return None
+
+    async def _furniture(self, function: FunctionVersion, kind: Kind) -> tuple[Furniture, LogStream]:
         runtime = await self._runtimes.find(function.runtime)
         if runtime is None:
             raise await self._unsupported(function)
         task, opt = await self._code.unpacked(function.code_sha256), await self._code.laid(function.layers)
         names, hindrance = ((), None) if opt is None else await asyncio.to_thread(_extensions, opt)
-        image = Image(runtime, sdk=self._wants_sdk(function, task, opt))
-        self._foresight.used(image)
-        credentials = await self._credentials(function)
+        issue = await self._issuer(function)
         stream = self._stream(function)
         furniture = Furniture(
             function=function,
@@ -189,7 +229,8 @@ class Engine:
             opt=opt,
             extensions=names,
             obstacle=hindrance,
-            credentials=credentials,
+            credentials=issue(),
+            issue=issue,
             credentials_token=self._ids.bytes(16).hex(),
             kind=kind,
             log_stream=stream.name,
@@ -197,16 +238,41 @@ class Engine:
             endpoint=self._endpoint(),
             serve=self._serve,
         )
+        return furniture, stream
+
+    def _renewed(self, furniture: Furniture) -> tuple[Furniture, LogStream]:
+        """That of an environment from a snapshot with `furniture`, whose token stays: clients that were made in INIT
+        hold on to it."""
+        stream = self._stream(furniture.function)
+        renewed = msgspec.structs.replace(
+            furniture,
+            log_stream=stream.name,
+            metadata_token=self._ids.bytes(16).hex(),
+            endpoint=limits.CELL_ENDPOINT,
+        )
+        return renewed, stream
+
+    def _built(
+        self,
+        furniture: Furniture,
+        stream: LogStream,
+        owner: Owner,
+        cell: Cell,
+        make: Callable[[], Awaitable[Cell]],
+        origin: Origin,
+    ) -> Environment:
+        function = furniture.function
         plan = Plan(
             function=function,
-            kind=kind,
-            cell=partial(self._sandbox.cell, image),
+            kind=furniture.kind,
+            origin=origin,
+            cell=make,
             household=partial(household, furniture),
             credentials=furniture.credentials_for,
-            expires=credentials.expires,
+            # With SnapStart a function asks for new ones by itself.
+            expires=math.inf if furniture.kind == "snap-start" else furniture.credentials.expires,
         )
-        journal = self._journal(function, runtime, stream, kind)
-        cell = await self._sandbox.cell(image)
+        journal = self._journal(function, furniture.runtime, stream, furniture.kind)
         return Environment(plan, cell, journal, self._clock, self._ids, self._supervisor, self._freezer, owner)
 
     def _wants_sdk(self, function: FunctionVersion, task: Path, opt: Path | None) -> bool:
@@ -227,10 +293,11 @@ class Engine:
         )
         return Journal(self._facts, self._clock, stream, subject, self._supervisor)
 
-    async def _credentials(self, function: FunctionVersion) -> SessionCredentials:
+    async def _issuer(self, function: FunctionVersion) -> Callable[[], SessionCredentials]:
+        """What gives credentials of the execution role as it is now."""
         role = await self._roles.find(function.role)
         role_id = None if role is None else role.role_id
-        return self._authority.session(function.role, function.name, limits.CREDENTIALS_S, role_id)
+        return partial(self._authority.session, function.role, function.name, limits.CREDENTIALS_S, role_id)
 
     def _stream(self, function: FunctionVersion) -> LogStream:
         day = datetime.fromtimestamp(self._clock.time(), UTC).strftime("%Y/%m/%d")

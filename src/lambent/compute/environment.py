@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import math
 import signal
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -22,6 +23,7 @@ from lambent.compute.loglines import Report, Response
 from lambent.compute.streaming import Stream
 from lambent.kernel import limits
 from lambent.kernel.clock import Alarm
+from lambent.kernel.errors import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,6 +42,10 @@ if TYPE_CHECKING:
     from lambent.kernel.tasks import Supervisor
 
 
+Origin = Literal["init", "snapshot", "restore"]
+"""How an environment comes to be: by INIT; by an INIT after which it is a snapshot, and never invoked; or from one."""
+
+
 class State(enum.Enum):
     """Where an environment is in its life."""
 
@@ -56,6 +62,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     function: FunctionVersion
     kind: Kind
+    origin: Origin
     cell: Callable[[], Awaitable[Cell]]
     """A new cell for it."""
     household: Callable[[Cell], Household]
@@ -138,6 +145,11 @@ class Environment:
         self._measured = 0.0
 
     @property
+    def parked(self) -> bool:
+        """Whether it is a snapshot that can be restored from."""
+        return self._guests is not None and self._guests.parked
+
+    @property
     def initialised(self) -> bool:
         """Whether INIT has succeeded; where not, the first invocation repeats it."""
         return self._initialised
@@ -152,6 +164,7 @@ class Environment:
             self._move_in(cell)
         except OSError as error:
             self.state = State.GONE
+            self._journal.close()
             self._loop.call_soon(self._owner.failed, self, error)
             return
         except NoEntrypoint:
@@ -240,6 +253,8 @@ class Environment:
         assert running is not None
         running.stream = Stream(self._clock, self._streamed, content_type)
         running.outcome = Outcome(payload=b"", stream=running.stream)
+        if running.answer.done():
+            running.stream.cancel()  # its caller is gone already, and nobody will ever read
         self._resolve(running)
         return running.stream
 
@@ -252,10 +267,12 @@ class Environment:
 
     def settled(self) -> None:
         """Of the guests: everybody has done with the invocation."""
-        running = self._running
-        if running is None:
+        if self._running is None:
             return
-        self._finish()
+        if self._running.outcome is None:
+            self._break_off("Runtime.Unknown", "Runtime asked for another event without an answer")
+        else:
+            self._finish()
 
     def extension_printed(self, messages: list[str]) -> None:
         """Of the guests."""
@@ -332,13 +349,16 @@ class Environment:
     def _begin_init(self) -> None:
         self._init_open, self._runtime_initialised = True, False
         self._boot_began = self._clock.monotonic()
-        self._journal.init_start(self._phase)
+        if self.plan.origin == "restore":
+            self._journal.restore_start()
+        else:
+            self._journal.init_start(self._phase)
 
     def _move_in(self, cell: Cell) -> None:
         """Raises OSError where nothing can be started, NoEntrypoint where there is nothing to start; `cell` is gone."""
         try:
             household = self.plan.household(cell)
-        except NoEntrypoint:
+        except (NoEntrypoint, OSError):
             discard(cell)
             raise
         self._guests = Guests(cell, household, self._clock, self._ids, self, self)
@@ -350,6 +370,8 @@ class Environment:
 
     def _init_limit(self) -> float:
         """Seconds. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib"""
+        if self.plan.origin == "restore":
+            return limits.RESTORE_S
         if self.plan.kind == "on-demand":
             return limits.INIT_S
         return max(limits.INIT_AHEAD_S, float(self.function.timeout_s))
@@ -364,28 +386,52 @@ class Environment:
         self.init_problem = error_type or status
         self._alarm.clear()
         self._silence()
-        self._tell_init_done("init", status, error_type)
+        self._tell_init_done(self._phase, status, error_type)
         self._let_go()
+        if self.plan.origin == "restore":
+            self._restore_failed(status)
+            return
         self.state = State.IDLE
         self._owner.ready(self)
+
+    def _restore_failed(self, status: Status) -> None:
+        """What cannot be restored is not initialised either: the invocation is refused.
+
+        https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors
+        """
+        self._journal.close()
+        self.state = State.GONE
+        if status == "timeout":
+            kind, problem = "SnapStartTimeoutException", "The snapshot was not restored within the time limit."
+        else:
+            kind, problem = "SnapStartException", "The snapshot was not restored: see the function's log."
+        self._owner.failed(self, AwsError(kind, problem, Type="User"))
 
     @property
     def _phase(self) -> Phase:
         """Of the INIT in progress."""
-        return "init" if self._running is None else "invoke"
+        if self._running is not None:
+            return "invoke"
+        return "snap-start" if self.plan.origin == "snapshot" else "init"
 
     def _tell_init_runtime_done(self, phase: Phase, status: Status, error_type: str | None) -> None:
         """Once for each INIT: when the runtime asks for an event, or when INIT has failed before that."""
         if not self._runtime_initialised:
             self._runtime_initialised = True
-            self._journal.init_runtime_done(phase, status, error_type)
+            if self.plan.origin == "restore":
+                self._journal.restore_runtime_done(status, error_type)
+            else:
+                self._journal.init_runtime_done(phase, status, error_type)
 
     def _tell_init_done(self, phase: Phase, status: Status, error_type: str | None) -> None:
         self._init_open = False
         self._tell_init_runtime_done(phase, status, error_type)
         for extension in self._guests.extensions() if self._guests is not None else ():
             self._journal.extension(extension.name, extension.state, extension.events, extension.error_type)
-        self._journal.init_report(phase, self._since_boot(), status, error_type)
+        if self.plan.origin == "restore":
+            self._journal.restore_report(self._since_boot(), status, error_type)
+        else:
+            self._journal.init_report(phase, self._since_boot(), status, error_type)
 
     def _send(self, guests: Guests) -> None:
         running = self._running
@@ -495,7 +541,8 @@ class Environment:
 
     def _rest(self) -> None:
         self.state = State.IDLE
-        self._freezer.rest(self)
+        if self.plan.origin != "snapshot":
+            self._freezer.rest(self)
 
     def _tell_report(self) -> bytes | None:
         """End the last invocation in the log, if that is still to be done, and let through what came after it."""
@@ -541,9 +588,12 @@ class Environment:
         late = now - self._measured > limits.MEMORY_MEASURED_S
         if late or running.invocation.tail or duration > limits.MEMORY_UNMEASURED_MS:
             self._measure()
+        restored = self._init_ms if sequence == 1 and self.plan.origin == "restore" else None
         report = Report(
             duration=duration,
             init_duration=self._init_ms if sequence == 1 and self.plan.kind == "on-demand" else None,
+            restore_duration=restored,
+            billed_restore=math.ceil(restored or 0.0),
             memory_mb=self.function.memory_mb,
             peak_memory=self._peak,
             status=running.status,
@@ -578,7 +628,9 @@ class Environment:
         self.state = State.STOPPING
         if self._guests is None:
             self._loop.call_soon(self.gone)
-        elif self._journal.heard:
+            return
+        self._guests.retire()
+        if self._journal.heard:
             self._supervisor.start(f"stop {self.function.name}", self._flush_and_stop(self._guests, reason))
         else:
             self._guests.shutdown(reason)

@@ -19,12 +19,13 @@ from lambent.compute.channel import SECRET_BYTES
 from lambent.compute.client import Client
 from lambent.compute.extensions import shutdown
 from lambent.compute.extensions.registry import Extensions
-from lambent.compute.output import Output
 from lambent.compute.pipe import Pipe
+from lambent.compute.residents import ExtensionResident, Resident
 from lambent.compute.runtime_api import failures
 from lambent.compute.runtime_api.api import About, Event
 from lambent.compute.runtime_api.server import RuntimeApi
 from lambent.compute.sandbox.api import Program, Tenancy
+from lambent.compute.streaming import Nowhere
 from lambent.compute.telemetry.frames import Frames
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from lambent.compute.extensions.shutdown import Shutdown
     from lambent.compute.function import Invocation
     from lambent.compute.runtime_api.api import Host, Sink
-    from lambent.compute.sandbox.api import Cell, Guest
+    from lambent.compute.sandbox.api import Cell
     from lambent.compute.telemetry.frames import Frame
     from lambent.kernel.clock import Clock, Timer
     from lambent.kernel.ids import Ids
@@ -139,16 +140,18 @@ class Guests:
             host=host,
             extensions=self._extensions,
         )
-        self._runtime: _Guest | None = None
-        self._others: dict[str, _Extension] = {}
-        self._living: set[_Guest] = set()
+        self.parked = False
+        """Whether the runtime is ready to be forked, and not for an event: a snapshot's."""
+        self._runtime: Resident | None = None
+        self._others: dict[str, ExtensionResident] = {}
+        self._living: set[Resident] = set()
         self._door: Door | None = None
         self._sequence = 0
         self._answered = True
         self._runtime_waits = False
         self._initialised = False
         self._settled = True
-        self._ending = self._abandoned = False
+        self._ending = self._leaving = self._abandoned = False
         self._ends: list[Timer] = []
 
     def start(self) -> None:
@@ -212,11 +215,16 @@ class Guests:
             self._cell.kill()
         self._drain()
 
+    def retire(self) -> None:
+        """Hear nobody any more but for what they print, and that they are gone. `shutdown` is to follow."""
+        self._ending = True
+
     def shutdown(self, reason: Reason) -> None:
         """The SHUTDOWN phase: as long as extensions may take, then the end; `gone` follows."""
-        if self._ending:
-            return
         self._ending = True
+        if self._leaving:
+            return
+        self._leaving = True
         plan = shutdown.plan(self._extensions)
         if plan.total_s > 0 and self._living:
             self._leave_in_order(plan, reason)
@@ -244,10 +252,11 @@ class Guests:
     # What the packet door and the pipes tell.
 
     def heard(self, kind: bytes, sequence: int, body: bytes) -> None:
-        if kind in b"YF" and sequence == 0 and self._door is None and not self._ending:
+        if kind in b"YSF" and sequence == 0 and self._door is None and not self._ending:
             self._watcher.printed()
             self._client.pass_answer()
-            if kind == b"Y":
+            if kind != b"F":
+                self.parked = kind == b"S"
                 self._runtime_ready("packets")
             else:
                 self._watcher.init_failed(body, failures.kind(_decoded(body).error_type.encode()))
@@ -291,7 +300,7 @@ class Guests:
             self._watcher.too_large()
 
     def streaming(self, sequence: int, content_type: str) -> Sink:
-        return self._watcher.streaming(content_type) if self._takes_answer(sequence) else _Nowhere()
+        return self._watcher.streaming(content_type) if self._takes_answer(sequence) else Nowhere()
 
     def waiting(self, sequence: int) -> None:
         if sequence == self._sequence and not self._ending:
@@ -326,16 +335,17 @@ class Guests:
 
     # What the processes' ends tell.
 
-    def runtime_left(self, guest: _Guest, status: int) -> None:
+    def runtime_left(self, guest: Resident, status: int) -> None:
         """The runtime's process is gone."""
         self._living.discard(guest)
         if self._ending:
             self._look_for_end()
-        else:
-            self._drain()
-            self._watcher.exited(status)
+        elif (streaming := self._api.streaming) is None:
+            self._runtime_ended(status)
+        else:  # what it wrote before its end goes out first
+            streaming.add_done_callback(lambda _: self._runtime_ended(status))
 
-    def extension_left(self, guest: _Guest, status: int) -> None:
+    def extension_left(self, guest: Resident, status: int) -> None:
         """An extension's process is gone."""
         self._living.discard(guest)
         if self._ending:
@@ -343,13 +353,18 @@ class Guests:
         else:
             self._extensions.exited(guest.name, status)
 
+    def _runtime_ended(self, status: int) -> None:
+        if not self._ending:
+            self._drain()
+            self._watcher.exited(status)
+
     def _let_runtime_in(self) -> None:
-        self._runtime = _Guest("", self.runtime_left)
+        self._runtime = Resident("", self.runtime_left)
         self._runtime.process = self._cell.enter(self._household.runtime, self._runtime)
         self._living.add(self._runtime)
 
     def _let_in_extension(self, name: str) -> None:
-        guest = _Extension(name, self.extension_left, self._clock, self._ids, self._watcher)
+        guest = ExtensionResident(name, self.extension_left, self._clock, self._ids, self._watcher)
         command = (f"{self._cell.paths.opt}/extensions/{name}",)
         program = Program(command=command, variables=self._household.extension_variables)
         try:
@@ -395,6 +410,8 @@ class Guests:
             self._watcher.init_succeeded()
         elif not self._settled:
             self._settled = True
+            if self._extensions.listening:
+                self._take_in()
             self._watcher.settled()
 
     def _takes_answer(self, sequence: int) -> bool:
@@ -402,6 +419,13 @@ class Guests:
             return False
         self._answered = True
         return True
+
+    def _take_in(self) -> None:
+        """Let what extensions have said of an event, internal ones among the function's output, stand in its log."""
+        self._drain()
+        self._watcher.printed()
+        for other in self._others.values():
+            other.drain()
 
     def _drain(self) -> None:
         self._client.drain()
@@ -427,6 +451,7 @@ class Guests:
             self._gone()
 
     def _gone(self) -> None:
+        self._leaving = self._abandoned = True
         self._cell.kill()
         self._close()
         self._watcher.printed()
@@ -444,67 +469,6 @@ class Guests:
             self._endpoint.close()
         for guest in self._living:
             guest.close()
-
-
-class _Nowhere:
-    """Where an answer goes that nobody waits for any more, because the environment is being ended."""
-
-    cancelled = True
-
-    async def write(self, chunk: bytes) -> None:
-        """Not called for a cancelled answer."""
-
-    def end(self) -> None:
-        """Of a sink."""
-
-    def fail(self, kind: str, message: bytes) -> None:
-        """Of a sink."""
-
-
-class _Guest:
-    """The first guest, and what becomes of it."""
-
-    def __init__(self, name: str, left: Callable[[_Guest, int], None]) -> None:
-        self.name = name
-        self.process: Guest | None = None
-        self._left = left
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to its process."""
-        if self.process is not None:
-            self.process.signal(number)
-
-    def exited(self, status: int) -> None:
-        """Of the cell."""
-        self.close()
-        self._left(self, status)
-
-    def close(self) -> None:
-        """Let go of what belongs to it alone."""
-
-
-class _Extension(_Guest):
-    """A further guest, with an output of its own."""
-
-    def __init__(
-        self, name: str, left: Callable[[_Guest, int], None], clock: Clock, ids: Ids, watcher: Watcher
-    ) -> None:
-        super().__init__(name, left)
-        self._watcher = watcher
-        self._output = Output(ids.bytes(SECRET_BYTES))
-        reading, self.writing = os.pipe()
-        self._pipe = Pipe(reading, self._output, clock, self._printed)
-
-    def close(self) -> None:
-        """Take in what it has said to the end."""
-        self._pipe.drain()
-        self._output.end()
-        self._printed()
-        self._pipe.close()
-
-    def _printed(self) -> None:
-        if messages := self._output.take():
-            self._watcher.extension_printed(messages)
 
 
 def discard(cell: Cell) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from lambent.compute.function import FunctionVersion
     from lambent.compute.guests import Closable
+    from lambent.compute.pooled import Kind
     from lambent.compute.runtimes import Runtime
     from lambent.compute.sandbox.api import Cell
     from lambent.kernel.authority import SessionCredentials
@@ -47,9 +48,11 @@ class Furniture(msgspec.Struct, frozen=True, kw_only=True):
     obstacle: tuple[str, str] | None
     """As `Household.obstacle`."""
     credentials: SessionCredentials
+    issue: Callable[[], SessionCredentials]
+    """Further credentials of the execution role."""
     credentials_token: str
     """What AWS_CONTAINER_AUTHORIZATION_TOKEN says."""
-    kind: str
+    kind: Kind
     log_stream: str
     metadata_token: str
     endpoint: str
@@ -60,7 +63,7 @@ class Furniture(msgspec.Struct, frozen=True, kw_only=True):
         """As `runtime_api.Host.credentials`."""
         if not hmac.compare_digest(token.encode(), self.credentials_token.encode()):
             return None
-        given = self.credentials
+        given = self.issue()
         expiration = datetime.fromtimestamp(given.expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return msgspec.json.encode(
             _ContainerCredentials(given.access_key_id, given.secret_access_key, given.session_token, expiration)
@@ -80,7 +83,7 @@ def household(furniture: Furniture, cell: Cell) -> Household:
         metadata_token=furniture.metadata_token,
         frames=FRAMES if wrapped or furniture.runtime.custom else None,
     )
-    values = variables.of_function(function, furniture.runtime, place, furniture.credentials)
+    values = variables.of_function(function, furniture.runtime, place, _access(furniture, cell))
     return Household(
         tenancy=Tenancy(
             name=f"{function.name}:{function.version}",
@@ -104,6 +107,12 @@ def household(furniture: Furniture, cell: Cell) -> Household:
         extension_variables=variables.of_extensions(values),
         serve=furniture.serve,
     )
+
+
+def _access(furniture: Furniture, cell: Cell) -> dict[str, str]:
+    if furniture.kind == "snap-start":
+        return variables.container(cell.runtime_api_address, furniture.credentials_token)
+    return variables.keys(furniture.credentials)
 
 
 def _command(furniture: Furniture, cell: Cell) -> tuple[str, ...]:

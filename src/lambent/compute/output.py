@@ -20,16 +20,20 @@ class Output:
         self._secret = secret
         self._held = b""
         self._line = b""
-        self._framed: list[bytes] = []
-        self._framed_bytes = 0
+        self._framed = bytearray()
         self._messages: list[str] = []
         self._behind: list[str] = []
+        self._behind_bytes = 0
         self._coming = self._messages
         self.mark = -1
         """The sequence number of the last mark that has come."""
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes, cut anywhere."""
+        """Take the next bytes, cut anywhere. OUTPUT_BEHIND_BYTES behind a mark are too many to wait for its passing."""
+        if self._coming is self._behind:
+            self._behind_bytes += len(data)
+            if self._behind_bytes > limits.OUTPUT_BEHIND_BYTES:
+                self.pass_mark()
         if self._held:
             data, self._held = self._held + data, b""
         start = 0
@@ -68,6 +72,7 @@ class Output:
         """Let `take` go on behind the mark."""
         self._messages += self._behind
         self._behind = []
+        self._behind_bytes = 0
         self._coming = self._messages
 
     def _begun(self, data: bytes, start: int) -> int:
@@ -84,13 +89,11 @@ class Output:
                 self._say(line)
             self.mark = int.from_bytes(body, "big")
             self._coming = self._behind
-        elif self._framed_bytes < limits.LOG_LINE_BYTES:
-            self._framed.append(body)
-            self._framed_bytes += len(body)
+        elif len(self._framed) < limits.LOG_LINE_BYTES:
+            self._framed += body
         if kind == ord("L"):
-            message = b"".join(self._framed)[: limits.LOG_LINE_BYTES]
+            message = self._framed[: limits.LOG_LINE_BYTES]
             self._framed.clear()
-            self._framed_bytes = 0
             self._coming.append(message.decode("utf-8", "replace"))
 
     def _lines(self, data: bytes) -> None:

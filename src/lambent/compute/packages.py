@@ -1,4 +1,4 @@
-"""What AWS's Python runtimes bring along: the SDK, offered to functions from the server's own installation.
+"""What AWS's Python runtimes bring along: the SDK and the library of SnapStart's hooks, from the server's installation.
 
 Shown, not copied, in a folder that stands last on `sys.path`: a function that brings its own finds its own first, and
 one that asks for none pays nothing. A package is offered where its own metadata allows the function's Python.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lambent.kernel import limits
 
-_OFFERED = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
+_OFFERED = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "snapshot-restore-py", "urllib3")
 _SDK = (b"boto3", b"botocore")
 _AT_LEAST = re.compile(r">=\s*3\.(\d+)")
 

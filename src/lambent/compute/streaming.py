@@ -151,3 +151,18 @@ class Stream:
         self._changed.set()
         self._room.set()
         self._over(self)
+
+
+class Nowhere:
+    """Where an answer goes that nobody waits for any more, because the environment is being ended."""
+
+    cancelled = True
+
+    async def write(self, chunk: bytes) -> None:
+        """Drop `chunk`."""
+
+    def end(self) -> None:
+        """Nobody hears of it."""
+
+    def fail(self, error_type: str, error: bytes) -> None:
+        """Nobody hears of it."""

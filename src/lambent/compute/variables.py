@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lambent.compute.function import FunctionVersion
     from lambent.compute.runtimes import Runtime
     from lambent.compute.sandbox.api import Paths
@@ -48,18 +50,35 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """The descriptor for framed log messages; None where the runtime client needs none."""
 
 
-def of_function(
-    function: FunctionVersion, runtime: Runtime, place: Place, credentials: SessionCredentials
-) -> dict[str, str]:
-    """Defaults that the function's own variables may replace, then these, then what is reserved."""
+def of_function(function: FunctionVersion, runtime: Runtime, place: Place, access: Mapping[str, str]) -> dict[str, str]:
+    """Defaults that the function's own variables may replace, then these, then what is reserved. `access` says by what
+    the function is who it is: see `keys` and `container`."""
     own = {name: value for name, value in function.variables.items() if "\0" not in name + value and "=" not in name}
     return {
         **_defaults(runtime, place),
         **own,
         **_reserved(function, runtime, place),
+        **access,
+    }
+
+
+def keys(credentials: SessionCredentials) -> dict[str, str]:
+    """The credentials themselves."""
+    return {
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_SESSION_TOKEN": credentials.session_token,
+    }
+
+
+def container(runtime_api: str, token: str) -> dict[str, str]:
+    """Where SDKs ask for them: with SnapStart, for a snapshot outlives what it could be given.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+    """
+    return {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{runtime_api}/2021-04-23/credentials",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
     }
 
 

@@ -157,7 +157,11 @@ def test_a_registration_that_is_refused(name: str, body: bytes, kind: str, messa
     assert (refused.value.status, refused.value.kind, refused.value.message) == (403, kind, message)
 
 
-@pytest.mark.parametrize("body", [b"", b"not json", b'{"events":"x"}', b"[]", b'{"events":["\xff"]}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"not json", b'{"events":"x"}', b"[]", b'{"events":["\xff"]}', b'{"x":' + b"[" * 5000],
+    ids=["empty", "no-json", "type", "array", "no-text", "deep"],
+)
 def test_a_registration_that_makes_no_sense(body: bytes) -> None:
     with pytest.raises(Refusal) as refused:
         Stage().register("inner", body)

@@ -15,9 +15,11 @@ from lambent.compute.runtime_api.server import RuntimeApi
 from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock, settle
 from lambent.kernel.ids import SeededIds
-from tests.compute.runtime_api.harness import REQUEST_ID, RUNTIME, Bench, Environment, Guest, about
+from tests.compute.runtime_api.harness import REQUEST_ID, RUNTIME, Bench, Environment, Guest, about, event
 
 PING = "GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\n"
+LARGE_BYTES = 64 * limits.MIB
+"""More than the kernel holds between two ends of a connection."""
 RESPONSE = f"POST {RUNTIME}/invocation/{REQUEST_ID}/response HTTP/1.1\r\nHost: x\r\n"
 
 
@@ -105,6 +107,28 @@ async def test_two_requests_at_once_end_the_connection(bench: Bench) -> None:
     guest = await bench.guest()
     guest.writer.write(f"{PING}\r\n{PING}\r\n".encode())
     assert await _rest(guest) == b""
+
+
+async def test_many_upgrades_at_once_end_the_connection(bench: Bench) -> None:
+    bugs: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: bugs.append(context))
+    guest = await bench.guest()
+    guest.writer.write(b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" * 2000)
+    assert await _rest(guest) == b""
+    assert bugs == []
+
+
+async def test_a_guest_that_does_not_read_is_not_heard_until_it_does(bench: Bench) -> None:
+    guest, other = await bench.guest(), await bench.guest()
+    await guest.send("GET", f"{RUNTIME}/invocation/next")
+    assert await bench.environment.hears() == ("ready",)
+    bench.api.event(event(payload=bytes(LARGE_BYTES)))
+    await guest.send("POST", f"{RUNTIME}/invocation/{REQUEST_ID}/response", b"made up")
+    assert (await other.call("GET", "/2018-06-01/ping")).body == b"pong"
+    assert bench.environment.told.empty()
+    assert len((await guest.answer()).body) == LARGE_BYTES
+    assert (await guest.answer()).status == 202
+    assert await bench.environment.hears() == ("answered", 1, b"made up")
 
 
 async def test_one_connection_too_many_is_closed_and_room_is_made_by_those_that_end(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
@@ -154,8 +155,9 @@ async def test_an_error_comes_with_a_type_that_is_known(bench: Bench, given: str
         ),
         (b'{"errorMessage":"m","errorType":"t"}', b'{"errorMessage":"m","errorType":"t"}'),
         (b"not json", b'"Invalid error body"'),
+        (b'{"x":' + b"[" * 5000, b'"Invalid error body"'),
     ],
-    ids=["cause", "plain", "broken"],
+    ids=["cause", "plain", "broken", "deep"],
 )
 async def test_the_cause_that_is_meant_for_xray_is_taken_out(bench: Bench, posted: bytes, shown: bytes) -> None:
     guest = await bench.guest()
@@ -206,6 +208,20 @@ async def test_an_answer_whose_connection_breaks_fails(bench: Bench) -> None:
     assert (await bench.environment.hears())[3] == "Runtime.TruncatedResponse"
 
 
+async def test_an_answer_that_could_not_be_told_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    guest = await bench.guest()
+    await bench.running(guest)
+    bugs: list[BaseException] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: bugs.append(context["exception"]))
+    monkeypatch.setattr(bench.environment, "answered", Mock(side_effect=RuntimeError("a bug")), raising=False)
+    await guest.send("POST", RESPONSE, b"1")
+    assert await _cut(guest)
+    assert (await bench.environment.hears())[3] == "Runtime.TruncatedResponse"
+    assert [str(bug) for bug in bugs] == ["a bug"]
+    await (await bench.guest()).send("GET", NEXT)
+    assert await bench.environment.hears() == ("waiting", 1)
+
+
 async def test_an_unknown_response_mode_fails_the_invocation(bench: Bench) -> None:
     guest = await bench.guest()
     await bench.running(guest)
@@ -213,15 +229,6 @@ async def test_an_unknown_response_mode_fails_the_invocation(bench: Bench) -> No
     assert refused.error[:2] == (400, "InvalidFunctionResponseMode")
     told = await bench.environment.hears()
     assert (told[0], told[3]) == ("failed", "Runtime.InvalidResponseModeHeader")
-
-
-async def test_a_reset_cuts_the_guests_and_serves_new_ones(bench: Bench) -> None:
-    guest = await bench.guest()
-    await bench.running(guest)
-    bench.api.reset(bench.environment, bench.extensions)
-    assert await _cut(guest)
-    assert (await bench.running(await bench.guest())).status == 200
-    assert bench.environment.told.empty()
 
 
 async def test_a_closed_one_cuts_the_guests_and_takes_no_more(bench: Bench) -> None:

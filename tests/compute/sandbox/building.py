@@ -162,7 +162,7 @@ async def ready(cell: JailCell, **variables: str) -> str:
 
 async def answer(cell: JailCell, event: bytes = b"{}") -> bytes:
     """What the runtime client answers to an event."""
-    head = b"id\n99999999999999\narn\n\n"
+    head = b"id\n99999999999999\narn\n\n\n\n"
     lead = (1).to_bytes(4, "big") + len(event).to_bytes(4, "big") + len(head).to_bytes(2, "big")
     cell.channel.send(lead + head + event)
     async with asyncio.timeout(20):

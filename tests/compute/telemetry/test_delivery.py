@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lambent.compute.telemetry.events import Category, LogsDropped
     from lambent.compute.telemetry.wires import Connect
 
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
 
 class Post:
     """A delivery and what is around it."""
@@ -245,7 +247,9 @@ async def test_where_nobody_ever_listens_it_is_given_up(post: Post) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"], ids=["none", "no", "half"]
+    "answer",
+    [b"", b"garbage\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", SWITCH],
+    ids=["none", "no", "half", "another"],
 )
 async def test_what_is_no_answer_is_tried_again(post: Post, answer: bytes) -> None:
     tried = asyncio.Queue[bool]()

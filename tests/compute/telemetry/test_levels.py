@@ -34,7 +34,9 @@ def test_an_object_has_a_level(line: str, level: Level, time: float | None) -> N
 
 
 @pytest.mark.parametrize(
-    "line", ["hello\n", "", '["level"]', '{"level":"debug"', "{not json}", '"{}"', '{"a":"\ud800"}']
+    "line",
+    ["hello\n", "", '["level"]', '{"level":"debug"', "{not json}", '"{}"', '{"a":"\ud800"}', '{"a":' + "[" * 5000],
+    ids=["text", "empty", "array", "cut", "no-json", "string", "surrogate", "deep"],
 )
 def test_any_other_line_has_none(line: str) -> None:
     assert levels.read(line) is None

@@ -35,6 +35,7 @@ USAGE = {"durationMs": 1.5, "billedDurationMs": 2, "memorySizeMB": 128, "maxMemo
 
 T = ("2022-07-01", "2022-12-13", "2025-01-29")
 L = ("2020-08-15", "2021-03-18")
+DEEP = '{"a":' + "[" * 5000
 SCHEMAS = schemas.TELEMETRY | schemas.LOGS
 
 CASES: list[tuple[events.Record, Level, dict[tuple[str, ...], Any]]] = [
@@ -229,6 +230,7 @@ CASES: list[tuple[events.Record, Level, dict[tuple[str, ...], Any]]] = [
         {T[1:]: {"a": [1, 2]}, (T[0], *L): '{"a":[1, 2]}\n'},
     ),
     (events.Line(text='{"a":\n', structured=True), Level.INFO, {(*T, *L): '{"a":\n'}),
+    (events.Line(text=DEEP, structured=True), Level.INFO, {(*T, *L): DEEP}),
     (
         events.ExtensionLine(text='{"a":1}\n', structured=True),
         Level.INFO,

@@ -77,6 +77,7 @@ def test_all_that_is_wrong_is_told_at_once(api: Any) -> None:
         ({"destination": {"protocol": "HTTP", "URI": "http://sandbox:9001"}}, "URI port 9001 is reserved"),
         ({"destination": {"protocol": "HTTP", "URI": "http://sandbox:1/a b"}}, "URI path is not valid"),
         ({"destination": {**HTTP, "method": "PUT"}}, "method 'PUT' is not supported"),
+        ({"destination": {**HTTP, "method": ["POST"]}}, "method is not supported"),
         ({"destination": {"protocol": "TCP"}}, "port is not provided"),
         ({"destination": {"protocol": "TCP", "port": "80"}}, "port is not valid"),
         ({"destination": {"protocol": "TCP", "port": True}}, "port is not valid"),
@@ -94,7 +95,11 @@ def test_a_wrong_request_is_refused(changes: dict[str, Any], message: str) -> No
     assert (raised.value.status, raised.value.kind, raised.value.message) == (400, "ValidationError", message)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b'{"types":"\\ud800"}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{", b"\xff", b'{"types":"\\ud800"}', b'{"\xff":1}', b'{"x":' + b"[" * 5000],
+    ids=["empty", "array", "cut", "no-json", "surrogate", "no-text", "deep"],
+)
 def test_what_is_no_object_is_refused(body: bytes) -> None:
     with pytest.raises(Refusal, match="not a valid JSON object"):
         subscriptions.parse(LOGS_API, body)

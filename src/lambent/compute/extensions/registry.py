@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lambent.compute import guestjson
 from lambent.compute.extensions.api import Extension
 from lambent.compute.runtime_api.api import Refusal
 from lambent.kernel import limits
@@ -45,6 +46,9 @@ class State(enum.Enum):
 class _Registration(msgspec.Struct):
     events: list[str] | None = None
     configuration_keys: list[str] | None = msgspec.field(default=None, name="configurationKeys")
+
+
+_registration = guestjson.decoder(_Registration)
 
 
 class _Agent:
@@ -324,8 +328,8 @@ class Extensions:
 def _wanted(body: bytes) -> list[str]:
     """The events that a registration asks for."""
     try:
-        registration = msgspec.json.decode(body, type=_Registration)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        registration = _registration(body)
+    except guestjson.Malformed as error:
         raise Refusal(403, "InvalidRequestFormat", str(error)) from None
     if registration.configuration_keys:
         message = "configurationKeys are deprecated; use environment variables instead"

@@ -16,20 +16,19 @@ if TYPE_CHECKING:
 
 
 class Shutdown(msgspec.Struct, frozen=True, kw_only=True):
-    """At once: SIGTERM to the runtime (`terminate_runtime`), the SHUTDOWN event to `told`, SIGKILL to `killed`. After
-    `runtime_s` SIGKILL to the runtime, after `total_s` to all that is left."""
+    """At once: SIGTERM to the runtime, the SHUTDOWN event to `told`, SIGKILL to `killed`. After `runtime_s` SIGKILL to
+    the runtime, after `total_s` to all that is left."""
 
     total_s: float
     """0: everything is killed at once, and nobody is told."""
     runtime_s: float
-    terminate_runtime: bool
     told: tuple[str, ...] = ()
     """The external extensions that get the SHUTDOWN event."""
     killed: tuple[str, ...] = ()
     """The external extensions that do not."""
 
 
-_AT_ONCE = Shutdown(total_s=0.0, runtime_s=0.0, terminate_runtime=False)
+_AT_ONCE = Shutdown(total_s=0.0, runtime_s=0.0)
 
 
 def plan(extensions: Extensions) -> Shutdown:
@@ -41,7 +40,6 @@ def plan(extensions: Extensions) -> Shutdown:
     return Shutdown(
         total_s=limits.SHUTDOWN_EXTERNAL_S if extensions.external else limits.SHUTDOWN_INTERNAL_S,
         runtime_s=limits.SHUTDOWN_RUNTIME_S if extensions.external else limits.SHUTDOWN_INTERNAL_S,
-        terminate_runtime=True,
         told=tuple(told),
         killed=tuple(one.name for one in extensions.listing() if one.external and one.name not in told),
     )

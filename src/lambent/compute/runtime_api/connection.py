@@ -2,7 +2,7 @@
 
 The parser only notes what it sees; what follows from it happens when it is done with what has arrived. A request that
 is sent before the last one is answered ends the connection: no client of this API does that, and a queue would be
-another thing to bound.
+another thing to bound. Nothing more is read of a guest that leaves too much of its answers unread.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Connection(asyncio.Protocol):
         "_chunks",
         "_complete",
         "_fields",
+        "_full",
         "_headed",
+        "_held",
         "_intake",
         "_last",
         "_method",
@@ -71,6 +73,8 @@ class Connection(asyncio.Protocol):
         self._ahead = False
         self._last = False
         self._silent = False
+        self._held = False  # by the intake
+        self._full = False  # of answers
         self._received = 0  # of this request
         self._unparsed = 0  # since anything of its body came
 
@@ -95,6 +99,14 @@ class Connection(asyncio.Protocol):
             self._give_up(answers.TRUNCATED)
         return False
 
+    def pause_writing(self) -> None:
+        self._full = True
+        self._read_on()
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._read_on()
+
     def connection_lost(self, _exception: Exception | None) -> None:
         self._lose()
         self._silent = True
@@ -118,12 +130,12 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def hold(self) -> None:
-        if not self._silent and not self._transport.is_closing():
-            self._transport.pause_reading()
+        self._held = True
+        self._read_on()
 
     def release(self) -> None:
-        if not self._silent and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._held = False
+        self._read_on()
 
     def abort(self) -> None:
         self._silent = True
@@ -161,21 +173,25 @@ class Connection(asyncio.Protocol):
     # From bytes to an answer.
 
     def _parse(self, data: bytes | memoryview) -> bool:
-        """Whether the bytes make sense."""
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            return self._refuse_upgrade(memoryview(data)[upgrade.args[0] :])
-        except httptools.HttpParserCallbackError:
-            raise
-        except httptools.HttpParserError:
-            if self._headed and self._intake is None:
-                self._begin()  # its head was good: it must hear that the rest was not
-            self._give_up(answers.BAD_REQUEST)
-            return False
+        """Whether the bytes make sense. Those behind a second request need not."""
+        while data and not self._ahead:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = memoryview(data)[upgrade.args[0] :]
+                self._refuse_upgrade()
+            except httptools.HttpParserCallbackError:
+                raise
+            except httptools.HttpParserError:
+                if self._headed and self._intake is None:
+                    self._begin()  # its head was good: it must hear that the rest was not
+                self._give_up(answers.BAD_REQUEST)
+                return False
+            else:
+                break
         return True
 
-    def _refuse_upgrade(self, rest: memoryview) -> bool:
+    def _refuse_upgrade(self) -> None:
         """Go on in HTTP/1.1, as for a client that offers HTTP/2. llhttp takes such a request to end at its head, so
         what follows needs another parser, which is told only how the body is framed."""
         body = self._has_body()
@@ -184,7 +200,6 @@ class Connection(asyncio.Protocol):
             length = self._fields.get(b"content-length")
             framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: " + length
             self._parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
-        return self._parse(rest) if rest else True
 
     def _has_body(self) -> bool:
         return b"transfer-encoding" in self._fields or self._fields.get(b"content-length", b"0") != b"0"
@@ -234,6 +249,15 @@ class Connection(asyncio.Protocol):
         intake, self._intake = self._intake, None
         if intake is not None:
             intake.lost()
+
+    def _read_on(self) -> None:
+        """Read, or not for now."""
+        if self._silent or self._transport.is_closing():
+            return
+        if self._held or self._full:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def _close(self) -> None:
         self._silent = True

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from lambent.compute import guestjson
+
 TYPE = b"lambda-runtime-function-error-type"
 BODY = b"lambda-runtime-function-error-body"
 
@@ -28,6 +30,9 @@ class _WithCause(msgspec.Struct, rename="camel"):
     stack_trace: list[str] = []
 
 
+_with_cause = guestjson.decoder(_WithCause)
+
+
 def kind(header: bytes) -> str:
     """The error type for what a runtime says in its header: only the platform's own form passes."""
     text = header.decode("latin-1")
@@ -41,8 +46,8 @@ def body(content_type: bytes, posted: bytes) -> bytes:
     if content_type.partition(b";")[0].strip().lower() != _WITH_CAUSE:
         return posted
     try:
-        error = msgspec.json.decode(posted, type=_WithCause)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        error = _with_cause(posted)
+    except guestjson.Malformed:
         return b'"Invalid error body"'
     shown: dict[str, Any] = {"errorMessage": error.error_message, "errorType": error.error_type}
     if error.stack_trace:

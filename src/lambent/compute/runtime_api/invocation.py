@@ -80,6 +80,6 @@ def fail(parts: Parts, request: Request, request_id: bytes) -> Intake:
 
 
 def _unknown_mode(runtime: Runtime, request: Request, event: Event) -> Intake:
-    runtime.sent()
     runtime.listener.failed(event.sequence, failures.INVALID_MODE_BODY, failures.INVALID_MODE)
+    runtime.sent()
     return Dropped(request.peer, answers.UNKNOWN_MODE)

@@ -36,19 +36,17 @@ class Result:
     def done(self, trailers: Mapping[bytes, bytes]) -> None:
         if self._runtime.over:
             return
+        if not self._body.too_large:
+            self._tell(self._body.take(), trailers)
         self._runtime.sent()
-        if self._body.too_large:
-            self._peer.reply(answers.TOO_LARGE)
-            return
-        self._tell(self._body.take(), trailers)
-        self._peer.reply(answers.ACCEPTED)
+        self._peer.reply(answers.TOO_LARGE if self._body.too_large else answers.ACCEPTED)
 
     def lost(self) -> None:
         if self._runtime.over:
             return
-        self._runtime.sent()
         if not self._body.too_large:
             self._runtime.listener.failed(self._event.sequence, failures.TRUNCATED_BODY, failures.TRUNCATED)
+        self._runtime.sent()
 
     def _tell(self, body: bytes, trailers: Mapping[bytes, bytes]) -> None:
         listener = self._runtime.listener
@@ -122,14 +120,16 @@ class Streamed:
     def _finish(self) -> None:
         if self._runtime.over:
             return
+        self._tell(self._trailers)
         self._runtime.sent()
-        trailers = self._trailers
+        if self._trailers is not None:
+            self._peer.reply(answers.ACCEPTED)
+
+    def _tell(self, trailers: Mapping[bytes, bytes] | None) -> None:
         if trailers is None:
             self._sink.fail(failures.TRUNCATED, failures.TRUNCATED_BODY)
-            return
-        if failures.TYPE in trailers:
+        elif failures.TYPE in trailers:
             error = failures.trailer(trailers.get(failures.BODY, b""))
             self._sink.fail(failures.kind(trailers[failures.TYPE]), error)
         else:
             self._sink.end()
-        self._peer.reply(answers.ACCEPTED)

@@ -120,7 +120,9 @@ class Runtime:
         return self._event
 
     def sent(self) -> None:
-        """The answer has come, for good or bad."""
+        """The answer has come, for good or bad, and the listener knows it, who may have ended the environment."""
+        if self.over:
+            return
         assert self._event is not None
         self._answered = self._event.sequence
         self._event = None

@@ -40,15 +40,18 @@ class RuntimeApi:
         self._door = door
         self._clock = clock
         self._tasks = Supervisor(clock)
-        self._about = about
-        self._host = host
-        self._parts = self._begin(listener, extensions)
+        self._parts = Parts(about=about, host=host, runtime=Runtime(listener), extensions=extensions, tasks=self._tasks)
         self._arrived: set[Connection] = set()
         self._connections: set[Connection] = set()
         self._open = True
         self._loop = asyncio.get_running_loop()
         door.setblocking(False)
         self._serve()
+
+    @property
+    def streaming(self) -> asyncio.Task[None] | None:
+        """What passes on, or has passed on, the last streamed answer; None before any."""
+        return self._parts.runtime.streaming
 
     def event(self, event: Event) -> None:
         """Hand `event` to the runtime, which waits in /next, or when it asks. The one before must be answered."""
@@ -58,18 +61,16 @@ class RuntimeApi:
         """Answer /restore/next, in which the runtime waits."""
         self._parts.runtime.restore()
 
-    def reset(self, listener: Listener, extensions: Extensions) -> None:
-        """Forget all guests, of whom nobody hears any more, and begin anew with others in the same cell."""
-        self._end()
-        self._parts = self._begin(listener, extensions)
-
     def close(self) -> None:
         """Stop serving, cut every connection and tell nothing more; harmless twice."""
         if self._open:
             self._open = False
             self._loop.remove_reader(self._door.fileno())
             self._door.close()
-            self._end()
+            self._parts.runtime.end()
+            for connection in self._connections:
+                connection.abort()
+            self._connections.clear()
 
     # What a connection asks.
 
@@ -86,15 +87,6 @@ class RuntimeApi:
     def begin(self, request: Request) -> Intake:
         return routes.begin(self._parts, request)
 
-    def _begin(self, listener: Listener, extensions: Extensions) -> Parts:
-        return Parts(
-            about=self._about,
-            host=self._host,
-            runtime=Runtime(listener),
-            extensions=extensions,
-            tasks=self._tasks,
-        )
-
     def _serve(self) -> None:
         if self._open:
             self._loop.add_reader(self._door.fileno(), self._accept)
@@ -107,7 +99,7 @@ class RuntimeApi:
                 return
             except OSError as error:
                 # Out of descriptors or buffers: the listener stays readable, and to ask at once would spin.
-                log.warning("the Runtime API of %s cannot accept: %s", self._about.name, error.strerror)
+                log.warning("the Runtime API of %s cannot accept: %s", self._parts.about.name, error.strerror)
                 self._loop.remove_reader(self._door.fileno())
                 self._clock.call_later(limits.RUNTIME_API_PAUSE_S, self._serve)
                 return
@@ -129,9 +121,3 @@ class RuntimeApi:
         except OSError:
             accepted.close()  # it has gone already
             self.gone(connection)
-
-    def _end(self) -> None:
-        self._parts.runtime.end()
-        for connection in self._connections:
-            connection.abort()
-        self._connections.clear()

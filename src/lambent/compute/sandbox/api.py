@@ -15,7 +15,7 @@ import msgspec
 if TYPE_CHECKING:
     import signal
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from lambent.compute.runtimes import Runtime
@@ -27,6 +27,8 @@ class Image(msgspec.Struct, frozen=True):
     runtime: Runtime
     sdk: bool = False
     """Whether the AWS SDK is imported already; for a runtime client that forks, and to which it belongs."""
+    branches: bool = False
+    """Whether the first guest may be forked into branches, for which it has to say that it is ready."""
 
 
 class Tenancy(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +132,12 @@ class Cell(Protocol):
     def start(self, program: Program, output: int, exits: Exits) -> Guest:
         """Start another guest, before the first or beside it; `output`, which stays the caller's, is its descriptors 1
         and 2. Raises OSError."""
+
+    async def branch(self, gone: Callable[[], None]) -> Cell:
+        """A cell within this one for a fork of its first guest, which has parked (see `bootstraps/cell/parking.py`):
+        that goes on in it with what `enter` says, whose program has no command. `furnish` says its limits; it has no
+        `endpoint` but this one's, and no further guests. It ends with this one at the latest; `gone` is called once
+        nothing is left of it. Raises OSError where there are no branches."""
 
     async def socket(self) -> socket.socket:
         """A new TCP socket of the cell's network, unconnected and non-blocking: with it the server reaches what guests

@@ -14,6 +14,8 @@ import msgspec
 
 from lambent.compute.sandbox import mounts
 from lambent.compute.sandbox.api import Usage
+from lambent.compute.sandbox.branches import Branches
+from lambent.compute.sandbox.descriptors import high_water, internet
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
@@ -21,13 +23,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lambent.compute.sandbox.api import Exits, Program, Tenancy
+    from lambent.compute.sandbox.branches import Branch
     from lambent.compute.sandbox.cgroups import Cgroup
 
 Socket: TypeAlias = socket.socket
 """Its name in a class that has a method of this name."""
 _DESCRIPTORS: Final = 16
 _FIRST: Final = 0
-_STATUS_BYTES: Final = 4 * limits.KIB
 
 
 class Attachment(Protocol):
@@ -49,6 +51,9 @@ class Keeper(Protocol):
 
     def made(self, cell: JailCell) -> None:
         """It is ready."""
+
+    def cgroup(self) -> Cgroup:
+        """Control groups for a branch. Raises OSError."""
 
     def gone(self, cell: JailCell, reason: str) -> None:
         """Nothing is left of it. `reason` says, where it is not empty, why it could not be."""
@@ -91,6 +96,8 @@ class JailCell:
         self._runtime_api: socket.socket
         self._endpoint: socket.socket
         self._usage = Usage(peak_memory=0, out_of_memory=False)
+        self._tenancy: Tenancy | None = None
+        self._branches: Branches | None = None
         self._slots = 0
         self._exits: dict[int, Exits] = {}
         self._connectors: deque[asyncio.Future[Socket]] = deque()
@@ -131,23 +138,40 @@ class JailCell:
         }
         share = self._share(tenancy.memory_mb)
         self._cgroup.limit(memory_mb=tenancy.memory_mb, cpu=share, files_mb=tenancy.ephemeral_mb)
-        self._tell(b"T", order)
+        self.tell(b"T", order)
+        self._tenancy = tenancy
 
     def enter(self, program: Program, exits: Exits) -> JailGuest:
-        self._tell(b"E", program)
+        self.tell(b"E", program)
         self._exits[_FIRST] = exits
+        if self._tenancy is not None:
+            groups = self._keeper.cgroup
+            self._branches = Branches(self, self._tenancy, program.variables, self._share, groups, self._hurry)
         return JailGuest(self, _FIRST)
 
     def start(self, program: Program, output: int, exits: Exits) -> JailGuest:
-        slot = self._slots + 1
-        self._tell(b"S", {"slot": slot, "program": program}, output)
-        self._slots = slot
-        self._exits[slot] = exits
+        slot = self.expect(exits)
+        try:
+            self.tell(b"S", {"slot": slot, "program": program}, output)
+        except OSError:
+            del self._exits[slot]
+            raise
         return JailGuest(self, slot)
+
+    def expect(self, exits: Exits) -> int:
+        """A new slot; `exits` is told of the end of its guest."""
+        self._slots += 1
+        self._exits[self._slots] = exits
+        return self._slots
+
+    async def branch(self, gone: Callable[[], None]) -> Branch:
+        if self._branches is None:
+            raise OSError("nobody has entered yet")
+        return await self._branches.make(gone)
 
     async def socket(self) -> Socket:
         answer: asyncio.Future[Socket] = self._loop.create_future()
-        self._tell(b"C", None)
+        self.tell(b"C", None)
         self._connectors.append(answer)
         return await answer
 
@@ -161,7 +185,7 @@ class JailCell:
 
     def usage(self) -> Usage:
         if self._status >= 0:
-            peak = max(self._usage.peak_memory, _high_water(self._status), self._cgroup.peak())
+            peak = max(self._usage.peak_memory, high_water(self._status), self._cgroup.peak())
             killed = self._usage.out_of_memory or self._cgroup.oom_kills() > 0
             self._usage = Usage(peak_memory=peak, out_of_memory=killed)
         return self._usage
@@ -182,9 +206,10 @@ class JailCell:
         """Signal the guest in `slot`; harmless when it is gone."""
         if slot in self._exits:
             with contextlib.suppress(OSError):  # the cell is ending
-                self._tell(b"K", (slot, int(number)))
+                self.tell(b"K", (slot, int(number)))
 
-    def _tell(self, kind: bytes, message: object, *descriptors: int) -> None:
+    def tell(self, kind: bytes, message: object, *descriptors: int) -> None:
+        """Send process 1 a packet. Raises OSError."""
         if not self.alive:
             raise ProcessLookupError("the cell is gone")
         packet = kind + msgspec.json.encode(message)
@@ -207,6 +232,11 @@ class JailCell:
                 self._furnished(descriptors)
             case b"X":
                 self._exited(*msgspec.json.decode(packet[1:], type=tuple[int, int]))
+            case b"B":
+                number, problem = msgspec.json.decode(packet[1:], type=tuple[int, str])
+                self._grown().laid(number, problem, descriptors)
+            case b"R":
+                self._grown().arrived(msgspec.json.decode(packet[1:], type=int), descriptors[0])
             case b"C":
                 self._connected(socket.socket(fileno=descriptors[0]))
             case b"F":
@@ -216,11 +246,21 @@ class JailCell:
                 return False
         return True
 
+    def _hurry(self, wanted: bool) -> None:
+        assert self._tenancy is not None
+        share = self._share(self._tenancy.memory_mb)
+        if share is not None and self.alive:
+            self._cgroup.throttle(None if wanted else share)
+
+    def _grown(self) -> Branches:
+        assert self._branches is not None
+        return self._branches
+
     def _furnished(self, descriptors: list[int]) -> None:
         self._process, self._status, channel, self._output, self._frames, api, endpoint, *guarded = descriptors
         self._loop.add_reader(self._process, self._ended)
         self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, channel)
-        self._runtime_api, self._endpoint = _internet(api), _internet(endpoint)
+        self._runtime_api, self._endpoint = internet(api), internet(endpoint)
         self._untaken = {
             "channel": self._channel,
             "output": self._output,
@@ -230,7 +270,7 @@ class JailCell:
         }
         if self._guard is not None:
             datagrams, listener, notifications = guarded
-            self._attachment = self._guard.attach(notifications, _internet(datagrams), _internet(listener))
+            self._attachment = self._guard.attach(notifications, internet(datagrams), internet(listener))
         if self.alive:
             self.ready = True
             self._keeper.made(self)
@@ -291,6 +331,8 @@ class JailCell:
         exits, self._exits = self._exits, {}
         for guest in exits.values():
             guest.exited(-signal.SIGKILL)
+        if self._branches is not None:
+            self._branches.end()
         self._keeper.gone(self, reason)
 
 
@@ -303,19 +345,3 @@ class JailGuest:
 
     def signal(self, number: signal.Signals) -> None:
         self._cell.send_signal(self._slot, number)
-
-
-def _internet(descriptor: int) -> socket.socket:
-    made = socket.socket(fileno=descriptor)
-    made.setblocking(False)
-    return made
-
-
-def _high_water(status: int) -> int:
-    """The peak resident size in bytes from an open /proc/PID/status; 0 once the process has ended."""
-    try:
-        text = os.pread(status, _STATUS_BYTES, 0)
-    except ProcessLookupError:
-        return 0
-    _, found, rest = text.partition(b"VmHWM:")
-    return int(rest.split(None, 1)[0]) * limits.KIB if found else 0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from lambent.compute.runtimes import Runtime
     from lambent.compute.sandbox.cells import Guard
-    from lambent.compute.sandbox.cgroups import Cgroups
+    from lambent.compute.sandbox.cgroups import Cgroup, Cgroups
     from lambent.compute.sandbox.zygotes import Zygote
     from lambent.kernel.clock import Clock
 
@@ -92,8 +92,7 @@ class JailSandbox:
     def make(self, zygote: Zygote, nursery: Nursery) -> None:
         """Begin to make a cell, for a nursery."""
         seat = self._seat()
-        self._born += 1
-        cgroup = self._cgroups.open(f"cell-{self._born}")
+        cgroup = self.cgroup()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         try:
@@ -122,6 +121,11 @@ class JailSandbox:
     def made(self, cell: JailCell) -> None:
         """A cell is ready."""
         self._homes[cell].made(cell)
+
+    def cgroup(self) -> Cgroup:
+        """Control groups for a cell or a branch of one. Raises OSError."""
+        self._born += 1
+        return self._cgroups.open(f"cell-{self._born}")
 
     def gone(self, cell: JailCell, reason: str) -> None:
         """Nothing is left of a cell: its user may be another's."""

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lambent.compute.runtimes import Runtime
 from lambent.compute.sandbox import egress, seccomp
@@ -38,25 +38,35 @@ class Unavailable(Exception):
     """The level that is asked for cannot be used here, or none that may be."""
 
 
-async def choose(settings: Settings, folder: Path, clock: Clock, ids: Ids, supervisor: Supervisor) -> Sandbox:
+class Choice(NamedTuple):
+    """The sandbox of a server."""
+
+    sandbox: Sandbox
+    obstacle: str = ""
+    """Why it has no walls, for people; empty where it has, or where none are asked for."""
+
+
+async def choose(settings: Settings, folder: Path, clock: Clock, ids: Ids, supervisor: Supervisor) -> Choice:
     """The sandbox of a server whose engine owns `folder`. Raises Unavailable."""
     folder = Path(os.path.realpath(folder))  # noqa: ASYNC240 once, at the start
-    reasons = []
-    for level in _tried(settings.sandbox):
+    obstacle = "" if settings.sandbox == "process" else "walls need Linux"
+    level = _tried(settings.sandbox)
+    if level is not None:
         sandbox = walled(level, settings, folder, clock, ids, supervisor)
         problem = await refusal(sandbox, _PROBE)
         if problem is None:
-            return sandbox
-        reasons.append(f"{level}: {problem}")
+            return Choice(sandbox)
         await sandbox.close()
+        obstacle = f"{level}: {problem}"
+    _check_without_walls(settings, obstacle)
+    return Choice(ProcessSandbox(folder / "cells"), obstacle)
+
+
+def _check_without_walls(settings: Settings, obstacle: str) -> None:
     if settings.sandbox not in ("auto", "process"):
-        raise Unavailable(f"the sandbox level cannot be used here: {reasons[0]}")
+        raise Unavailable(f"the sandbox level that the settings ask for does not work here: {obstacle}")
     if not settings.development:
-        raise Unavailable(f"production needs a sandbox with walls, and none works here: {'; '.join(reasons)}")
-    log.warning(
-        "functions are not held in: they run with the rights of this server (%s)", "; ".join(reasons) or "asked for"
-    )
-    return ProcessSandbox(folder / "cells")
+        raise Unavailable(f"production mode needs a sandbox with walls: {obstacle or 'the settings ask for none'}")
 
 
 def walled(
@@ -109,9 +119,10 @@ def _unlimited(_memory_mb: int) -> None:
     """No share: on a developer's machine a slow INIT teaches nobody anything."""
 
 
-def _tried(wanted: str) -> tuple[Walled, ...]:
+def _tried(wanted: str) -> Walled | None:
+    """The level with walls that is to be tried."""
     if wanted == "process" or (wanted == "auto" and not sys.platform.startswith("linux")):
-        return ()
+        return None
     if wanted != "auto":
-        return ("jail",) if wanted == "jail" else ("userns",)
-    return ("jail",) if os.geteuid() == 0 else ("userns",)
+        return "jail" if wanted == "jail" else "userns"
+    return "jail" if os.geteuid() == 0 else "userns"

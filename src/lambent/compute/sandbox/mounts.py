@@ -23,6 +23,9 @@ HIDDEN: Final = "/.lambent"
 CODE: Final = f"{HIDDEN}/code"
 SCRIPTS: Final = f"{HIDDEN}/cell"
 PROCESSES: Final = f"{HIDDEN}/proc"
+BRANCHES: Final = "/.branches"
+"""Where the roots of branches are, none of which sees it filled."""
+RUNTIME_API_PORT: Final = 9001
 CLIENT: Final = f"{PATHS.runtime}/bootstrap.pyc"
 HOST: Final = "sandbox"
 USER: Final = 993
@@ -59,6 +62,7 @@ _FOLDERS: Final = (
     "/dev/shm",  # noqa: S108 the cell's
     "/etc/ssl",
     "/var/tmp",  # noqa: S108 the cell's, and not writable
+    BRANCHES,
     HIDDEN,
     SCRIPTS,
     PROCESSES,
@@ -168,11 +172,20 @@ def temporary(megabytes: int) -> str:
     return f"mode=1777,size={megabytes}m,nr_inodes={inodes}"
 
 
+def shared_memory() -> str:
+    """The options of a cell's /dev/shm."""
+    return f"mode=1777,size={limits.CELL_SHARED_MEMORY_BYTES},nr_inodes={limits.CELL_INODES_PER_MB}"
+
+
+def branches() -> str:
+    """The options of the folder with the roots of branches."""
+    return f"mode=755,size={limits.CELL_BRANCH_FOLDER_BYTES}"
+
+
 def private() -> tuple[tuple[str, str, str], ...]:
     """What every cell mounts for itself: kind, target, options. /tmp grows when it is known who moves in."""
-    shared = f"mode=1777,size={limits.CELL_SHARED_MEMORY_BYTES},nr_inodes={limits.CELL_INODES_PER_MB}"
     return (
         ("proc", "/proc", "hidepid=2"),
         ("tmpfs", "/tmp", temporary(1)),  # noqa: S108 the cell's
-        ("tmpfs", "/dev/shm", shared),  # noqa: S108 the cell's
+        ("tmpfs", "/dev/shm", shared_memory()),  # noqa: S108 the cell's
     )

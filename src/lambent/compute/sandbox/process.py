@@ -29,7 +29,7 @@ from lambent.compute.sandbox.api import Paths, Usage
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from lambent.compute.runtimes import Runtime
     from lambent.compute.sandbox.api import Cell, Exits, Guest, Image, Program, Tenancy
@@ -42,7 +42,7 @@ _CLEAR_OF_GUESTS = 64
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else limits.KIB
 
 # What is spawned starts in the server's own folder; the runtime client leaves that by itself.
-_CHANGE_FOLDER = ("/bin/sh", "-c", 'cd "$0" && exec "$@"')
+_CHANGE_FOLDER = ("/bin/sh", "-c", 'cd "$0" && unset OLDPWD && exec "$@"')
 
 _MARK = "_LAMBENT_ENVIRONMENT"
 """The variable that tells a cell's processes from all others. No function can set it: the names of a function's own
@@ -191,6 +191,9 @@ class _ProcessCell:
             return self._spawn(program, (nothing, output, output), exits)
         finally:
             os.close(nothing)
+
+    async def branch(self, gone: Callable[[], None]) -> Cell:  # noqa: ARG002 a cell's shape
+        raise OSError("this level has no branches")
 
     async def socket(self) -> socket.socket:
         made = socket.socket()

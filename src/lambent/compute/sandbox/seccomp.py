@@ -143,13 +143,14 @@ _Block = list[_Instruction]
 
 
 @functools.cache
-def filters(machine: str = os.uname().machine) -> tuple[bytes, ...]:
-    """The programs to be installed in this order, each an array of `struct sock_filter`. Raises OSError (ENOTSUP) for a
+def filters(machine: str = os.uname().machine, *, chroot: bool = False) -> tuple[bytes, ...]:
+    """The programs to be installed in this order, each an array of `struct sock_filter`. With `chroot` that call is
+    left to the kernel to refuse, which grants it to nobody without the capability. Raises OSError (ENOTSUP) for a
     machine type that is not known."""
     if machine not in _MACHINES:
         raise OSError(errno.ENOTSUP, f"no filter of system calls for {machine}")
     column, architecture = _MACHINES[machine]
-    program = _head(architecture) + _with_arguments(column) + _refused(column)
+    program = _head(architecture) + _with_arguments(column) + _refused(column, {"chroot"} if chroot else set())
     return (b"".join(struct.pack("=HBBI", *instruction) for instruction in program),)
 
 
@@ -184,9 +185,9 @@ def _with_arguments(column: int) -> _Block:
     return [step for numbers, block in blocks.items() for step in [(_IF_EQUAL, 0, len(block), numbers[column]), *block]]
 
 
-def _refused(column: int) -> _Block:
+def _refused(column: int, granted: set[str]) -> _Block:
     """One comparison for each number, then the two answers."""
-    numbers = [row[column] for row in REFUSED.values()]
+    numbers = [row[column] for name, row in REFUSED.items() if name not in granted]
     present = sorted(number for number in numbers if number is not None)
     steps = [(_IF_EQUAL, len(present) - index, 0, number) for index, number in enumerate(present)]
     return [*steps, _answer(None), _answer(errno.EPERM)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from lambent.compute.sandbox import mounts
+from lambent.compute.sandbox import mounts, seccomp
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
@@ -197,6 +197,15 @@ def _libraries(image: Image) -> str:
     return f"{mounts.interpreter(image.runtime).place}/lib"
 
 
+def _filters(image: Image, walls: Walls) -> tuple[bytes, ...]:
+    return seccomp.filters(chroot=True) if image.branches else walls.filters
+
+
+def _resources(image: Image) -> dict[str, int]:
+    """All branches of a cell have one user, whose processes the kernel counts together."""
+    return _RESOURCES | ({"RLIMIT_NPROC": limits.CELL_BRANCH_PROCESSES} if image.branches else {})
+
+
 def _plan(image: Image, walls: Walls) -> dict[str, object]:
     """The plan that `zygote.py` reads."""
     runtime = image.runtime
@@ -208,14 +217,15 @@ def _plan(image: Image, walls: Walls) -> dict[str, object]:
         "code": mounts.CODE,
         "host": mounts.HOST,
         "mounts": mounts.private(),
+        "branches": mounts.BRANCHES if image.branches else None,
         "task": mounts.PATHS.task,
         "opt": mounts.PATHS.opt,
         "runtime": mounts.PATHS.runtime,
-        "limits": {"oom_score": limits.CELL_OOM_SCORE, "resources": _RESOURCES},
+        "limits": {"oom_score": limits.CELL_OOM_SCORE, "resources": _resources(image)},
         "nested": walls.privileges.nested,
         "command": (program, "-S", "-B", "-u", mounts.CLIENT) if managed else (),
         "client": mounts.CLIENT if managed else None,
         "preloaded": (_COMMON + (_SDK if image.sdk and runtime.packages else ())) if managed else (),
-        "filters": [base64.b64encode(each).decode() for each in walls.filters],
+        "filters": [base64.b64encode(each).decode() for each in _filters(image, walls)],
         "notify": None if walls.notify is None else base64.b64encode(walls.notify).decode(),
     }

@@ -11,6 +11,8 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+from lambent.compute import guestjson
+
 
 class Level(enum.IntEnum):
     """How much a line matters. The numbers are those of the framed log protocol."""
@@ -27,7 +29,7 @@ _NAMES = {**Level.__members__, "WARNING": Level.WARN, "CRITICAL": Level.FATAL}
 _TIMESTAMPS = ("timestamp", "time", "Timestamp", "@timestamp")
 
 _Rfc3339 = Annotated[datetime, msgspec.Meta(tz=True)]
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_decode = guestjson.decoder(dict[str, Any])
 
 
 class Own(NamedTuple):
@@ -50,7 +52,7 @@ def read(line: str) -> Own | None:
         return None
     try:
         entry = _decode(line)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except guestjson.Malformed:
         return None
     time = next((_moment(entry[name]) for name in _TIMESTAMPS if name in entry), None)
     level = named(entry.get("level"))

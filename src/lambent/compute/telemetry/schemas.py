@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from lambent.compute import guestjson
 from lambent.compute.telemetry import events
 
 
@@ -70,7 +71,7 @@ class _Event(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_object = guestjson.decoder(dict[str, msgspec.Raw])
 
 
 def stamp(now: float) -> str:
@@ -111,6 +112,6 @@ def _line(line: events.Line, *, structured: bool) -> Any:
     if structured and line.structured and line.text.startswith("{"):
         try:
             return _object(line.text)
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except guestjson.Malformed:
             return line.text  # it only begins like an object
     return line.text

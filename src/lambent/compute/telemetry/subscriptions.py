@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from lambent.compute import guestjson
 from lambent.compute.runtime_api.api import Refusal
 from lambent.compute.telemetry import schemas
 from lambent.compute.telemetry.events import Category
@@ -73,7 +74,7 @@ _APIS: dict[Version, _Api] = {
     TELEMETRY_API: _Api("ValidationError", schemas.TELEMETRY, None),
     LOGS_API: _Api("Logs.ValidationError", schemas.LOGS, "2020-08-15"),
 }
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_decode = guestjson.decoder(dict[str, Any])
 
 
 class _Problems(list[str]):
@@ -86,7 +87,7 @@ def parse(version: Version, body: bytes) -> Subscription:
     problems = _Problems()
     try:
         request = _decode(body)
-    except msgspec.DecodeError:
+    except guestjson.Malformed:
         raise refusal(version, "request body is not a valid JSON object") from None
     schema = _schema(api, request.get("schemaVersion", api.default), problems)
     types = _types(request.get("types"), problems)
@@ -152,7 +153,8 @@ def _http(value: dict[str, Any], version: Version, problems: _Problems) -> Desti
         problems.append("URI is not provided")
         return None
     if method not in (("POST", "PUT") if version == LOGS_API else ("POST",)):
-        problems.append(f"method {method!r} is not supported")
+        shown = f" {method!r}" if isinstance(method, str) else ""  # what is nested deeply cannot be shown
+        problems.append(f"method{shown} is not supported")
         return None
     try:
         parts = urlsplit(uri)

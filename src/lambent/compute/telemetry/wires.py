@@ -132,7 +132,7 @@ async def _answer(reader: StreamReader) -> _Answer:
         size += len(data)
         try:
             answer.parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise ConnectionError(f"the answer is no HTTP: {error}") from None
     if answer.status < 200:
         raise ConnectionError("the connection was closed without an answer")

@@ -1,12 +1,12 @@
 """Branches of a cell, as process 1 sees them: forks of the first guest, each with a root of its own.
 
-Such a root is the cell's, bound once more, with another /tmp and /dev/shm. The first guest, which has parked, forks as it
-is told (see `parking.py`). A fork says hello on a socket that is its own, by which the kernel names it; it goes on when
-it has been put into its control groups.
+Such a root is the cell's, bound once more, with another /tmp and /dev/shm. The first guest, which has parked, forks as
+it is told (see `parking.py`). A fork says hello on a socket that is its own, by which the kernel names it; it goes on
+when it has been put into its control groups.
 """
 
 # mypy: ignore-errors
-# ruff: noqa: S108 the branch's own /tmp
+# ruff: noqa: S103, S108 the branch's own /tmp
 
 import contextlib
 import json
@@ -29,6 +29,7 @@ class Branches:
 
     def __init__(self, plan, server, guests, poll):
         self.folder = plan.branches
+        self.own_attributes = ",userxattr" if plan.nested else ""
         self.server = server
         self.guests = guests
         self.poll = poll
@@ -82,8 +83,9 @@ class Branches:
         slot, ours, groups = self._coming.pop(descriptor)
         self.poll.unregister(ours)
         with ours:
-            process = _greeting(ours)
+            process = None
             try:
+                process = _greeting(ours)
                 self._settle(process, slot, groups)
                 ours.send(b"1")
             except OSError:
@@ -121,13 +123,13 @@ class Branches:
         os.mkdir(root, 0o755)
         calls.mount("/", root, flags=calls.MS_BIND | calls.MS_REC)
         for place in ("/tmp", "/dev/shm"):
-            _renew(place, root + place, order[place])
+            _renew(place, root + place, order[place], self.own_attributes)
 
     def _root(self, number):
         return "%s/%d" % (self.folder, number)
 
 
-def _renew(original, target, options):
+def _renew(original, target, options, own_attributes):
     """Mount a file system of the branch's own, in which what INIT has left there is found."""
     flags = calls.MS_NOSUID | calls.MS_NODEV
     calls.mount("lambent", target, "tmpfs", flags, options)
@@ -136,20 +138,17 @@ def _renew(original, target, options):
         for each in (upper, work):
             os.mkdir(each)
         os.chmod(upper, 0o1777)
-        data = "lowerdir=%s,upperdir=%s,workdir=%s" % (original, upper, work)
+        data = "lowerdir=%s,upperdir=%s,workdir=%s%s" % (original, upper, work, own_attributes)
         calls.mount("overlay", target, "overlay", flags, data)
 
 
 def _greeting(hello):
-    """The process that has said hello; an error where it is gone already."""
-    try:
-        packet, extra, _, _ = hello.recvmsg(1, socket.CMSG_SPACE(CREDENTIALS.size))
-    except OSError:
-        packet, extra = b"", []
+    """The process that has said hello, by the kernel's word. Raises OSError where there is none."""
+    packet, extra, _, _ = hello.recvmsg(1, socket.CMSG_SPACE(CREDENTIALS.size))
     for level, kind, data in extra if packet else ():
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
             return CREDENTIALS.unpack_from(data)[0]
-    return 0
+    raise ProcessLookupError("nobody has said hello")
 
 
 def listener(address):

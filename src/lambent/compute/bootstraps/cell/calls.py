@@ -21,6 +21,7 @@ MS_NOEXEC = 8
 MS_REMOUNT = 32
 MS_BIND = 4096
 MS_REC = 16384
+MS_UNBINDABLE = 1 << 17
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
 
@@ -30,6 +31,7 @@ _AT_RECURSIVE = 0x8000
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_PR_SET_KEEPCAPS = 8
 _PR_SET_SECCOMP = 22
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
@@ -77,6 +79,7 @@ _capset = _function("capset", ctypes.c_void_p, ctypes.c_void_p)
 _sethostname = _function("sethostname", ctypes.c_char_p, ctypes.c_size_t)
 _signalfd = _function("signalfd", ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 _syscall = _function("syscall", *(ctypes.c_long,) * 6)
+_fork = ctypes.PyDLL(None).fork  # with the interpreter's lock held: it is the child's, too
 unshare = _function("unshare", ctypes.c_int)
 setns = _function("setns", ctypes.c_int, ctypes.c_int)
 
@@ -161,6 +164,11 @@ def keep_capabilities(*kept):
     _capset(ctypes.addressof(header), ctypes.addressof(data))
 
 
+def keep_through_user_change(wanted):
+    """Whether the capabilities of this process survive when it puts on another user; they have to be raised again."""
+    _prctl(_PR_SET_KEEPCAPS, 1 if wanted else 0, 0, 0, 0)
+
+
 def gain_nothing():
     """No program executed from here on gains rights by its file."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -185,6 +193,14 @@ class Filter:
         number = _SECCOMP[os.uname().machine]
         flags = _SECCOMP_FILTER_FLAG_NEW_LISTENER
         return _syscall(number, _SECCOMP_SET_MODE_FILTER, flags, ctypes.addressof(self._program), 0, 0)
+
+
+def fork():
+    """Fork without what Python and its modules do at forks: for a child that only forks again."""
+    process = _fork()
+    if process < 0:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return process
 
 
 def close_from(first):

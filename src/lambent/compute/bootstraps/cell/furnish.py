@@ -98,7 +98,10 @@ def main():
     """Build, and become the zygote; what does not work is told on the control socket."""
     calls.close_from(CONTROL + 1)  # the server may have been started with descriptors that all its children inherit
     control = socket.socket(fileno=CONTROL)
-    order = json.loads(control.recv(PACKET))
+    packet = control.recv(PACKET)
+    if not packet:
+        sys.exit(0)  # the server is gone
+    order = json.loads(packet)
     os.umask(0o022)
     try:
         enter_namespaces(order["user"], order["group"])

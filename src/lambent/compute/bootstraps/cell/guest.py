@@ -18,14 +18,17 @@ import time
 import traceback
 
 import calls
+import parking
 
 PACKET = 1 << 18
+CAP_SYS_CHROOT = 18
+"""All that the first guest of a snapshot keeps, by which its forks enter their roots. They give it up then."""
 CHANNEL, FRAMES = 3, 4
 CLEAR_OF_GUESTS = 64
 """Above every descriptor that a guest is given: placing one never overwrites another that is still to be placed."""
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """How a guest ends whose program cannot be executed, as in a shell."""
-OWN = ("calls", "guest", "init")
+OWN = ("branches", "calls", "guest", "init", "parking")
 PYC_HEAD = 16
 SDK = frozenset(("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3", "awscrt"))
 AT_THE_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "LANG")
@@ -49,6 +52,7 @@ class Plan:
         self.runtime = order["runtime"]
         self.limits = order["limits"]
         self.nested = order["nested"]
+        self.branches = order["branches"]
         self.command = order["command"]
         self.preloaded = order["preloaded"]
         self.filters = [calls.Filter(base64.b64decode(each)) for each in order["filters"]]
@@ -115,22 +119,26 @@ def take(plan, identity, seat, start):
         packet = start.recv(PACKET)
         if not packet:
             os._exit(0)
-        start.close()
         program = json.loads(packet)
-        return enter(plan, program["command"], program["variables"])
+        return enter(plan, program["command"], program["variables"], start)
     except BaseException:
         traceback.print_exc()
         os._exit(NOT_EXECUTABLE)
 
 
-def enter(plan, command, variables):
-    """Run the command; or return what runs the client, if nothing is asked of it that only a new interpreter can do."""
+def enter(plan, command, variables, start):
+    """Run the command; or return what runs the client, if nothing is asked of it that only a new interpreter can do. A
+    client that may be forked goes on listening to process 1."""
     os.chdir(plan.task)
     if not command and plan.client and missed(plan.variables, variables):
         command = plan.command
+    if command or not plan.branches:
+        start.close()
     if command:
         execute(command, variables)
     become(plan, variables)
+    if plan.branches:
+        sys.modules["__main__"].parking = parking.Parking(plan.task, start)
     return lambda: exec(plan.client, sys.modules["__main__"].__dict__)
 
 
@@ -158,16 +166,18 @@ def start(plan, identity, home, program, output):
 
 
 def give_up(plan, identity, home):
-    """Put on the guest's user, without any capability. `home` is the user namespace that it shares with other guests;
-    without one, where they are `nested`, it makes it."""
+    """Put on the guest's user, without any capability that can do harm. `home` is the user namespace that it shares
+    with other guests; without one, where they are `nested`, it makes it."""
     if plan.nested:
         calls.be_inspectable(True)  # else the files of this process in /proc belong to nobody here
     tell("/proc/self/oom_score_adj", str(plan.limits["oom_score"]))
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if not plan.nested:
+        calls.keep_through_user_change(True)
         os.setgroups(())
         os.setresgid(*(identity["group"],) * 3)
         os.setresuid(*(identity["user"],) * 3)
+        calls.keep_through_user_change(False)
     elif home is None:
         make_home(identity)
     else:
@@ -175,7 +185,7 @@ def give_up(plan, identity, home):
         os.close(home)
     if plan.nested:
         calls.bound_capabilities()
-    calls.keep_capabilities()
+    calls.keep_capabilities(*((CAP_SYS_CHROOT,) if plan.branches else ()))
     for name, most in plan.limits["resources"].items():
         limit(getattr(resource, name), most)
 

@@ -2,8 +2,9 @@
 
 It is the server's hand inside and runs nobody else's code. With the server it speaks packets, the first byte of which
 says what they are. In: `T` tenancy, `E` the first guest's program, `S` start another guest, `K` signal one, `C` a
-socket of the cell's network. Out: `M` made, `X` a guest has ended, `C` the socket, `F` why the cell cannot be. It ends
-when the server's end of the socket is closed, and the kernel then ends every process of the cell.
+socket of the cell's network, `B` make room for a branch, `U` clear it, `R` have the first guest fork into it. Out: `M`
+made, `X` a guest has ended, `C` the socket, `B` how the room is, `R` the fork is there, `F` why the cell cannot be. It
+ends when the server's end of the socket is closed, and the kernel then ends every process of the cell.
 """
 
 # mypy: ignore-errors
@@ -19,14 +20,15 @@ import socket
 import struct
 import traceback
 
+import branches
 import calls
 import guest
 
 PACKET = 1 << 18
+DESCRIPTORS = 16
 RUNTIME_API = ("127.0.0.1", 9001)
 ENDPOINT = ("127.0.0.1", 4566)
 NAME_SERVER = ("127.0.0.1", 53)
-BACKLOG = 128
 SIGNAL_RECORD = 128
 WALLS = calls.CLONE_NEWNS | calls.CLONE_NEWNET | calls.CLONE_NEWIPC | calls.CLONE_NEWUTS | calls.CLONE_NEWCGROUP
 SIOCSIFFLAGS = 0x8914
@@ -36,6 +38,8 @@ FIRST = 0
 
 # To signal guests, to put on their user, to open the files of whoever owns the packages, and to mount.
 CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN = 2, 5, 6, 7, 21
+CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_SYS_PTRACE = 0, 1, 3, 4, 19
+"""Where the first guest is forked: to lay the forks' files over those of INIT, and to see in /proc what was forked."""
 
 
 def live(plan, identity, control, groups):
@@ -43,10 +47,11 @@ def live(plan, identity, control, groups):
     server = socket.socket(fileno=control)
     try:
         program = Init(plan, identity, server).live(groups)
-    except BrokenPipeError:
+    except (BrokenPipeError, ConnectionResetError):
         os._exit(0)  # the server is gone, or has thought better of it
     except OSError as error:
-        server.send(b"F" + str(error).encode())
+        with contextlib.suppress(OSError):  # nobody waits for it any more
+            server.send(b"F" + str(error).encode())
         os._exit(1)
     except BaseException:
         traceback.print_exc()  # to the server's own standard error
@@ -62,6 +67,8 @@ class Init:
         self.identity = identity
         self.server = server
         self.guests = {}
+        self.poll = select.poll()
+        self.branches = branches.Branches(plan, server, self.guests, self.poll)
         self.home = None
         self.ready = None
 
@@ -90,11 +97,11 @@ class Init:
         """Bring the loopback device up, and listen there for the server."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as device:
             fcntl.ioctl(device, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
-        sockets = [listener(RUNTIME_API), listener(ENDPOINT)]
+        sockets = [branches.listener(RUNTIME_API), branches.listener(ENDPOINT)]
         if self.plan.notify is not None:
             datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
             datagrams.bind(NAME_SERVER)
-            sockets += [datagrams, listener(NAME_SERVER)]
+            sockets += [datagrams, branches.listener(NAME_SERVER)]
         return sockets
 
     def _first_guest(self, sockets):
@@ -125,17 +132,21 @@ class Init:
         socket.send_fds(self.server, [b"M"], descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
-        calls.keep_capabilities(CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN)
+        kept = (CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN)
+        if self.plan.branches:
+            kept += (CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_SYS_PTRACE)
+        calls.keep_capabilities(*kept)
 
     def _serve(self):
-        poll = select.poll()
-        poll.register(self.server, select.POLLIN)
-        poll.register(self.signals, select.POLLIN)
+        self.poll.register(self.server, select.POLLIN)
+        self.poll.register(self.signals, select.POLLIN)
         while True:
-            for descriptor, _ in poll.poll():
+            for descriptor, _ in self.poll.poll():
                 if descriptor == self.signals:
                     os.read(self.signals, SIGNAL_RECORD)
                     self._reap()
+                elif self.branches.expects(descriptor):
+                    self.branches.hear(descriptor)
                 else:
                     self._obey()
 
@@ -150,10 +161,10 @@ class Init:
                 return
             slot = self.guests.pop(process, None)
             if slot is not None:
-                self.server.send(b"X" + json.dumps([slot, os.waitstatus_to_exitcode(status)]).encode())
+                self.branches.left(slot, os.waitstatus_to_exitcode(status))
 
     def _obey(self):
-        packet, descriptors, _, _ = socket.recv_fds(self.server, PACKET, 1, socket.MSG_CMSG_CLOEXEC)
+        packet, descriptors, _, _ = socket.recv_fds(self.server, PACKET, DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
         if not packet:
             os._exit(0)
         kind, body = packet[:1], packet[1:]
@@ -165,8 +176,10 @@ class Init:
             self._start(json.loads(body), descriptors[0])
         elif kind == b"K":
             self._signal(*json.loads(body))
-        else:
+        elif kind == b"C":
             self._connector()
+        else:
+            self._branch(kind, json.loads(body), descriptors)
 
     def _furnish(self, tenancy):
         """Show what belongs to who moves in, and hide where it was."""
@@ -186,7 +199,19 @@ class Init:
         """Hand the program over as it is."""
         with contextlib.suppress(OSError):  # the guest may be gone, which is told like every end
             self.ready.send(program)
-        self.ready.close()
+        if self.plan.branches:
+            self.ready.setblocking(False)
+            self.branches.orders = self.ready
+        else:
+            self.ready.close()
+
+    def _branch(self, kind, order, descriptors):
+        if kind == b"B":
+            self.branches.lay(order)
+        elif kind == b"R":
+            self.branches.fork(order, descriptors)
+        else:
+            self.branches.clear(order)
 
     def _start(self, order, output):
         process = os.fork()
@@ -199,6 +224,8 @@ class Init:
         for process, place in self.guests.items():
             if place == slot:
                 os.kill(process, number)
+                if number == signal.SIGKILL:
+                    self.branches.kill(slot, process)
 
     def _connector(self):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as fresh:
@@ -210,11 +237,3 @@ def join(groups):
     for group in groups:
         os.write(group, b"0")
         os.close(group)
-
-
-def listener(address):
-    """A socket that listens there, and does not block."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    made.bind(address)
-    made.listen(BACKLOG)
-    return made

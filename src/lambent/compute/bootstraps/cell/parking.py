@@ -59,7 +59,8 @@ class Parking:
         os.chroot(order["root"])
         calls.keep_capabilities()
         os.chdir(folder if os.path.isdir(folder) else self._task)
-        moved = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, CLEAR_OF_GUESTS) for each in (output, output, channel, frames)]
+        given = (output, output, channel, frames)
+        moved = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, CLEAR_OF_GUESTS) for each in given]
         for number, source in enumerate(moved, 1):
             os.dup2(source, number, inheritable=number <= 2)
         for each in (*moved, channel, output, frames):

@@ -13,6 +13,7 @@ import sys
 
 BORN_WITH = frozenset(sys.modules)
 
+import contextlib  # noqa: E402
 import gc  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
@@ -34,7 +35,10 @@ class Zygote:
 
     def __init__(self):
         self.control = socket.socket(fileno=CONTROL)
-        self.plan = guest.Plan(json.loads(self.control.recv(PACKET)), BORN_WITH)
+        packet = self.control.recv(PACKET)
+        if not packet:
+            os._exit(0)  # the server is gone
+        self.plan = guest.Plan(json.loads(packet), BORN_WITH)
         self._home = os.open(self.plan.processes + "/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     def settle(self):
@@ -56,21 +60,24 @@ class Zygote:
             packet, descriptors, _, _ = socket.recv_fds(self.control, PACKET, DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
             if not packet:
                 os._exit(0)
-            try:
-                if self._fork() == 0:
-                    self.control.close()
-                    os.close(self._home)
-                    return init.live(self.plan, json.loads(packet), descriptors[0], descriptors[1:])
-            except OSError as error:
-                os.write(descriptors[0], b"F" + str(error).encode())
+            if self._fork(descriptors[0]) == 0:
+                self.control.close()
+                os.close(self._home)
+                return init.live(self.plan, json.loads(packet), descriptors[0], descriptors[1:])
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _fork(self):
-        """Fork the first process of a new process namespace; for that the zygote has to come back from the last."""
-        calls.setns(self._home, calls.CLONE_NEWPID)
-        calls.unshare(calls.CLONE_NEWPID)
-        return os.fork()
+    def _fork(self, cell):
+        """Fork the first process of a new process namespace; for that the zygote has to come back from the last. Where
+        that fails, who waits at the other end of `cell` is told, and there is no process."""
+        try:
+            calls.setns(self._home, calls.CLONE_NEWPID)
+            calls.unshare(calls.CLONE_NEWPID)
+            return os.fork()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # nobody waits there any more
+                os.write(cell, b"F" + str(error).encode())
+            return None
 
 
 def main():

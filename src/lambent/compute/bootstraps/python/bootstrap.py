@@ -316,6 +316,8 @@ class Runtime:
         except Exception:
             self.wire.answer(b"F", late("failures").report(sys.exc_info()).encode())
             sys.exit(1)
+        if variable(b"AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+            late("snapshots").take(globals().get("parking"))
         self.wire.answer(b"Y")
         while True:
             head, body = self.wire.next()
@@ -429,6 +431,13 @@ def _layers(root):
         except OSError:
             continue  # a place that is not there would cost every import a look
         yield folder
+
+
+def restored():
+    """In a process that was restored from a snapshot: take up what is its own."""
+    globals().update(PROCESS=posix.getpid(), _LOG_STREAM=variable(b"AWS_LAMBDA_LOG_STREAM_NAME"))
+    posix.close(runtime.wire.output)
+    runtime.wire = Wire()
 
 
 def _disown():

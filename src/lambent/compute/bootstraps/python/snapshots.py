@@ -9,7 +9,9 @@ https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
 import gc
 import os
 import sys
+import time
 
+GLANCES, GLANCE_S = 10, 0.01
 BEFORE_FAILED, AFTER_FAILED = 64, 65
 """How AWS's client ends where a hook has failed."""
 
@@ -19,7 +21,7 @@ def take(parking):
     lack something, there is no snapshot. Returns where the runtime is to go on: in restored processes, which have run
     their hooks, or in this one."""
     _guarded("Runtime.BeforeSnapshotError", BEFORE_FAILED, _before)
-    obstacle = "the sandbox has no snapshots" if parking is None else _obstacle()
+    obstacle = "its process is not made to be forked" if parking is None else _obstacle()
     if obstacle:
         client.runtime.wire.log("SnapStart is not used for this version: " + obstacle + ".")
         return
@@ -33,7 +35,7 @@ def take(parking):
 
 def _obstacle():
     """What a fork would not take along."""
-    threads = len(os.listdir("/proc/self/task"))
+    threads = _threads()
     if threads > 1:
         return "%d threads run at the end of INIT" % threads
     try:
@@ -41,6 +43,16 @@ def _obstacle():
     except ChildProcessError:
         return None
     return "processes run at the end of INIT"
+
+
+def _threads():
+    """How many the kernel knows. One that a hook has joined may be a moment from its end, of which nobody is told."""
+    for _ in range(GLANCES):
+        threads = len(os.listdir("/proc/self/task"))
+        if threads == 1:
+            break
+        time.sleep(GLANCE_S)
+    return threads
 
 
 def _before():
