@@ -13,7 +13,6 @@ ends when the server's end of the socket is closed, and the kernel then ends eve
 import _signal
 import contextlib
 import fcntl
-import json
 import os
 import select
 import signal
