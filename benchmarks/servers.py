@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 
 import uvloop
@@ -36,6 +37,8 @@ async def echo() -> None:
 async def lambent(data: str) -> None:
     """Lambent itself, with its data below `data`."""
     async with App.running(Settings(port=0, data=data)) as app:
+        gc.collect()
+        gc.freeze()  # as the command line does
         print(app.endpoint, app.sandbox, flush=True)
         await _input_closes()
 

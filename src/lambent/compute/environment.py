@@ -584,8 +584,9 @@ class Environment:
     def _report(self, running: _Running, sequence: int) -> bytes | None:
         now = self._clock.monotonic()
         duration = self._duration(running)
-        # Within a millisecond a function touches a few megabytes at most, and measuring costs as much as it does.
-        if duration > limits.MEMORY_UNMEASURED_MS or now - self._measured > limits.MEMORY_MEASURED_S:
+        # A measure costs a tenth of a short invocation, and the kernel remembers the peak for the next one.
+        late = now - self._measured > limits.MEMORY_MEASURED_S
+        if late or running.invocation.tail or duration > limits.MEMORY_UNMEASURED_MS:
             self._measure()
         restored = self._init_ms if sequence == 1 and self.plan.origin == "restore" else None
         report = Report(

@@ -33,7 +33,7 @@ _CUSTOM = {"provided.al2": "al2", "provided.al2023": "al2023"}
 _CLIENT = ("bootstrap.py", "failures.py", "logs.py", "snapshots.py", "values.py")
 
 
-class Runtime(msgspec.Struct, frozen=True):
+class Runtime(msgspec.Struct, frozen=True, cache_hash=True):
     """A runtime that runs here. A custom runtime has neither interpreter nor client: the function brings both."""
 
     name: str

@@ -24,6 +24,7 @@ from lambent.kernel.limits import (
     CGROUP_CPU_PERIOD_US,
     CGROUP_CPU_QUOTA_MIN_US,
     CGROUP_KILL_PASSES,
+    CGROUP_READ_BYTES,
     CGROUP_SWEEP_S,
     ENVIRONMENT_PROCESSES,
     FUNCTION_MEMORY_MB_PER_CPU,
@@ -431,8 +432,13 @@ def _counter(text: str, name: str) -> int:
 
 def _read(folder: str, file: str) -> str:
     descriptor = os.open(f"{folder}/{file}", os.O_RDONLY | os.O_CLOEXEC)
-    with os.fdopen(descriptor, encoding="ascii") as stream:
-        return stream.read()
+    try:
+        parts = []
+        while part := os.read(descriptor, CGROUP_READ_BYTES):
+            parts.append(part)
+    finally:
+        os.close(descriptor)
+    return b"".join(parts).decode("ascii")
 
 
 def write(folder: str, file: str, value: str) -> None:

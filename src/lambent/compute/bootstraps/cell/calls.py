@@ -53,6 +53,12 @@ _SECCOMP = {"x86_64": 317, "aarch64": 277}
 _SIGNAL_SET_BYTES = 128
 _SFD_CLOEXEC = 0o2000000
 
+# Made once, in the zygote: making a type costs each of its forks more than the call that it is for.
+_Attributes = ctypes.c_uint64 * 4
+_CapabilityHeader = ctypes.c_uint32 * 2
+_CapabilitySets = ctypes.c_uint32 * 6
+_SignalSet = ctypes.c_uint64 * (_SIGNAL_SET_BYTES // 8)
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -102,7 +108,7 @@ def restrict(target, devices=False, below=True):
     """Make a mount, and those `below` it, read-only and without set-user-id; without devices unless they are wanted.
     It only ever takes rights away, so that it may be done to mounts of the host in a user namespace, too."""
     attributes = _RDONLY | _NOSUID | (0 if devices else _NODEV)
-    values = (ctypes.c_uint64 * 4)(attributes)
+    values = _Attributes(attributes)
     path = ctypes.create_string_buffer(os.fsencode(target))
     _syscall(
         _MOUNT_SETATTR,
@@ -157,10 +163,10 @@ def bound_capabilities():
 def keep_capabilities(*kept):
     """Give up every capability but these."""
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    header = _CapabilityHeader(_CAPABILITY_VERSION, 0)
     low = sum(1 << number for number in kept if number < 32)
     high = sum(1 << (number - 32) for number in kept if number >= 32)
-    data = (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)
+    data = _CapabilitySets(low, low, 0, high, high, 0)
     _capset(ctypes.addressof(header), ctypes.addressof(data))
 
 
@@ -215,5 +221,5 @@ def open_process(process):
 
 def open_signal(number):
     """A descriptor that is readable when the signal, which must be blocked, has arrived."""
-    wanted = (ctypes.c_uint64 * (_SIGNAL_SET_BYTES // 8))(1 << (number - 1))
+    wanted = _SignalSet(1 << (number - 1))
     return _signalfd(-1, ctypes.addressof(wanted), _SFD_CLOEXEC)

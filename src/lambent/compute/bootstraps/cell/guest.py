@@ -1,8 +1,13 @@
-"""Guests of a cell: processes that have given up everything but what a function may have, and then run its program."""
+"""Guests of a cell: processes that have given up everything but what a function may have, and then run its program.
+
+What runs in every fork of the zygote touches as little as it can, for each page that it touches is copied. So signals
+go by `_signal`: the functions of `signal` look every number up in an enumeration.
+"""
 
 # mypy: ignore-errors
 # ruff: noqa: S102, S302, S606 the code and the commands are what the server says
 
+import _signal
 import base64
 import contextlib
 import fcntl
@@ -21,6 +26,8 @@ import calls
 import parking
 
 PACKET = 1 << 18
+JSON = json.JSONDecoder()
+"""Reads without the regular expressions by which `json.loads` looks for white space around."""
 CAP_SYS_CHROOT = 18
 """All that the first guest of a snapshot keeps, by which its forks enter their roots. They give it up then."""
 CHANNEL, FRAMES = 3, 4
@@ -66,6 +73,11 @@ class Plan:
         """Take down what has been imported until now beyond what every interpreter starts with."""
         self.imported = frozenset(sys.modules) - self._born_with - {"__main__", *OWN}
         self.packages = frozenset(name.partition(".")[0] for name in self.imported)
+
+
+def read(packet):
+    """What the server says as JSON."""
+    return JSON.raw_decode(packet.decode())[0]
 
 
 def load(path):
@@ -119,7 +131,7 @@ def take(plan, identity, seat, start):
         packet = start.recv(PACKET)
         if not packet:
             os._exit(0)
-        program = json.loads(packet)
+        program = read(packet)
         return enter(plan, program["command"], program["variables"], start)
     except BaseException:
         traceback.print_exc()
@@ -171,7 +183,7 @@ def give_up(plan, identity, home):
     if plan.nested:
         calls.be_inspectable(True)  # else the files of this process in /proc belong to nobody here
     tell("/proc/self/oom_score_adj", str(plan.limits["oom_score"]))
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
     if not plan.nested:
         calls.keep_through_user_change(True)
         os.setgroups(())
@@ -233,8 +245,9 @@ def execute(command, variables):
 def become(plan, variables):
     """Look like an interpreter that was started for the runtime client with these variables."""
     set_environment(variables)
-    time.tzset()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if variables.get("TZ") != plan.variables.get("TZ"):
+        time.tzset()
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
     entries = [entry for entry in variables.get("PYTHONPATH", "").split(":") if entry]
     sys.path[:0] = entries
     forget(plan, [plan.task, plan.opt + "/python", *entries])

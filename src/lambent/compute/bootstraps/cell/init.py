@@ -10,9 +10,9 @@ ends when the server's end of the socket is closed, and the kernel then ends eve
 # mypy: ignore-errors
 # ruff: noqa: S108 the cell's own /tmp
 
+import _signal
 import contextlib
 import fcntl
-import json
 import os
 import select
 import signal
@@ -74,10 +74,9 @@ class Init:
 
     def live(self, groups):
         """Build the walls, fork the first guest, serve."""
-        calls.die_with_parent(signal.SIGKILL)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD,))
-        self.signals = calls.open_signal(signal.SIGCHLD)
+        calls.die_with_parent(_signal.SIGKILL)
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # the zygote has it blocked already
+        self.signals = calls.open_signal(_signal.SIGCHLD)
         join(groups)
         calls.unshare(WALLS)
         self._mount()
@@ -169,17 +168,17 @@ class Init:
             os._exit(0)
         kind, body = packet[:1], packet[1:]
         if kind == b"T":
-            self._furnish(json.loads(body))
+            self._furnish(guest.read(body))
         elif kind == b"E":
             self._enter(body)
         elif kind == b"S":
-            self._start(json.loads(body), descriptors[0])
+            self._start(guest.read(body), descriptors[0])
         elif kind == b"K":
-            self._signal(*json.loads(body))
+            self._signal(*guest.read(body))
         elif kind == b"C":
             self._connector()
         else:
-            self._branch(kind, json.loads(body), descriptors)
+            self._branch(kind, guest.read(body), descriptors)
 
     def _furnish(self, tenancy):
         """Show what belongs to who moves in, and hide where it was."""

@@ -51,6 +51,7 @@ class Zygote:
         calls.bound_capabilities()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD,))  # for process 1, which reads it
         gc.collect()
         gc.freeze()
 
@@ -63,7 +64,7 @@ class Zygote:
             if self._fork(descriptors[0]) == 0:
                 self.control.close()
                 os.close(self._home)
-                return init.live(self.plan, json.loads(packet), descriptors[0], descriptors[1:])
+                return init.live(self.plan, guest.read(packet), descriptors[0], descriptors[1:])
             for descriptor in descriptors:
                 os.close(descriptor)
 
