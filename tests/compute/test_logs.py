@@ -142,7 +142,7 @@ def handler(event, context):
     assert (record["requestId"], record["status"], record["errorType"]) == (
         invocation.request_id,
         "error",
-        "ValueError",
+        "Runtime.Unknown",
     )
     assert record["metrics"]["maxMemoryUsedMB"] > 0
 

@@ -270,3 +270,16 @@ async def test_a_replacement_that_needs_the_room_of_the_next_to_be_retired_gets_
     stage.check()
     assert busy.result() == "answered"
     await stage.close()
+
+
+async def test_those_who_are_as_they_are_to_be_are_not_retired() -> None:
+    stage = Stage()
+    stage.start(version())
+    await stage.clock.advance(5.0)
+    stage.pool.retire(version().arn, keep=version().revision)
+    await stage.clock.advance(1.0)
+    assert len(stage.living) == 1
+    stage.pool.retire(version().arn, keep="another")
+    await stage.clock.advance(1.0)
+    assert not stage.living
+    await stage.close()

@@ -154,7 +154,7 @@ def test_sessions_outlive_a_restart(tmp_path: Path) -> None:
 
 def test_no_function_process_outlives_a_killed_server(tmp_path: Path) -> None:
     code = "import os\ndef handler(event, context):\n    return os.getpid()\n"
-    with server_process(tmp_path) as server:
+    with server_process(tmp_path, "--sandbox", "process") as server:
         functions = server.client("lambda")
         create(functions, "pid", {"app.py": code}, "app.handler")
         pid = json.loads(functions.invoke(FunctionName="pid")["Payload"].read())
@@ -171,7 +171,7 @@ import subprocess
 def handler(event, context):
     return subprocess.Popen(["sleep", "600"], start_new_session=True).pid
 """
-    with server_process(tmp_path) as server:
+    with server_process(tmp_path, "--sandbox", "process") as server:
         functions = server.client("lambda")
         create(functions, "daemon", {"app.py": code}, "app.handler")
         pid = json.loads(functions.invoke(FunctionName="daemon")["Payload"].read())

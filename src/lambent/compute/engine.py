@@ -145,10 +145,10 @@ class Engine:
         """
         return await self._runtimes.refusal(runtime)
 
-    def retire(self, function_arn: str, version: str | None = None) -> None:
+    def retire(self, function_arn: str, version: str | None = None, keep: str | None = None) -> None:
         """Let no invocation that comes from now on meet an environment of `function_arn` (unqualified), or of that
-        version of it, as it was."""
-        self._pool.retire(function_arn, version)
+        version of it, as it was; those of the revision `keep` stay."""
+        self._pool.retire(function_arn, version, keep)
         self._snapshots.retire(function_arn, version)
 
     def reserve(self, function_arn: str, executions: int | None) -> None:

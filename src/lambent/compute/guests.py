@@ -28,6 +28,7 @@ from lambent.compute.runtime_api.server import RuntimeApi
 from lambent.compute.sandbox.api import Program, Tenancy
 from lambent.compute.streaming import Nowhere
 from lambent.compute.telemetry.frames import Frames
+from lambent.kernel import limits
 
 if TYPE_CHECKING:
     import socket
@@ -197,8 +198,9 @@ class Guests:
         self._client.pass_answer()
 
     def peak_memory(self) -> int:
-        """Bytes, measured."""
-        return self._cell.usage().peak_memory
+        """Bytes, measured; where the kernel has ended somebody for want of memory, all there was."""
+        usage = self._cell.usage()
+        return self._household.tenancy.memory_mb * limits.MIB if usage.out_of_memory else usage.peak_memory
 
     def freeze(self) -> None:
         """Stop the clock for all of them."""

@@ -141,13 +141,16 @@ class Pool:
         group = self._provisions.get(key(function)[:4])
         return None if group is None else group.provision.allocation()
 
-    def retire(self, function_arn: str, version: str | None = None) -> None:
+    def retire(self, function_arn: str, version: str | None = None, keep: str | None = None) -> None:
         """Let nobody who comes from now on meet an environment of the function, or of that version of it, as it was.
+        Those of the revision `keep` are as they are to be: somebody may have been faster than who tells of the change.
 
         Idle ones stop at once, others after their invocation; what is provisioned is replaced.
         """
         for group in [group for group in self._groups.values() if group.function_arn == function_arn]:
             # What takes the place of one may have had another make room, which was all that there was of its group.
+            if group.function.revision == keep:
+                continue
             if group in self._living and (version is None or version == group.function.version):
                 self._retire(group)
 

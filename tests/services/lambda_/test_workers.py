@@ -44,7 +44,7 @@ class Retirements:
         self.retired: list[str] = []
         self.enough = asyncio.Event()
 
-    def retire(self, function_arn: str, version: str | None = None) -> None:
+    def retire(self, function_arn: str, version: str | None = None, keep: str | None = None) -> None:
         self.retired.append(function_arn)
         self.enough.set()
 

@@ -64,9 +64,9 @@ class Engine(Protocol):
         """Initialise `function` and keep what its environments start from. Raises AwsError where it does not
         initialise; the code is then one of AWS's StateReasonCodes, as `FunctionError.InitTimeout`."""
 
-    def retire(self, function_arn: str, version: str | None = None) -> None:
+    def retire(self, function_arn: str, version: str | None = None, keep: str | None = None) -> None:
         """Let no invocation that comes from now on meet an environment of `function_arn` (unqualified), or of that
-        version of it, as it was."""
+        version of it, as it was; those of the revision `keep` stay."""
 
     def reserve(self, function_arn: str, executions: int | None) -> None:
         """Give `function_arn` (unqualified) that many executions of its own, and no more; None where it has none."""

@@ -39,7 +39,7 @@ class Settler:
             limits.FUNCTIONS_SETTLED, lambda function: settled(function, parts.ids.uuid()), parts.ids.uuid
         )
         for function in done:
-            parts.engine.retire(function.key.arn(), LATEST)
+            parts.engine.retire(function.key.arn(), LATEST, keep=function.configuration.revision)
         return done
 
 
