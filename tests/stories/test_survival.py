@@ -176,7 +176,7 @@ def handler(event, context):
         create(functions, "daemon", {"app.py": code}, "app.handler")
         pid = json.loads(functions.invoke(FunctionName="daemon")["Payload"].read())
         server.kill()
-    with server_process(tmp_path):
+    with server_process(tmp_path, "--sandbox", "process"):
         gone = threading.Thread(target=wait_for_exit, args=(pid,))
         gone.start()
         gone.join(20)
