@@ -12,7 +12,7 @@ import pytest
 
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
-from tests.compute.conftest import open_files
+from tests.compute.conftest import lasting, open_files
 from tests.compute.programs import WAIT, Yard
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
     yield yard
     await yard.close()
     assert yard.engine.size == 0
-    assert open_files() - before == set(), "descriptors are left open"
+    assert lasting(open_files() - before) == set(), "descriptors are left open"
     assert len(asyncio.all_tasks()) == 1, "tasks are left behind"
 
 
