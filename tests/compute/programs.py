@@ -15,6 +15,7 @@ from lambent.compute.runtimes import Runtime
 from lambent.compute.sandbox import levels
 from lambent.compute.sandbox.jail import refusal
 from lambent.compute.sandbox.process import ProcessSandbox
+from lambent.kernel import limits
 from tests.compute.workshop import RUNTIME, Workshop
 
 if TYPE_CHECKING:
@@ -249,7 +250,8 @@ class Yard(Workshop):
 
 
 def departures(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[Environment]:
-    """Where every environment turns up that is gone from now on."""
+    """Where every environment turns up that is gone from now on; none is frozen, who is frozen cannot crash."""
+    monkeypatch.setattr(limits, "FREEZE_AFTER_S", 60)
     queue: asyncio.Queue[Environment] = asyncio.Queue()
     told = Environment.gone
 
