@@ -1,4 +1,7 @@
-"""What the Lambda service stores: functions, their versions and aliases, and the configurations that they run with."""
+"""What the Lambda service stores: functions, their versions and aliases, and the configurations that they run with.
+
+What belongs to other nouns has a module of its name.
+"""
 
 from __future__ import annotations
 

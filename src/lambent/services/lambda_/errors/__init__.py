@@ -1,4 +1,7 @@
-"""AWS's errors of the Lambda service: one function per situation. `Type: User` is the wire's to add."""
+"""AWS's errors of the Lambda service, one function per situation. `Type: User` is the wire's to add.
+
+Here are those of functions, versions, aliases, layers and invocation; every other noun has a module of its name.
+"""
 
 from __future__ import annotations
 
