@@ -14,8 +14,9 @@ import msgspec
 
 from lambent.compute import packages
 from lambent.compute.admission import Admission
+from lambent.compute.boot import Plan
 from lambent.compute.code import CodeFolder
-from lambent.compute.environment import Environment, Plan
+from lambent.compute.environment import Environment
 from lambent.compute.extensions.discovery import discover, obstacle
 from lambent.compute.foresight import Foresight
 from lambent.compute.freezer import Freezer
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
+    from lambent.compute.boot import Origin
     from lambent.compute.code import Blobs
-    from lambent.compute.environment import Origin
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
     from lambent.compute.group import Allocation
     from lambent.compute.guests import Closable

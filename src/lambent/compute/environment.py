@@ -9,41 +9,36 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import math
-import signal
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from lambent.compute import endings
+from lambent.compute.boot import Boot, restore_failure
 from lambent.compute.function import Outcome
 from lambent.compute.guests import Guests, discard
 from lambent.compute.household import NoEntrypoint
-from lambent.compute.loglines import Report, Response
+from lambent.compute.progress import Progress, Running
 from lambent.compute.streaming import Stream
 from lambent.kernel import limits
 from lambent.kernel.clock import Alarm
-from lambent.kernel.errors import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
+    from lambent.compute.boot import Plan
     from lambent.compute.extensions.api import Reason
     from lambent.compute.freezer import Freezer
-    from lambent.compute.function import FunctionVersion, Invocation
-    from lambent.compute.guests import Household
+    from lambent.compute.function import Invocation
     from lambent.compute.journal import Journal
-    from lambent.compute.pooled import Kind, Owner
+    from lambent.compute.pooled import Owner
     from lambent.compute.runtime_api.api import Sink, Version
     from lambent.compute.sandbox.api import Cell
-    from lambent.compute.telemetry.events import Phase, Status
+    from lambent.compute.telemetry.events import Status
     from lambent.kernel.clock import Clock
     from lambent.kernel.ids import Ids
     from lambent.kernel.tasks import Supervisor
-
-
-Origin = Literal["init", "snapshot", "restore"]
-"""How an environment comes to be: by INIT; by an INIT after which it is a snapshot, and never invoked; or from one."""
 
 
 class State(enum.Enum):
@@ -55,49 +50,6 @@ class State(enum.Enum):
     BUSY = "busy"
     STOPPING = "stopping"
     GONE = "gone"
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What an environment is built from."""
-
-    function: FunctionVersion
-    kind: Kind
-    origin: Origin
-    cell: Callable[[], Awaitable[Cell]]
-    """A new cell for it."""
-    household: Callable[[Cell], Household]
-    """Who moves into a cell of its."""
-    credentials: Callable[[str], bytes | None]
-    """As `runtime_api.Host.credentials`."""
-    expires: float
-    """When its credentials end, in seconds since the epoch."""
-
-
-class _Running(msgspec.Struct):
-    """The invocation in progress. Times are of the monotonic clock."""
-
-    invocation: Invocation
-    answer: asyncio.Future[Outcome]
-    began: float
-    deadline: float
-    started: bool = False
-    """Whether the log has its START."""
-    outcome: Outcome | None = None
-    """The answer, once there is one."""
-    status: Status = "success"
-    error_type: str | None = None
-    runtime_done: bool = False
-    """Whether extensions have heard that the runtime is done."""
-    stream: Stream | None = None
-    ended: float = 0.0
-    """When the answer came."""
-
-    @property
-    def produced(self) -> int:
-        """Bytes of the answer."""
-        if self.stream is not None:
-            return self.stream.size
-        return 0 if self.outcome is None else len(self.outcome.payload)
 
 
 class Environment:
@@ -133,16 +85,12 @@ class Environment:
         self._guests: Guests | None = None
         self._alarm = Alarm(clock)
         self._sequence = 0
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._unreported: Callable[[], bytes | None] | None = None
         self._loop = asyncio.get_running_loop()
-        self._boot_began = 0.0
-        self._init_ms: float | None = None
+        self._boot = Boot(plan.origin, journal, clock)
+        self._progress = Progress(plan, self._boot, journal, clock)
         self._initialised = False
-        self._init_open = False
-        self._runtime_initialised = False
-        self._peak = 0
-        self._measured = 0.0
 
     @property
     def parked(self) -> bool:
@@ -159,7 +107,7 @@ class Environment:
         cell, self._cell = self._cell, None
         assert cell is not None
         self.state = State.INIT
-        self._begin_init()
+        self._boot.begin(invoked=False)
         try:
             self._move_in(cell)
         except OSError as error:
@@ -170,7 +118,7 @@ class Environment:
         except NoEntrypoint:
             self._loop.call_soon(self._init_over, "error", "Runtime.InvalidEntrypoint")
             return
-        self._alarm.set(self._clock.monotonic() + self._init_limit(), self._init_timed_out)
+        self._alarm.set(self._clock.monotonic() + self.plan.init_limit_s, self._init_timed_out)
 
     def begin(self, invocation: Invocation, answer: asyncio.Future[Outcome]) -> None:
         """Run `invocation` and resolve `answer`. The environment must be idle."""
@@ -181,7 +129,7 @@ class Environment:
         deadline = now + self.function.timeout_s
         self.state = State.BUSY
         self._sequence += 1
-        self._running = running = _Running(invocation, answer, now, deadline)
+        self._running = running = Running(invocation, answer, now, deadline)
         self._alarm.set(deadline, self._timed_out)
         if self._guests is None:
             if invocation.tail:
@@ -214,12 +162,11 @@ class Environment:
         """Of the guests."""
         assert self._guests is not None
         self._initialised = True
-        self._measure()
-        self._tell_init_done(self._phase, "success", None)
+        self._progress.measure(self._guests)
+        self._tell_init_done("success", None)
         if self._running is not None:
             self._send(self._guests)
             return
-        self._init_ms = self._since_boot()
         self._alarm.clear()
         self._rest()
         self._owner.ready(self)
@@ -229,7 +176,7 @@ class Environment:
         if self._running is None:
             self._init_over("error", kind)
         else:
-            self._tell_init_done("invoke", "error", kind)
+            self._tell_init_done("error", kind)
             self._answer(error, "error", kind)
             self._finish()
 
@@ -245,7 +192,7 @@ class Environment:
         kind = "Function.ResponseSizeTooLarge"
         self.printed()
         self.retired = True
-        self._answer(_error(problem, kind), "error", kind)
+        self._answer(endings.error(kind, problem), "error", kind)
 
     def streaming(self, content_type: str) -> Sink:
         """Of the guests: the answer begins. Its caller takes it from here on."""
@@ -255,15 +202,15 @@ class Environment:
         running.outcome = Outcome(payload=b"", stream=running.stream)
         if running.answer.done():
             running.stream.cancel()  # its caller is gone already, and nobody will ever read
-        self._resolve(running)
+        running.resolve()
         return running.stream
 
     def runtime_done(self) -> None:
         """Of the guests: the runtime asks for an event. Told at once, for extensions may wait to hear of it."""
         if not self._initialised:
-            self._tell_init_runtime_done(self._phase, "success", None)
+            self._boot.runtime_done("success", None)
         elif self._running is not None:
-            self._tell_runtime_done(self._running, self._response(self._running))
+            self._progress.runtime_done(self._running)
 
     def settled(self) -> None:
         """Of the guests: everybody has done with the invocation."""
@@ -299,13 +246,13 @@ class Environment:
 
     def exited(self, status: int) -> None:
         """Of the guests: the runtime has ended."""
-        self._measure()
+        self._progress.measure(self._guests)
         self.printed()
         match self.state:
             case State.INIT:
                 self._init_over("error", "Runtime.ExitError")
             case State.BUSY:
-                self._break_off("Runtime.ExitError", _problem(status))
+                self._break_off("Runtime.ExitError", endings.of_runtime(status))
             case _:
                 self._end("failure")
 
@@ -331,28 +278,20 @@ class Environment:
         """Of the Runtime API: SnapStart environments fetch their credentials."""
         return self.plan.credentials(token)
 
-    async def _init_again(self, running: _Running) -> None:
+    async def _init_again(self, running: Running) -> None:
         """Repeat INIT in a new cell, within the first invocation."""
         try:
             cell = await self.plan.cell()
             if self._running is not running:
                 discard(cell)
                 return
-            self._begin_init()
+            self._boot.begin(invoked=True)
             self._move_in(cell)
         except OSError as error:
             if self._running is running:
                 self._break_off("Runtime.ExitError", f"Runtime could not be started: {error.strerror}")
         except NoEntrypoint as problem:
             self._break_off("Runtime.InvalidEntrypoint", str(problem))
-
-    def _begin_init(self) -> None:
-        self._init_open, self._runtime_initialised = True, False
-        self._boot_began = self._clock.monotonic()
-        if self.plan.origin == "restore":
-            self._journal.restore_start()
-        else:
-            self._journal.init_start(self._phase)
 
     def _move_in(self, cell: Cell) -> None:
         """Raises OSError where nothing can be started, NoEntrypoint where there is nothing to start; `cell` is gone."""
@@ -368,14 +307,6 @@ class Environment:
             self._let_go()
             raise
 
-    def _init_limit(self) -> float:
-        """Seconds. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib"""
-        if self.plan.origin == "restore":
-            return limits.RESTORE_S
-        if self.plan.kind == "on-demand":
-            return limits.INIT_S
-        return max(limits.INIT_AHEAD_S, float(self.function.timeout_s))
-
     def _init_timed_out(self) -> None:
         self._init_over("timeout", None)
 
@@ -386,77 +317,31 @@ class Environment:
         self.init_problem = error_type or status
         self._alarm.clear()
         self._silence()
-        self._tell_init_done(self._phase, status, error_type)
+        self._tell_init_done(status, error_type)
         self._let_go()
         if self.plan.origin == "restore":
-            self._restore_failed(status)
+            self._journal.close()
+            self.state = State.GONE
+            self._owner.failed(self, restore_failure(status))
             return
         self.state = State.IDLE
         self._owner.ready(self)
 
-    def _restore_failed(self, status: Status) -> None:
-        """What cannot be restored is not initialised either: the invocation is refused.
-
-        https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors
-        """
-        self._journal.close()
-        self.state = State.GONE
-        if status == "timeout":
-            kind, problem = "SnapStartTimeoutException", "The snapshot was not restored within the time limit."
-        else:
-            kind, problem = "SnapStartException", "The snapshot was not restored: see the function's log."
-        self._owner.failed(self, AwsError(kind, problem, Type="User"))
-
-    @property
-    def _phase(self) -> Phase:
-        """Of the INIT in progress."""
-        if self._running is not None:
-            return "invoke"
-        return "snap-start" if self.plan.origin == "snapshot" else "init"
-
-    def _tell_init_runtime_done(self, phase: Phase, status: Status, error_type: str | None) -> None:
-        """Once for each INIT: when the runtime asks for an event, or when INIT has failed before that."""
-        if not self._runtime_initialised:
-            self._runtime_initialised = True
-            if self.plan.origin == "restore":
-                self._journal.restore_runtime_done(status, error_type)
-            else:
-                self._journal.init_runtime_done(phase, status, error_type)
-
-    def _tell_init_done(self, phase: Phase, status: Status, error_type: str | None) -> None:
-        self._init_open = False
-        self._tell_init_runtime_done(phase, status, error_type)
-        for extension in self._guests.extensions() if self._guests is not None else ():
-            self._journal.extension(extension.name, extension.state, extension.events, extension.error_type)
-        if self.plan.origin == "restore":
-            self._journal.restore_report(self._since_boot(), status, error_type)
-        else:
-            self._journal.init_report(phase, self._since_boot(), status, error_type)
+    def _tell_init_done(self, status: Status, error_type: str | None) -> None:
+        self._boot.done(status, error_type, self._guests.extensions() if self._guests is not None else ())
 
     def _send(self, guests: Guests) -> None:
         running = self._running
         assert running is not None
-        self._start_told(running)
+        self._progress.start(running)
         deadline = self._clock.time() + running.deadline - self._clock.monotonic()
         guests.invoke(self._sequence, running.invocation, int(deadline * 1000))
 
-    def _start_told(self, running: _Running) -> None:
-        """Tell START once. Where INIT has to be repeated, that comes before it."""
-        if not running.started:
-            running.started = True
-            invocation = running.invocation
-            self._journal.start(
-                invocation.request_id,
-                tail=invocation.tail,
-                trace_id=invocation.trace_id,
-                tenant_id=invocation.tenant_id,
-            )
-
-    def _end_init(self, running: _Running, status: Status, error_type: str | None) -> None:
+    def _end_init(self, running: Running, status: Status, error_type: str | None) -> None:
         """Tell START before what has ended `running`, and before that how an INIT has ended that was still repeated."""
-        if self._init_open:
-            self._tell_init_done("invoke", status, error_type)
-        self._start_told(running)
+        if self._boot.under_way:
+            self._tell_init_done(status, error_type)
+        self._progress.start(running)
 
     def _timed_out(self) -> None:
         running = self._running
@@ -481,7 +366,7 @@ class Environment:
         assert running is not None
         self.retired = True
         text = f"RequestId: {running.invocation.request_id} Error: {problem}"
-        payload, kind_told = _error(text, kind), None if kind == "Sandbox.Timedout" else kind
+        payload, kind_told = endings.error(kind, text), None if kind == "Sandbox.Timedout" else kind
         if running.stream is not None:
             running.stream.fail(kind, payload)
         if running.outcome is None:
@@ -498,7 +383,7 @@ class Environment:
         running.status, running.error_type = status, error_type
         running.outcome = Outcome(payload=payload, error=None if status == "success" else "Unhandled")
         if not running.invocation.tail:
-            self._resolve(running)
+            running.resolve()
 
     def _streamed(self, stream: Stream) -> None:
         """The last byte of a streamed answer is written, or it has broken off."""
@@ -508,11 +393,6 @@ class Environment:
             if stream.error_type is not None:
                 running.status, running.error_type = "error", stream.error_type
 
-    def _resolve(self, running: _Running) -> None:
-        if not running.answer.done():
-            assert running.outcome is not None
-            running.answer.set_result(running.outcome)
-
     def _finish(self) -> None:
         """The invocation is over. The report follows once the answer is on its way, where nobody waits for it."""
         running = self._running
@@ -520,9 +400,9 @@ class Environment:
         self._running = None
         self._alarm.clear()
         self._end_init(running, running.status, running.error_type)
-        self._tell_runtime_done(running)
+        self._progress.over(running)
         reusable = self._initialised and not self.retired
-        self._unreported = partial(self._report, running, self._sequence)
+        self._unreported = partial(self._report, running, first=self._sequence == 1)
         if reusable and not running.invocation.tail:
             self._loop.call_soon(self._tell_report)  # behind the waking of who waits for the answer
         else:
@@ -532,7 +412,7 @@ class Environment:
         if running.stream is not None:
             running.stream.end()
             running.stream.complete(running.outcome.log_tail if running.outcome else None)
-        self._resolve(running)
+        running.resolve()
         if reusable:
             self._rest()
         self._owner.finished(self)
@@ -555,60 +435,12 @@ class Environment:
             self.printed()
         return tail
 
-    def _response(self, running: _Running) -> Response:
-        """How the runtime has answered, now that it asks for the next event."""
-        first = running.ended if running.stream is None else running.stream.first or running.ended
-        return Response(
-            latency=(first - running.began) * 1000,
-            duration=(running.ended - first) * 1000,
-            overhead=(self._clock.monotonic() - running.ended) * 1000,
-        )
-
-    def _tell_runtime_done(self, running: _Running, response: Response | None = None) -> None:
-        """Once for each invocation: when the runtime asks for the next, or when it is ended before that."""
-        if not running.runtime_done:
-            running.runtime_done = True
-            self._journal.runtime_done(
-                running.invocation.request_id,
-                running.status,
-                duration_ms=self._duration(running),
-                produced_bytes=running.produced,
-                response=response,
-                error_type=running.error_type,
-            )
-
-    def _duration(self, running: _Running) -> float:
-        """Milliseconds until the answer was there, or until now."""
-        return ((running.ended or self._clock.monotonic()) - running.began) * 1000
-
-    def _report(self, running: _Running, sequence: int) -> bytes | None:
-        now = self._clock.monotonic()
-        duration = self._duration(running)
-        # A measure costs a tenth of a short invocation, and the kernel remembers the peak for the next one.
-        late = now - self._measured > limits.MEMORY_MEASURED_S
-        if late or running.invocation.tail or duration > limits.MEMORY_UNMEASURED_MS:
-            self._measure()
-        restored = self._init_ms if sequence == 1 and self.plan.origin == "restore" else None
-        report = Report(
-            duration=duration,
-            init_duration=self._init_ms if sequence == 1 and self.plan.kind == "on-demand" else None,
-            restore_duration=restored,
-            billed_restore=math.ceil(restored or 0.0),
-            memory_mb=self.function.memory_mb,
-            peak_memory=self._peak,
-            status=running.status,
-            error_type=running.error_type,
-        )
-        return self._journal.end(running.invocation.request_id, report)
-
-    def _measure(self) -> None:
-        self._measured = self._clock.monotonic()
-        if self._guests is not None:
-            self._peak = max(self._peak, self._guests.peak_memory())
+    def _report(self, running: Running, *, first: bool) -> bytes | None:
+        return self._progress.report(running, self._guests, first=first)
 
     def _silence(self) -> None:
         """Let nobody within go on, and take what they have said until now."""
-        self._measure()
+        self._progress.measure(self._guests)
         if self._guests is not None:
             self._guests.silence()
             self._guests.pass_answer()
@@ -639,19 +471,3 @@ class Environment:
         """Let extensions have the last of the telemetry before they are told to go."""
         await self._journal.flush()
         guests.shutdown(reason)
-
-    def _since_boot(self) -> float:
-        return (self._clock.monotonic() - self._boot_began) * 1000
-
-
-def _problem(status: int) -> str:
-    """AWS's words for the end of a runtime."""
-    if status == 0:
-        return "Runtime exited without providing a reason"
-    if status > 0:
-        return f"Runtime exited with error: exit status {status}"
-    return f"Runtime exited with error: signal: {(signal.strsignal(-status) or str(-status)).lower()}"
-
-
-def _error(message: str, kind: str) -> bytes:
-    return msgspec.json.encode({"errorType": kind, "errorMessage": message})

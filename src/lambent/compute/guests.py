@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from lambent.compute import guestjson
+from lambent.compute import endings, guestjson
 from lambent.compute.channel import SECRET_BYTES
 from lambent.compute.client import Client
 from lambent.compute.extensions import shutdown
@@ -327,7 +327,7 @@ class Guests:
             self._let_runtime_in()
         except OSError as error:
             problem = f"Runtime could not be started: {error.strerror}"
-            self._watcher.init_failed(_error(problem, "Runtime.ExitError"), "Runtime.ExitError")
+            self._watcher.init_failed(endings.error("Runtime.ExitError", problem), "Runtime.ExitError")
 
     def settled(self) -> None:
         self._look_round()
@@ -482,10 +482,6 @@ def discard(cell: Cell) -> None:
         if each is not None:
             each.close()
     cell.kill()
-
-
-def _error(message: str, kind: str) -> bytes:
-    return msgspec.json.encode({"errorType": kind, "errorMessage": message})
 
 
 class _Error(msgspec.Struct, rename="camel"):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from lambent.compute import endings
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Stream:
 
     def _too_large(self) -> None:
         text = f"Response payload size exceeded maximum allowed payload size ({limits.STREAM_BYTES} bytes)."
-        self.fail(TOO_LARGE, msgspec.json.encode({"errorType": TOO_LARGE, "errorMessage": text}))
+        self.fail(TOO_LARGE, endings.error(TOO_LARGE, text))
 
     def _finish(self) -> None:
         self.last = self._clock.monotonic()

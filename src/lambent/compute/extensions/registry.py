@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import enum
 import re
-import signal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lambent.compute import guestjson
+from lambent.compute import endings, guestjson
 from lambent.compute.extensions.api import Extension
 from lambent.compute.runtime_api.api import Refusal
 from lambent.kernel import limits
@@ -188,7 +187,7 @@ class Extensions:
         elif agent.state not in (State.INIT_ERROR, State.EXIT_ERROR, State.LAUNCH_ERROR):
             agent.state = State.EXITED
             agent.error_type = "Extension.Crash"
-            self._fail(agent, "Extension.Crash", _ending(status))
+            self._fail(agent, "Extension.Crash", endings.of_process(status).encode())
 
     # What the extensions ask. Each raises Refusal where it may not.
 
@@ -354,13 +353,6 @@ def _not_allowed(agent: _Agent, wanted: State, shown: str) -> Refusal:
         "Error: State transition is not allowed"
     )
     return Refusal(403, "Extension.InvalidExtensionState", message)
-
-
-def _ending(status: int) -> bytes:
-    """How a process ended, in the words that stand in the caller's error message."""
-    if status < 0:
-        return f"signal: {(signal.strsignal(-status) or str(-status)).lower()}".encode()
-    return f"exit status {status}".encode() if status else b"exit code 0"
 
 
 def _invoke_event(event: Event) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from lambent.compute import guestjson
+from lambent.compute import endings, guestjson
 
 TYPE = b"lambda-runtime-function-error-type"
 BODY = b"lambda-runtime-function-error-body"
@@ -63,10 +63,5 @@ def trailer(value: bytes) -> bytes:
         return value
 
 
-def platform(kind: str, message: str) -> bytes:
-    """An error of the platform's own."""
-    return msgspec.json.encode({"errorType": kind, "errorMessage": message})
-
-
-TRUNCATED_BODY = platform(TRUNCATED, "The response ended before it was complete.")
-INVALID_MODE_BODY = platform(INVALID_MODE, "The response mode is neither missing nor streaming.")
+TRUNCATED_BODY = endings.error(TRUNCATED, "The response ended before it was complete.")
+INVALID_MODE_BODY = endings.error(INVALID_MODE, "The response mode is neither missing nor streaming.")

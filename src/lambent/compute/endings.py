@@ -1,0 +1,26 @@
+"""How an invocation and a process end, in the words and the JSON of AWS's platform."""
+
+from __future__ import annotations
+
+import signal
+
+import msgspec
+
+
+def error(kind: str, message: str) -> bytes:
+    """The JSON of an error that the platform itself tells; `kind` is its type."""
+    return msgspec.json.encode({"errorType": kind, "errorMessage": message})
+
+
+def of_process(status: int) -> str:
+    """How a process ended. `status` is its exit code, or the negated number of the signal that ended it."""
+    if status < 0:
+        return f"signal: {(signal.strsignal(-status) or str(-status)).lower()}"
+    return f"exit status {status}" if status else "exit code 0"
+
+
+def of_runtime(status: int) -> str:
+    """The sentence for the end of a runtime; `status` as above."""
+    if status == 0:
+        return "Runtime exited without providing a reason"
+    return f"Runtime exited with error: {of_process(status)}"
