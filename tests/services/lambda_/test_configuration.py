@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.config import Config
 
-from tests.services.lambda_.calls import create, invoke, new, own_client, settle
+from tests.services.lambda_.calls import create, invoke, new, own_client, refused, settle
 from tests.support import ROLE
 
 if TYPE_CHECKING:
     from tests.conftest import Server
+
+PROVIDER = "arn:aws:lambda:us-east-1:000000000000:capacity-provider:mine"
 
 
 @pytest.fixture
@@ -92,6 +94,83 @@ def test_logging_is_merged(client: Any) -> None:
         "LogFormat": "Text",
         "LogGroup": "/aws/lambda/f",
     }
+
+
+def managed(**members: Any) -> dict[str, Any]:
+    """A CapacityProviderConfig."""
+    return {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": PROVIDER, **members}}
+
+
+def test_a_durable_function_keeps_its_terms_and_changes_them_one_by_one(client: Any) -> None:
+    held = create(client, "f", DurableConfig={"ExecutionTimeout": 60})
+    assert held["DurableConfig"] == {"ExecutionTimeout": 60, "RetentionPeriodInDays": 14}
+    assert changed(client, DurableConfig={"RetentionPeriodInDays": 3})["DurableConfig"] == {
+        "ExecutionTimeout": 60,
+        "RetentionPeriodInDays": 3,
+    }
+    assert changed(client, DurableConfig={"ExecutionTimeout": 90})["DurableConfig"]["RetentionPeriodInDays"] == 3
+
+
+def test_a_durable_function_says_how_long_it_may_take(client: Any) -> None:
+    text = refused(client, "InvalidParameterValueException", client.create_function, **new("f", DurableConfig={}))
+    assert text == "You cannot create a function with a durable configuration without an executionTimeout"
+
+
+def test_a_function_is_durable_from_its_creation_on_or_never(client: Any) -> None:
+    create(client, "f")
+    refused(
+        client,
+        "InvalidParameterValueException",
+        client.update_function_configuration,
+        FunctionName="f",
+        DurableConfig={"ExecutionTimeout": 60},
+    )
+    assert "DurableConfig" not in settle(client, "f")
+
+
+def test_a_function_on_managed_instances_has_its_own_defaults(client: Any) -> None:
+    held = create(client, "f", CapacityProviderConfig=managed())
+    assert held["CapacityProviderConfig"] == managed(
+        PerExecutionEnvironmentMaxConcurrency=16, ExecutionEnvironmentMemoryGiBPerVCpu=2.0
+    )
+    assert held["MemorySize"] == 2048
+    assert held["LoggingConfig"]["LogFormat"] == "JSON"
+    assert "SnapStart" not in held
+    more = changed(client, CapacityProviderConfig=managed(PerExecutionEnvironmentMaxConcurrency=4))
+    assert more["CapacityProviderConfig"] == managed(
+        PerExecutionEnvironmentMaxConcurrency=4, ExecutionEnvironmentMemoryGiBPerVCpu=2.0
+    )
+
+
+def test_a_function_is_on_managed_instances_from_its_creation_on_or_never(client: Any) -> None:
+    create(client, "f")
+    text = refused(
+        client,
+        "InvalidParameterValueException",
+        client.update_function_configuration,
+        FunctionName="f",
+        CapacityProviderConfig=managed(),
+    )
+    assert text == "CapacityProviderConfig isn't supported for Lambda Default functions."
+
+
+def test_a_function_keeps_its_tenancy(client: Any) -> None:
+    held = create(client, "f", TenancyConfig={"TenantIsolationMode": "PER_TENANT"})
+    assert held["TenancyConfig"] == {"TenantIsolationMode": "PER_TENANT"}
+    assert changed(client, Timeout=9)["TenancyConfig"] == {"TenantIsolationMode": "PER_TENANT"}
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("CapacityProviderConfig", {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": PROVIDER}}),
+        ("DurableConfig", {"ExecutionTimeout": 60}),
+        ("TenancyConfig", {"TenantIsolationMode": "PER_TENANT"}),
+    ],
+)
+def test_what_cannot_be_run_yet_says_so(client: Any, member: str, value: Any) -> None:
+    create(client, "f", **{member: value})
+    assert member in refused(client, "NotImplemented", client.invoke, FunctionName="f")
 
 
 def test_each_update_changes_the_revision_twice(client: Any) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from lambent.compute.function import FunctionVersion
-from lambent.services.lambda_.records import Configuration, Function, Logging, UsedLayer, Version
+from lambent.services.lambda_.records import Function, Version
+from lambent.services.lambda_.records.configuration import Configuration, Logging, UsedLayer
 
 HELD = Configuration(
     revision="one",

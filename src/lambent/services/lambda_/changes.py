@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.services.lambda_ import errors, publishing
-from lambent.services.lambda_.records import LATEST, Configuration, Function, updating
+from lambent.services.lambda_.records import LATEST, Function, updating
 from lambent.services.lambda_.rules import names
 from lambent.services.lambda_.store import functions
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lambent.services.lambda_.parts import Parts
     from lambent.services.lambda_.publishing import Publication
     from lambent.services.lambda_.records import FunctionKey, Version
+    from lambent.services.lambda_.records.configuration import Configuration
     from lambent.store.api import Transaction
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
 from lambent.services.lambda_ import errors
-from lambent.services.lambda_.records import UsedLayer
+from lambent.services.lambda_.records.configuration import UsedLayer
 from lambent.services.lambda_.rules import names
 from lambent.services.lambda_.store import layers
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lambent.kernel.call import Call
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records import UsedLayer
+    from lambent.services.lambda_.records.configuration import UsedLayer
     from lambent.store.blobs import Blob
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lambent.services.lambda_ import errors
 from lambent.services.lambda_.records import LATEST, Alias, Version
-from lambent.services.lambda_.rules import names, provisioning
+from lambent.services.lambda_.rules import names, provisioning, refusals
 from lambent.services.lambda_.store import aliases, concurrency, versions
 
 if TYPE_CHECKING:
@@ -65,5 +65,6 @@ def _check_alias(tx: Transaction, alias: Alias, taken: set[str]) -> None:
 
 
 def _check_start(version: Version) -> None:
+    refusals.check_runs(version.configuration)
     if version.configuration.snapshots:
         raise errors.provisions_snapshots()

@@ -14,7 +14,8 @@ from lambent.services.lambda_.store import functions, versions
 
 if TYPE_CHECKING:
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records import Configuration, Function
+    from lambent.services.lambda_.records import Function
+    from lambent.services.lambda_.records.configuration import Configuration
     from lambent.store.api import Transaction
 
 

@@ -9,7 +9,7 @@ import msgspec
 from lambent.compute.function import FunctionVersion  # noqa: TC001 msgspec reads it at run time
 from lambent.services.lambda_ import errors
 from lambent.services.lambda_.records import LATEST
-from lambent.services.lambda_.rules import names
+from lambent.services.lambda_.rules import names, refusals
 from lambent.services.lambda_.store import aliases, functions, versions
 
 if TYPE_CHECKING:
@@ -62,10 +62,12 @@ def _version(tx: Transaction, key: FunctionKey, label: str, qualifier: str) -> F
         function = functions.find(tx, key)
         if function is None:
             raise errors.not_found(key, qualifier)
+        refusals.check_runs(function.serving or function.configuration)
         return function.version() if function.state == "Active" else None
     version = versions.find(tx, key, names.number(label))
     if version is None:
         raise errors.not_found(key, qualifier)
+    refusals.check_runs(version.configuration)
     return _invocable(version)
 
 

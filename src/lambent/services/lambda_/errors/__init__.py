@@ -373,6 +373,21 @@ def variables_too_large(measured: str) -> AwsError:
     )
 
 
+def durable_without_timeout() -> AwsError:
+    """A durable function says how long its executions may take."""
+    return invalid("You cannot create a function with a durable configuration without an executionTimeout")
+
+
+def not_durable() -> AwsError:
+    """A function is durable from its creation on, or never. AWS documents the rule; the words are not recorded."""
+    return invalid("You cannot add a durable configuration to an existing function.")
+
+
+def not_managed() -> AwsError:
+    """A function is on managed instances from its creation on, or never."""
+    return invalid("CapacityProviderConfig isn't supported for Lambda Default functions.")
+
+
 def levels_without_json() -> AwsError:
     """Log levels filter JSON only."""
     return invalid(

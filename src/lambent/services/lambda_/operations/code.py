@@ -12,7 +12,7 @@ from lambent.services.lambda_.rules import answers
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records import Configuration
+    from lambent.services.lambda_.records.configuration import Configuration
 
 
 async def update_function_code(call: Call[Parts], request: Request) -> Response:

@@ -11,7 +11,7 @@ from lambent.services.lambda_.rules import answers, configuration, refusals
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records import Configuration
+    from lambent.services.lambda_.records.configuration import Configuration
 
 
 async def get_function_configuration(call: Call[Parts], request: Request) -> Response:
@@ -33,13 +33,12 @@ async def update_function_configuration(call: Call[Parts], request: Request) -> 
     seen = request.get("RevisionId")
     held = (await changes.changeable(call, key, seen)).configuration
     refusals.check(call.operation, request, refusals.CONFIGURATION)
-    runtime = request.get("Runtime", held.runtime)
-    configuration.check(request, runtime, held.snap_start, held.storage_mb)
+    configuration.check_update(request, held)
     used = await layering.used(call, request["Layers"]) if "Layers" in request else None
     await packages.check_size(parts, held.code_sha256, used or ())
     if "Role" in request:
         await roles.check(parts, call.account, request["Role"])
-    if "Runtime" in request and (refusal := await parts.engine.refusal(runtime)) is not None:
+    if "Runtime" in request and (refusal := await parts.engine.refusal(request["Runtime"])) is not None:
         raise errors.invalid(refusal)
     revision = parts.ids.uuid()
 

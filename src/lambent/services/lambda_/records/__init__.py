@@ -1,4 +1,4 @@
-"""What the Lambda service stores: functions, their versions and aliases, and the configurations that they run with.
+"""What the Lambda service stores: functions, their versions and aliases, layers and provisioned concurrency.
 
 What belongs to other nouns has a module of its name.
 """
@@ -12,14 +12,13 @@ import msgspec
 from lambent.compute.function import FunctionVersion
 from lambent.kernel.arn import arn
 from lambent.services.lambda_ import roles
+from lambent.services.lambda_.records.configuration import Configuration  # noqa: TC001 msgspec reads it at run time
 
 LATEST = "$LATEST"
 
 CREATING = "The function is being created."
 """AWS's reason for everything that is not complete yet."""
 
-Architecture = Literal["x86_64", "arm64"]
-LogFormat = Literal["Text", "JSON"]
 State = Literal["Pending", "Active", "Failed"]
 
 
@@ -34,63 +33,6 @@ class FunctionKey(msgspec.Struct, frozen=True, order=True):
         """The function's ARN, ending in `qualifier` where there is one."""
         suffix = f":{qualifier}" if qualifier else ""
         return arn("lambda", self.region, self.account, f"function:{self.name}{suffix}")
-
-
-class Logging(msgspec.Struct, frozen=True):
-    """Where a function logs and how; the levels are set for JSON only."""
-
-    group: str
-    format: LogFormat = "Text"
-    application_level: str | None = None
-    system_level: str | None = None
-
-
-class UsedLayer(msgspec.Struct, frozen=True):
-    """A layer version as a function uses it, also when the layer version itself is deleted."""
-
-    arn: str
-    sha256: str
-    """Hex digest of the zip; the blob's name."""
-    size: int
-    """Bytes of the zip."""
-
-
-class Configuration(msgspec.Struct, frozen=True, kw_only=True):
-    """Code and settings of a function. The defaults are those of CreateFunction."""
-
-    revision: str
-    """Another for every accepted change, so that warm environments of the one before are recognised."""
-    code_sha256: str
-    """Hex digest of the zip; the blob's name."""
-    code_size: int
-    runtime: str
-    handler: str
-    role: str
-    logging: Logging
-    description: str = ""
-    memory_mb: int = 128
-    timeout_s: int = 3
-    storage_mb: int = 512
-    variables: dict[str, str] | None = None
-    """None where the caller gave no environment, which AWS tells from an empty one."""
-    architecture: Architecture = "x86_64"
-    tracing: str = "PassThrough"
-    snap_start: str = "None"
-    dead_letter_arn: str | None = None
-    empty_vpc: bool = False
-    """Whether the caller gave a VpcConfig that names nothing, which AWS shows again."""
-    layers: tuple[UsedLayer, ...] = ()
-    """In the order in which they are laid over one another."""
-
-    @property
-    def packages(self) -> set[str]:
-        """The digests of the zips that it needs."""
-        return {self.code_sha256, *(layer.sha256 for layer in self.layers)}
-
-    @property
-    def snapshots(self) -> bool:
-        """Whether published versions of it start from a snapshot."""
-        return self.snap_start == "PublishedVersions"
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +50,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     modified_ms: int
     """Milliseconds since the epoch."""
     tags: dict[str, str] = {}
+    code_signing_arn: str | None = None
+    """The code signing configuration that its packages are checked against."""
     last_version: int = 0
     """The number that was last given to a version; none is given twice."""
 

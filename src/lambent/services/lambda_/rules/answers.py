@@ -11,7 +11,8 @@ from lambent.services.lambda_.records import CREATING, Version
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Response
-    from lambent.services.lambda_.records import Alias, Configuration, Function, LayerVersion, Logging
+    from lambent.services.lambda_.records import Alias, Function, LayerVersion
+    from lambent.services.lambda_.records.configuration import Configuration, Durability, Logging, ManagedInstances
 
 
 def configuration(function: Function | Version, qualifier: str | None = None) -> Response:
@@ -37,8 +38,10 @@ def listed(function: Function | Version, qualifier: str | None = None) -> Respon
         "Architectures": [held.architecture],
         "CodeSha256": sha256(held.code_sha256),
         "CodeSize": held.code_size,
+        "CapacityProviderConfig": None if held.instances is None else _instances(held.instances),
         "DeadLetterConfig": {"TargetArn": held.dead_letter_arn} if held.dead_letter_arn else None,
         "Description": held.description,
+        "DurableConfig": None if held.durability is None else _durability(held.durability),
         "Environment": None if held.variables is None else {"Variables": held.variables},
         "EphemeralStorage": {"Size": held.storage_mb},
         "FunctionArn": function.key.arn(qualifier),
@@ -52,10 +55,8 @@ def listed(function: Function | Version, qualifier: str | None = None) -> Respon
         "RevisionId": function.revision_id,
         "Role": held.role,
         "Runtime": held.runtime,
-        "SnapStart": {
-            "ApplyOn": held.snap_start,
-            "OptimizationStatus": "On" if held.snapshots and isinstance(function, Version) else "Off",
-        },
+        "SnapStart": _snap_start(function),
+        "TenancyConfig": {"TenantIsolationMode": held.tenancy} if held.tenancy else None,
         "Timeout": held.timeout_s,
         "TracingConfig": {"Mode": held.tracing},
         "Version": function.label,
@@ -107,12 +108,39 @@ def timestamp(milliseconds: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}+0000"
 
 
+def _snap_start(function: Function | Version) -> Response | None:
+    """A function on managed instances has none to show."""
+    held = function.configuration
+    if held.instances is not None:
+        return None
+    on = held.snapshots and isinstance(function, Version)
+    return {"ApplyOn": held.snap_start, "OptimizationStatus": "On" if on else "Off"}
+
+
 def _logging(logging: Logging) -> Response:
     return {
         "ApplicationLogLevel": logging.application_level,
         "LogFormat": logging.format,
         "LogGroup": logging.group,
         "SystemLogLevel": logging.system_level,
+    }
+
+
+def _durability(durability: Durability) -> Response:
+    return {
+        "ExecutionTimeout": durability.timeout_s,
+        "KMSKeyArn": durability.key_arn,
+        "RetentionPeriodInDays": durability.retention_days,
+    }
+
+
+def _instances(instances: ManagedInstances) -> Response:
+    return {
+        "LambdaManagedInstancesCapacityProviderConfig": {
+            "CapacityProviderArn": instances.provider_arn,
+            "ExecutionEnvironmentMemoryGiBPerVCpu": instances.memory_per_vcpu,
+            "PerExecutionEnvironmentMaxConcurrency": instances.concurrency,
+        }
     }
 
 

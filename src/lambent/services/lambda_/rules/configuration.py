@@ -8,12 +8,12 @@ import msgspec
 
 from lambent.kernel import limits
 from lambent.services.lambda_ import errors
-from lambent.services.lambda_.records import Configuration, Logging
+from lambent.services.lambda_.records.configuration import Configuration, Durability, Logging, ManagedInstances
 from lambent.services.lambda_.rules import runtimes, variables
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Request
-    from lambent.services.lambda_.records import UsedLayer
+    from lambent.services.lambda_.records.configuration import UsedLayer
     from lambent.store.blobs import Blob
 
 
@@ -29,14 +29,19 @@ def new(request: Request, name: str, revision: str, package: Blob, layers: tuple
         logging=Logging(group=f"/aws/lambda/{name}"),
         architecture=request.get("Architectures", ["x86_64"])[0],
         layers=layers,
+        tenancy=request["TenancyConfig"]["TenantIsolationMode"] if "TenancyConfig" in request else None,
     )
+    if "CapacityProviderConfig" in request:
+        blank = msgspec.structs.replace(
+            blank, memory_mb=limits.MANAGED_MEMORY_MB, logging=_logging(blank.logging, _JSON)
+        )
     return msgspec.structs.replace(blank, **_changes(blank, request))
 
 
 def changed(old: Configuration, request: Request, revision: str, layers: tuple[UsedLayer, ...] | None) -> Configuration:
     """What an UpdateFunctionConfiguration request makes of `old`. A member that is absent stays as it was; one
-    that is given replaces the old one whole, except LoggingConfig, which is merged. `layers` are those that it names;
-    None where it says nothing of layers."""
+    that is given replaces the old one whole, except LoggingConfig and DurableConfig, which are merged. `layers` are
+    those that it names; None where it says nothing of layers."""
     kept = old.layers if layers is None else layers
     return msgspec.structs.replace(old, revision=revision, layers=kept, **_changes(old, request))
 
@@ -53,6 +58,17 @@ def check_new(request: Request) -> None:
     if any(tag.lower().startswith("aws:") for tag in tags):
         raise errors.invalid("aws: prefixed tag key names are not allowed for external use.")
     check(request, request["Runtime"])
+    if "DurableConfig" in request and "ExecutionTimeout" not in request["DurableConfig"]:
+        raise errors.durable_without_timeout()
+
+
+def check_update(request: Request, held: Configuration) -> None:
+    """Raise AWS's errors for an UpdateFunctionConfiguration request of a function with the configuration `held`."""
+    check(request, request.get("Runtime", held.runtime), held.snap_start, held.storage_mb)
+    if "CapacityProviderConfig" in request and held.instances is None:
+        raise errors.not_managed()
+    if "DurableConfig" in request and held.durability is None:
+        raise errors.not_durable()
 
 
 def check(request: Request, runtime: str, snap_start: str = "None", storage_mb: int = 0) -> None:
@@ -91,6 +107,10 @@ def _changes(old: Configuration, request: Request) -> dict[str, Any]:
         changes["empty_vpc"] = True
     if "LoggingConfig" in request:
         changes["logging"] = _logging(old.logging, request["LoggingConfig"])
+    if "DurableConfig" in request:
+        changes["durability"] = _durability(old.durability, request["DurableConfig"])
+    if "CapacityProviderConfig" in request:
+        changes["instances"] = _instances(request["CapacityProviderConfig"])
     return changes
 
 
@@ -102,6 +122,29 @@ _PLAIN = {
     "Runtime": "runtime",
     "Timeout": "timeout_s",
 }
+
+
+_JSON = {"LogFormat": "JSON"}
+
+
+def _durability(old: Durability | None, wanted: dict[str, Any]) -> Durability:
+    """What is absent stays as it was; at the creation it is the default."""
+    before = old or Durability(timeout_s=wanted.get("ExecutionTimeout", 0))
+    return Durability(
+        timeout_s=wanted.get("ExecutionTimeout", before.timeout_s),
+        retention_days=wanted.get("RetentionPeriodInDays", before.retention_days),
+        key_arn=wanted.get("KMSKeyArn", before.key_arn) or None,
+    )
+
+
+def _instances(wanted: dict[str, Any]) -> ManagedInstances:
+    """What is absent is the default, also in an update."""
+    own = wanted["LambdaManagedInstancesCapacityProviderConfig"]
+    return ManagedInstances(
+        own["CapacityProviderArn"],
+        own.get("PerExecutionEnvironmentMaxConcurrency", limits.MANAGED_CONCURRENCY),
+        own.get("ExecutionEnvironmentMemoryGiBPerVCpu", limits.MANAGED_MEMORY_GIB_PER_VCPU),
+    )
 
 
 def _logging(old: Logging, wanted: dict[str, str]) -> Logging:

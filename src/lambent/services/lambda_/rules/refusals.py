@@ -1,4 +1,4 @@
-"""Members of requests that ask for what Lambent does not have yet: refused by name, never ignored."""
+"""What Lambent does not have yet, in members of requests and in functions: refused by name, never ignored."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from lambent.services.lambda_ import errors
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Request
+    from lambent.services.lambda_.records.configuration import Configuration
 
 CONFIGURATION = (
     "AcceleratorConfig",
-    "CapacityProviderConfig",
     "CodeSigningConfigArn",
-    "DurableConfig",
     "FileSystemConfigs",
     "ImageConfig",
     "KMSKeyArn",
     "PublishTo",
     "RuntimeConfig",
-    "TenancyConfig",
     "VpcConfig",
 )
 CODE = ("PublishTo", "S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion", "SourceKMSKeyArn")
@@ -35,6 +33,17 @@ def check(operation: str, request: Request, members: tuple[str, ...]) -> None:
     for member in members:
         if _asks(request.get(member)):
             raise errors.not_built(operation, member)
+
+
+def check_runs(held: Configuration) -> None:
+    """Raise the not-built error where a function of this configuration is stored, and cannot be run yet."""
+    for member, asked in (
+        ("CapacityProviderConfig", held.instances is not None),
+        ("DurableConfig", held.durability is not None),
+        ("TenancyConfig", held.tenancy is not None),
+    ):
+        if asked:
+            raise errors.not_built("Invoke", member)
 
 
 def _asks(value: Any) -> bool:
