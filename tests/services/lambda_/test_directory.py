@@ -18,13 +18,12 @@ from lambent.services.lambda_.directory import Directory
 from lambent.services.lambda_.records import (
     LATEST,
     Alias,
-    Configuration,
     Function,
     FunctionKey,
-    Logging,
     settled,
     updating,
 )
+from lambent.services.lambda_.records.configuration import Configuration, Logging
 from lambent.services.lambda_.store import aliases
 from lambent.services.lambda_.store import functions as store
 from lambent.store.blobs import Blobs

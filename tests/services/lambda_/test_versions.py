@@ -245,3 +245,57 @@ def test_an_update_leaves_the_environments_of_versions_as_they_are(client: Any) 
     settle(client, "f")
     assert invoke(client, "f") == {"counter": 0}
     assert invoke(client, "f", Qualifier="1") == {"counter": 1}
+
+
+MANAGED = {
+    "LambdaManagedInstancesCapacityProviderConfig": {
+        "CapacityProviderArn": "arn:aws:lambda:us-east-1:000000000000:capacity-provider:mine"
+    }
+}
+
+
+def test_latest_published_is_replaced_by_each_publication(client: Any) -> None:
+    create(client, "f", "version_one", CapacityProviderConfig=MANAGED)
+    first = client.publish_version(FunctionName="f", PublishTo="LATEST_PUBLISHED")
+    assert first["Version"] == "$LATEST.PUBLISHED"
+    assert first["FunctionArn"].endswith(":f:$LATEST.PUBLISHED")
+    assert client.publish_version(FunctionName="f", PublishTo="LATEST_PUBLISHED")["RevisionId"] == first["RevisionId"]
+    client.update_function_code(
+        FunctionName="f", ZipFile=package("version_two"), Publish=True, PublishTo="LATEST_PUBLISHED"
+    )
+    settle(client, "f")
+    held = client.get_function_configuration(FunctionName="f", Qualifier="$LATEST.PUBLISHED")
+    assert (held["State"], held["CodeSha256"]) == ("Active", settle(client, "f")["CodeSha256"])
+    assert held["CodeSha256"] != first["CodeSha256"]
+
+
+def test_latest_published_stands_beside_the_numbers(client: Any) -> None:
+    create(client, "f", CapacityProviderConfig=MANAGED)
+    assert client.publish_version(FunctionName="f")["Version"] == "1"
+    client.publish_version(FunctionName="f", PublishTo="LATEST_PUBLISHED")
+    client.create_alias(FunctionName="f", Name="live", FunctionVersion="$LATEST.PUBLISHED")
+    client.update_function_configuration(FunctionName="f", Timeout=9)
+    settle(client, "f")
+    assert client.publish_version(FunctionName="f")["Version"] == "2"
+    assert numbers(client, PaginationConfig={"PageSize": 1}) == ["$LATEST", "$LATEST.PUBLISHED", "1", "2"]
+    listed = client.get_paginator("list_functions").paginate(FunctionVersion="ALL", PaginationConfig={"PageSize": 1})
+    assert [one["Version"] for part in listed for one in part["Functions"]] == numbers(client)
+    assert "live" in refused(
+        client,
+        "ResourceConflictException",
+        client.delete_function,
+        FunctionName="f",
+        Qualifier="$LATEST.PUBLISHED",
+    )
+
+
+def test_latest_published_is_for_functions_on_managed_instances(client: Any) -> None:
+    create(client, "f")
+    for call, members in (
+        (client.publish_version, {"FunctionName": "f"}),
+        (client.update_function_code, {"FunctionName": "f", "ZipFile": package("version_two"), "Publish": True}),
+        (client.create_function, new("g", Publish=True)),
+    ):
+        refused(client, "InvalidParameterValueException", call, **members, PublishTo="LATEST_PUBLISHED")
+    assert numbers(client) == ["$LATEST"]
+    assert [one["FunctionName"] for one in client.list_functions()["Functions"]] == ["f"]

@@ -18,14 +18,12 @@ from lambent.kernel.targets import Targets
 from lambent.kernel.tasks import Supervisor
 from lambent.services.lambda_ import Parts, publishing, running
 from lambent.services.lambda_.records import (
-    Configuration,
     Function,
     LayerVersion,
-    Logging,
-    UsedLayer,
     settled,
     updating,
 )
+from lambent.services.lambda_.records.configuration import Configuration, Logging, UsedLayer
 from lambent.services.lambda_.store import functions as store
 from lambent.services.lambda_.store import layers
 from lambent.services.lambda_.workers import CodeSweeper, Settler
@@ -177,7 +175,10 @@ async def test_what_versions_and_layers_need_stays(parts: Parts) -> None:
     layers_of = msgspec.structs.replace(function.configuration, layers=(UsedLayer("arn", used, 1),))
     await parts.store.write(
         lambda tx: publishing.publish(
-            tx, msgspec.structs.replace(function, configuration=layers_of), publishing.prepare(parts)
+            tx,
+            msgspec.structs.replace(function, configuration=layers_of),
+            publishing.prepare(parts, {}),
+            parts.blobs,
         )
     )
     version = LayerVersion(

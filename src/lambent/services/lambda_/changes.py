@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.services.lambda_ import errors, publishing
-from lambent.services.lambda_.records import LATEST, Function, updating
+from lambent.services.lambda_.records import LATEST, Function, Version, updating
 from lambent.services.lambda_.rules import names
 from lambent.services.lambda_.store import functions
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lambent.kernel.call import Call
     from lambent.services.lambda_.parts import Parts
     from lambent.services.lambda_.publishing import Publication
-    from lambent.services.lambda_.records import FunctionKey, Version
+    from lambent.services.lambda_.records import FunctionKey
     from lambent.services.lambda_.records.configuration import Configuration
     from lambent.store.api import Transaction
 
@@ -51,9 +51,12 @@ async def accept(
         function = checked(functions.find(tx, key), key, revision_id)
         updated = updating(function, edit(function.configuration), next_id, now)
         functions.update(tx, updated)
-        return updated if publication is None else publishing.publish(tx, updated, publication)
+        return updated if publication is None else publishing.publish(tx, updated, publication, call.parts.blobs)
 
-    return await call.parts.directory.change(key, work)
+    accepted = await call.parts.directory.change(key, work)
+    if isinstance(accepted, Version):
+        publishing.retire_replaced(call.parts, accepted)
+    return accepted
 
 
 def checked(function: Function | None, key: FunctionKey, revision_id: str | None) -> Function:

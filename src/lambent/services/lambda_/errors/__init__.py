@@ -114,6 +114,11 @@ def other_code(given: str, current: str) -> AwsError:
     )
 
 
+def published_by_number() -> AwsError:
+    """Only functions on managed instances are published to `$LATEST.PUBLISHED`. The words are not recorded."""
+    return invalid("PublishTo isn't supported for Lambda Default functions.")
+
+
 def version_in_use(aliases: Iterable[str]) -> AwsError:
     """A version goes only when no alias points to it."""
     return AwsError(

@@ -46,6 +46,6 @@ async def update_function_code(call: Call[Parts], request: Request) -> Response:
     if request.get("DryRun"):
         trial = msgspec.structs.replace(function, configuration=edit(function.configuration))
         return answers.configuration(trial)
-    publication = publishing.prepare(parts) if request.get("Publish") else None
+    publication = publishing.wanted(parts, request)
     accepted = await changes.accept(call, key, seen, edit, publication)
     return answers.configuration(accepted, None if publication is None else accepted.label)

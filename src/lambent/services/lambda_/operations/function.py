@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lambent.services.lambda_.parts import Parts
     from lambent.services.lambda_.records import FunctionKey
     from lambent.store.api import Transaction
-    from lambent.store.blobs import Blobs
 
 
 async def create_function(call: Call[Parts], request: Request) -> Response:
@@ -49,12 +48,12 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
         modified_ms=parts.now_ms(),
         tags=request.get("Tags", {}),
     )
-    publication = publishing.prepare(parts) if request.get("Publish") else None
+    publication = publishing.wanted(parts, request)
 
     def work(tx: Transaction) -> Function | Version:
         if not functions.insert(tx, function):
             raise errors.already_exists(key.name)
-        return function if publication is None else publishing.publish(tx, function, publication)
+        return function if publication is None else publishing.publish(tx, function, publication, parts.blobs)
 
     return answers.configuration(await parts.directory.change(key, work))
 
@@ -98,7 +97,7 @@ async def _list_versions(call: Call[Parts], request: Request, size: int) -> Resp
     after = markers.name_and_number(request.get("Marker"), call.operation)
     place = call.account, call.region
     found = await call.parts.store.read(lambda tx: versions.page_of_all(tx, *place, after, size + 1))
-    shown, marker = page.cut(found, size, lambda one: [one.name, one.number if isinstance(one, Version) else 0])
+    shown, marker = page.cut(found, size, lambda one: [one.name, versions.number(one)])
     return {"Functions": [answers.listed(one, one.label) for one in shown], "NextMarker": marker}
 
 
@@ -119,7 +118,7 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
         if not functions.delete(tx, key):
             raise errors.not_found(key)
         for version in versions.of(tx, key):
-            _let_go(blobs, version)
+            publishing.let_go(blobs, version)
         versions.delete_all(tx, key)
         aliases.delete_all(tx, key)
         concurrency.delete_all(tx, key)
@@ -178,16 +177,10 @@ async def _delete_version(call: Call[Parts], key: FunctionKey, qualifier: str) -
         users = [alias.name for alias in aliases.of(tx, key) if version.label in alias.targets]
         if users:
             raise errors.version_in_use(users)
-        _let_go(blobs, version)
+        publishing.let_go(blobs, version)
         concurrency.withdraw(tx, key, version.label)
         versions.delete(tx, key, version.number)
 
     await call.parts.directory.change(key, work)
     call.parts.engine.retire(key.arn(), qualifier)
     return {"StatusCode": 204}
-
-
-def _let_go(blobs: Blobs, version: Version) -> None:
-    """What runs of a version that goes may still need its packages: they count as new from here on."""
-    for digest in version.packages:
-        blobs.touch(digest)

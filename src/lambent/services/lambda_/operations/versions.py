@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from lambent.kernel import limits, page
 from lambent.services.lambda_ import changes, errors, markers, publishing
-from lambent.services.lambda_.records import Version
-from lambent.services.lambda_.rules import answers, names, refusals
+from lambent.services.lambda_.rules import answers, names
 from lambent.services.lambda_.store import functions, versions
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records import Function
+    from lambent.services.lambda_.records import Function, Version
     from lambent.store.api import Transaction
 
 
@@ -23,17 +22,17 @@ async def publish_version(call: Call[Parts], request: Request) -> Response:
     https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html
     """
     key = changes.key_of(call, request["FunctionName"])
-    refusals.check(call.operation, request, refusals.PUBLISH)
-    publication = publishing.prepare(call.parts, request.get("Description"))
+    publication = publishing.prepare(call.parts, request, request.get("Description"))
 
     def work(tx: Transaction) -> Version:
         function = changes.checked(functions.find(tx, key), key, request.get("RevisionId"))
         current = answers.sha256(function.configuration.code_sha256)
         if request.get("CodeSha256") and request["CodeSha256"] != current:
             raise errors.other_code(request["CodeSha256"], current)
-        return publishing.publish(tx, function, publication)
+        return publishing.publish(tx, function, publication, call.parts.blobs)
 
     version = await call.parts.directory.change(key, work)
+    publishing.retire_replaced(call.parts, version)
     return answers.configuration(version, version.label)
 
 
@@ -50,8 +49,11 @@ async def list_versions_by_function(call: Call[Parts], request: Request) -> Resp
         function = functions.find(tx, key)
         if function is None:
             raise errors.not_found(key)
-        return [*([function] if after is None else []), *versions.page(tx, key, after or 0, size + 1)]
+        return [
+            *([function] if after is None else []),
+            *versions.page(tx, key, versions.FIRST if after is None else after, size + 1),
+        ]
 
     found = await call.parts.store.read(work)
-    shown, marker = page.cut(found, size, lambda one: [one.number if isinstance(one, Version) else 0])
+    shown, marker = page.cut(found, size, lambda one: [versions.number(one)])
     return {"Versions": [answers.listed(one, one.label) for one in shown], "NextMarker": marker}

@@ -16,6 +16,12 @@ from lambent.services.lambda_.records.configuration import Configuration  # noqa
 
 LATEST = "$LATEST"
 
+LATEST_PUBLISHED = "$LATEST.PUBLISHED"
+"""The version of a function on managed instances that each publication may replace."""
+
+LATEST_PUBLISHED_NUMBER = -1
+"""What it has in place of a number, which its neighbours count from 1."""
+
 CREATING = "The function is being created."
 """AWS's reason for everything that is not complete yet."""
 
@@ -91,7 +97,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """A published version: a function as it was at one moment. Nothing but its state changes any more."""
+    """A published version: a function as it was at one moment. Nothing but its state changes any more; what is
+    published to `$LATEST.PUBLISHED` takes the place of what was there."""
 
     account: str
     region: str
@@ -116,7 +123,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         """What its `Version` is called."""
-        return str(self.number)
+        return LATEST_PUBLISHED if self.number == LATEST_PUBLISHED_NUMBER else str(self.number)
 
     @property
     def update(self) -> Literal["InProgress", "Successful"] | None:

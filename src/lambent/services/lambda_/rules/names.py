@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambent.kernel import limits
 from lambent.services.lambda_ import errors
-from lambent.services.lambda_.records import FunctionKey, LayerKey
+from lambent.services.lambda_.records import LATEST_PUBLISHED, LATEST_PUBLISHED_NUMBER, FunctionKey, LayerKey
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call
@@ -79,12 +79,14 @@ def parse_layer_arn(text: str) -> tuple[LayerKey, int] | None:
 
 
 def is_version(qualifier: str) -> bool:
-    """Whether `qualifier` names a version by its number; every other one but `$LATEST` names an alias."""
-    return qualifier.isascii() and qualifier.isdecimal()
+    """Whether `qualifier` names a published version; every other one but `$LATEST` names an alias."""
+    return qualifier == LATEST_PUBLISHED or (qualifier.isascii() and qualifier.isdecimal())
 
 
 def number(qualifier: str) -> int:
     """The number of the version that `qualifier` names; 0, which no version has, where none can have it."""
+    if qualifier == LATEST_PUBLISHED:
+        return LATEST_PUBLISHED_NUMBER
     if qualifier.startswith("0") or len(qualifier) > limits.VERSION_DIGITS:
         return 0
     return int(qualifier)

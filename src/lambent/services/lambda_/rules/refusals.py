@@ -16,12 +16,10 @@ CONFIGURATION = (
     "FileSystemConfigs",
     "ImageConfig",
     "KMSKeyArn",
-    "PublishTo",
     "RuntimeConfig",
     "VpcConfig",
 )
-CODE = ("PublishTo", "S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion", "SourceKMSKeyArn")
-PUBLISH = ("PublishTo",)
+CODE = ("S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion", "SourceKMSKeyArn")
 INVOKE = ("DurableExecutionName", "TenantId")
 
 

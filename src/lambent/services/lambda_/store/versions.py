@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambent.services.lambda_.records import Function, Version
+from lambent.services.lambda_.records import LATEST_PUBLISHED_NUMBER, Function, Version
 
 if TYPE_CHECKING:
     from lambent.services.lambda_.records import FunctionKey
     from lambent.store.api import Transaction
+
+FIRST = LATEST_PUBLISHED_NUMBER - 1
+"""The number that `$LATEST` has in lists: it stands before all that is published."""
 
 _read = msgspec.json.Decoder(Version).decode
 _read_function = msgspec.json.Decoder(Function).decode
@@ -42,9 +45,10 @@ def page(tx: Transaction, key: FunctionKey, after: int, count: int) -> list[Vers
 def page_of_all(
     tx: Transaction, account: str, region: str, after: tuple[str, int], count: int
 ) -> list[Function | Version]:
-    """Up to `count` functions and versions that follow the name and number `after`; a function itself is number 0."""
+    """Up to `count` functions and versions that follow the name and number `after`; a function itself has the number
+    FIRST."""
     rows = tx.all(
-        "SELECT name, 0 AS number, record FROM lambda_function"
+        "SELECT name, :first AS number, record FROM lambda_function"
         " WHERE account = :account AND region = :region AND name > :name"
         " UNION ALL SELECT name, number, record FROM lambda_version"
         " WHERE account = :account AND region = :region AND (name > :name OR (name = :name AND number > :number))"
@@ -53,9 +57,15 @@ def page_of_all(
         region=region,
         name=after[0],
         number=after[1],
+        first=FIRST,
         count=count,
     )
-    return [_read(row[2]) if row[1] else _read_function(row[2]) for row in rows]
+    return [_read_function(row[2]) if row[1] == FIRST else _read(row[2]) for row in rows]
+
+
+def number(one: Function | Version) -> int:
+    """Where `one` stands among the versions of its function."""
+    return one.number if isinstance(one, Version) else FIRST
 
 
 def of(tx: Transaction, key: FunctionKey) -> list[Version]:
@@ -97,11 +107,13 @@ def sizes(tx: Transaction, account: str, region: str) -> list[int]:
     return [_read(row[0]).configuration.code_size for row in rows]
 
 
-def insert(tx: Transaction, version: Version) -> None:
-    """Store a new version; its number is free."""
+def put(tx: Transaction, version: Version) -> None:
+    """Store a new version, in place of the one that may have had its number."""
     tx.run(
         "INSERT INTO lambda_version (account, region, name, number, pending, record)"
-        " VALUES (:account, :region, :name, :number, :pending, :record)",
+        " VALUES (:account, :region, :name, :number, :pending, :record)"
+        " ON CONFLICT (account, region, name, number)"
+        " DO UPDATE SET pending = excluded.pending, record = excluded.record",
         **_row(version),
     )
 
