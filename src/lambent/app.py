@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lambent.compute.engine import Engine
 from lambent.compute.sandbox import levels
 from lambent.kernel.clock import SystemClock
+from lambent.kernel.doors import Doors
 from lambent.kernel.ids import SystemIds
 from lambent.kernel.targets import Targets
 from lambent.kernel.tasks import Supervisor
@@ -100,6 +101,7 @@ class App:
             unowned.pop_all()
             stack.push_async_callback(engine.close)
             targets = Targets()
+            doors = Doors(settings.public_url)
             sweeper = Sweeper(store, clock)
             services = (
                 iam.build(iam.Parts(store=store, clock=clock, ids=ids)),
@@ -124,6 +126,7 @@ class App:
                 services=services,
                 models=Models(ids),
                 authority=authority,
+                doors=doors,
                 links=links,
                 blobs=blobs,
                 clock=clock,

@@ -53,11 +53,13 @@ def test_every_setting_but_the_secrets_has_a_variable(tmp_path: Path) -> None:
         "LAMBENT_SANDBOX": "userns",
         "LAMBENT_CPU": "exact",
         "LAMBENT_INTERNET": "off",
+        "LAMBENT_PUBLIC_URL": "https://f.example.com",
     }
     assert {f"LAMBENT_{name.upper()}" for name in settings.FROM_VARIABLES} == set(environ)
     assert settings.load({}, environ, tmp_path).settings == Settings(
         host="::1", port=0, data="/srv/data", account="123456789012", region="eu-west-1",
         environment_idle_s=2.5, concurrency=7, sandbox="userns", cpu="exact", internet="off",
+        public_url="https://f.example.com",
     )  # fmt: skip
 
 
@@ -96,6 +98,11 @@ def test_a_data_folder_in_the_file_is_relative_to_the_file(tmp_path: Path) -> No
         ({}, {"LAMBENT_PORT": "http"}, "LAMBENT_PORT: 'http' is not allowed; it takes a whole number from 0 to 65535"),
         ({}, {"LAMBENT_MODE": "prod"}, "LAMBENT_MODE: 'prod' is not allowed; it takes development or production"),
         ({}, {"LAMBENT_ACCOUNT": "12"}, "LAMBENT_ACCOUNT: '12' is not allowed; it takes 12 digits"),
+        (
+            {},
+            {"LAMBENT_PUBLIC_URL": "f.example.com"},
+            "LAMBENT_PUBLIC_URL: 'f.example.com' is not allowed; it takes the URL whose subdomains lead here",
+        ),
         ({"config": "none.toml"}, {}, "--config: there is no settings file none.toml"),
         ({}, {"LAMBENT_CONFIG": "none.toml"}, "LAMBENT_CONFIG: there is no settings file none.toml"),
     ],
@@ -182,6 +189,6 @@ def test_the_guide_lists_every_setting_with_its_default() -> None:
 
 def shown(default: object) -> str:
     """A default as the guide writes it."""
-    if default is None or default == ():
+    if default in (None, (), ""):
         return "by mode" if default is None else "none"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"

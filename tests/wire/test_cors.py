@@ -141,3 +141,9 @@ def test_more_hosts_may_be_allowed() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]:1", "localhost", "a.localhost:80", "localhost.", "LOCALHOST"])
 def test_names_of_this_machine_are_served_on_loopback(host: str) -> None:
     assert status(ask(host=host)) is None
+
+
+def test_pages_that_a_function_serves_are_not_this_machines_own() -> None:
+    browsers = Browsers(loopback=True, strange=lambda host: ".lambda-url." in host)
+    assert status(ask(origin="http://a.lambda-url.us-east-1.localhost:4566"), browsers) == 403
+    assert status(ask(origin="http://app.localhost"), browsers) is None

@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError, EventStreamError
 from lambent.kernel import limits
 from lambent.kernel.body import WholeBody
 from lambent.kernel.clock import SystemClock, settle
+from lambent.kernel.doors import Doors
 from lambent.kernel.errors import AwsError
 from lambent.kernel.ids import SystemIds
 from lambent.kernel.service import Service
@@ -117,13 +118,14 @@ SERVICES = (
 )
 
 
-def make(folder: Path) -> Gateway:
+def make(folder: Path, doors: Doors | None = None) -> Gateway:
     clock, ids, config = SystemClock(), SystemIds(), Settings(port=4566)
     CALLS.clear()
     return Gateway(
         services=SERVICES,
         models=MODELS,
         authority=SessionAuthority(config, clock, ids, bytes(32)),
+        doors=doors or Doors(),
         links=CodeLinks(bytes(32), clock),
         blobs=Blobs(folder, clock),
         clock=clock,

@@ -36,6 +36,7 @@ ALLOWED: Final = {
     "sandbox": "auto, jail, userns or process",
     "cpu": "exact or free",
     "internet": "on or off",
+    "public_url": "the URL whose subdomains lead here, such as https://lambda.example.com",
     "internet_allow": 'a list of networks, such as ["10.0.0.0/8", "192.0.2.7:443"]',
 }
 """What each setting takes, in words for people."""

@@ -49,6 +49,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     internet_allow: tuple[str, ...] = ()
     """Where not empty: exactly the networks that functions reach, `10.0.0.0/8` or `192.0.2.7:443`."""
 
+    public_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?/?)?$")] = ""
+    """The URL below whose host other machines reach what has a host name of its own, such as function URLs: a DNS
+    record for all names below it, and what terminates TLS, stand before the server. This machine's own where empty."""
+
     def __post_init__(self) -> None:
         if self.development and not is_loopback(self.host):
             raise ValueError(

@@ -77,6 +77,7 @@ class Connection(asyncio.Protocol):
         "_patience",
         "_piece",
         "_received",
+        "_source",
         "_streaming",
         "_task",
         "_transport",
@@ -114,6 +115,7 @@ class Connection(asyncio.Protocol):
         self._messages = 0
         self._received = 0
         self._patience: Patience | None = None
+        self._source = ""
 
     # What the transport tells.
 
@@ -125,6 +127,8 @@ class Connection(asyncio.Protocol):
             transport.close()
             return
         transport.set_write_buffer_limits(high=limits.HTTP_BODY_BUFFER_BYTES)
+        peer = transport.get_extra_info("peername")
+        self._source = peer[0] if isinstance(peer, tuple) else ""
         self._patience = Patience(self._owner.clock, self._waiting_for, self._give_up)
 
     def data_received(self, data: bytes) -> None:
@@ -266,6 +270,7 @@ class Connection(asyncio.Protocol):
         version = parser.get_http_version()
         path, query = heads.target(method, self._url, headers)
         request = HttpRequest(method, path, query, headers)
+        request.source = self._source
         heads.check_framing(request, version)
         job = Job(request, modern=version == "1.1")
         self._in_head = False

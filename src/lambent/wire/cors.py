@@ -18,7 +18,7 @@ from lambent.kernel.settings import is_loopback
 from lambent.wire.http import HttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from lambent.wire.http import Headers, HttpRequest
 
@@ -36,9 +36,13 @@ _MAX_AGE_S = 600
 class Browsers:
     """The rules for pages and host names."""
 
-    def __init__(self, *, loopback: bool, hosts: Iterable[str] = ()) -> None:
-        """`loopback`: listening on loopback only. `hosts` are names of this machine besides its own."""
+    def __init__(
+        self, *, loopback: bool, hosts: Iterable[str] = (), strange: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """`loopback`: listening on loopback only. `hosts` are names of this machine besides its own, `strange` tells
+        those that some function answers for, whose pages are not this machine's."""
         self._loopback = loopback
+        self._strange = strange
         self._hosts = frozenset(host.lower() for host in hosts)
         self._known_host = lru_cache(limits.HOSTS_CACHED)(self._is_known_host)
         self._known_origin = lru_cache(limits.HOSTS_CACHED)(self._is_known_origin)
@@ -74,7 +78,8 @@ class Browsers:
     def _is_known_origin(self, origin: str) -> bool:
         try:
             parts = urlsplit(origin)
-            return parts.scheme in ("http", "https") and self._is_ours(parts.hostname or "")
+            host = parts.hostname or ""
+            return parts.scheme in ("http", "https") and self._is_ours(host) and not self._strange(host)
         except ValueError:
             return False
 

@@ -1,7 +1,8 @@
 """The gateway: one request of any service, from HTTP to the operation that answers it and back.
 
-In order: what browsers may do, Lambent's own pages, which operation is meant, who asks, the body, the operation. An
-error of any step leaves in the protocol that the client speaks.
+In order: whether it is for an address of its own (`doorway`), what browsers may do, Lambent's own pages, which
+operation is meant, who asks, the body, the operation. An error of any step leaves in the protocol that the client
+speaks.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from lambent.kernel import errors, limits
+from lambent.kernel import doors, errors, limits
 from lambent.kernel.body import BodyBroken, BodyTooLarge, WholeBody
 from lambent.kernel.call import Call
 from lambent.kernel.errors import AwsError
@@ -25,6 +26,7 @@ from lambent.wire.budget import Budget, Busy, Hold
 from lambent.wire.checked import CheckedBody
 from lambent.wire.chunked import ChunkedBody
 from lambent.wire.cors import Browsers
+from lambent.wire.doorway import Doorway
 from lambent.wire.http import HttpResponse
 from lambent.wire.links import CodePage
 from lambent.wire.route import Router, Unroutable
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from lambent.kernel.body import Body
     from lambent.kernel.call import Request, Response
     from lambent.kernel.clock import Clock
+    from lambent.kernel.doors import Doors
     from lambent.kernel.ids import Ids
     from lambent.kernel.service import Operation, Service
     from lambent.kernel.settings import Settings
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PAGES = "/_lambent/"
+PAGES = doors.PATHS
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?", re.ASCII)
 
 
@@ -63,6 +66,7 @@ class Gateway:
         services: Iterable[Service],
         models: Models,
         authority: Authority,
+        doors: Doors,
         links: CodeLinks,
         blobs: Blobs,
         clock: Clock,
@@ -74,7 +78,6 @@ class Gateway:
         self._clock = clock
         self._ids = ids
         self._region = settings.region
-        self._browsers = Browsers(loopback=is_loopback(settings.host), hosts=(settings.host,))
         self._pages: Mapping[str, Handler] = {"code": CodePage(links, blobs, ids)}
         self._operations: dict[tuple[str, str], tuple[Operation, object]] = {}
         self._refused: dict[tuple[str, str], str] = {}
@@ -87,6 +90,10 @@ class Gateway:
         self._router = Router(models, names)
         self._verifier = Verifier(authority.credential, clock)
         self._bodies = Budget(limits.REQUEST_BODIES_BYTES)
+        self._doorway = Doorway(doors, self._verifier, self._bodies, ids)
+        self._browsers = Browsers(
+            loopback=is_loopback(settings.host), hosts=(settings.host,), strange=self._doorway.is_address
+        )
         self._health = json.dumps({"status": "ok", "version": version("lambent"), "services": names}).encode()
         self._endpoint_of = lru_cache(limits.HOSTS_CACHED)(self._endpoint)
         self.endpoint = f"http://{settings.host}:{settings.port}"
@@ -94,6 +101,9 @@ class Gateway:
 
     async def handle(self, http: HttpRequest) -> HttpResponse:
         """The response to any request. Raises BodyBroken where the client went away."""
+        found = self._doorway.find(http)
+        if found is not None:
+            return await self._doorway.visit(http, *found)
         answer = self._browsers.answer(http)
         if answer is not None:
             return answer

@@ -12,7 +12,7 @@ Headers = list[tuple[str, str]]
 class HttpRequest:
     """One request. Header names are lower case; `path` and `query` are as they were sent, still encoded."""
 
-    __slots__ = ("body", "fields", "headers", "method", "path", "query")
+    __slots__ = ("body", "fields", "headers", "method", "path", "query", "source")
 
     def __init__(
         self,
@@ -27,6 +27,8 @@ class HttpRequest:
         self.query = query
         self.headers = headers
         self.body: Body = body if body is not None else WholeBody()
+        self.source = ""
+        """The IP address that it came from; empty where it came from no network."""
         self.fields = dict(headers)
         """The headers by name; repeated ones are joined by a comma."""
         if len(self.fields) < len(headers):
