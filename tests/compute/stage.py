@@ -65,6 +65,7 @@ class Actor:
         self.answer: asyncio.Future[Outcome] | None = None
         self.served = 0
         self.call = ""
+        self.tenants: set[str | None] = set()
 
     def start(self) -> None:
         self.stage.living.append(self)
@@ -92,6 +93,8 @@ class Actor:
         self.answer = answer
         self.call = invocation.request_id
         self.served += 1
+        self.tenants.add(invocation.tenant_id)
+        assert len(self.tenants) == 1, "it serves one tenant in its life"
         self.stage.begun(self)
         order = json.loads(invocation.payload)
         after = order["after"] if order["then"] != "hang" else TIMEOUT_S
@@ -197,15 +200,18 @@ class Stage:
     def busy(self) -> list[Actor]:
         return [actor for actor in self.living if actor.state is State.BUSY]
 
-    async def call(self, function: FunctionVersion, after: float = 1.0, then: str = "answer") -> str:
+    async def call(
+        self, function: FunctionVersion, after: float = 1.0, then: str = "answer", tenant: str | None = None
+    ) -> str:
         """Invoke `function`; how it ended in a word. Checks that it is refused exactly where the model says so."""
         self.numbered += 1
         call = str(self.numbered)
         payload = json.dumps({"after": after, "then": then}).encode()
         expected = self.refusal(function)
         self.calls[call] = function
+        invocation = Invocation(request_id=call, payload=payload, invoked_arn="arn", tenant_id=tenant)
         try:
-            outcome = await self.pool.invoke(function, Invocation(request_id=call, payload=payload, invoked_arn="arn"))
+            outcome = await self.pool.invoke(function, invocation)
         except AwsError as error:
             self.over(call)
             reason = error.members.get("Reason", error.code)
@@ -213,7 +219,7 @@ class Stage:
                 assert expected is None
                 assert self.grown_too_fast(function)
             elif error.code == "TooManyRequestsException":
-                assert reason == expected
+                assert reason == expected or (expected is None and self.housed(function) >= self.houses(function))
             return str(reason)
         except asyncio.CancelledError:
             if all(begun != call for begun, _ in self.ran):
@@ -222,8 +228,19 @@ class Stage:
         assert expected is None, "it ran above the limit"
         return outcome.error or "answered"
 
-    def start(self, function: FunctionVersion, after: float = 1.0, then: str = "answer") -> asyncio.Task[str]:
-        return self.supervisor.start("call", self.call(function, after, then))
+    def start(
+        self, function: FunctionVersion, after: float = 1.0, then: str = "answer", tenant: str | None = None
+    ) -> asyncio.Task[str]:
+        return self.supervisor.start("call", self.call(function, after, then, tenant))
+
+    def housed(self, function: FunctionVersion) -> int:
+        """Environments that tenants of `function` have, or will have."""
+        groups = [group for group in self.pool._living if group.function.name == function.name and group.tenant]
+        return sum(len(group.members) + group.planned + group.ordered for group in groups)
+
+    def houses(self, function: FunctionVersion) -> float:
+        """How many AWS lets them have."""
+        return 2.5 * self.reserved.get(function.name, self.limit)
 
     def refusal(self, function: FunctionVersion) -> str | None:
         """Why an invocation that comes now may not run, worked out from nothing; None where it may."""

@@ -13,7 +13,7 @@ USUAL_S = 600.0
 
 def patience(pauses: list[float], pressure: float = 0.0) -> float:
     keep_alive = KeepAlive(USUAL_S)
-    rhythm = keep_alive.rhythm(version(), 0.0)
+    rhythm = keep_alive.rhythm(version(), None, 0.0)
     now = 0.0
     for pause in pauses:
         now += pause
@@ -47,9 +47,10 @@ def test_pressure_shortens_it_down_to_a_moment() -> None:
 
 def test_the_rhythm_is_remembered_when_no_environment_is_left_and_in_bounds() -> None:
     keep_alive = KeepAlive(USUAL_S)
-    rhythm = keep_alive.rhythm(version("f"), 0.0)
-    assert keep_alive.rhythm(version("f", revision="2"), 5.0) is rhythm
+    rhythm = keep_alive.rhythm(version("f"), None, 0.0)
+    assert keep_alive.rhythm(version("f", revision="2"), None, 5.0) is rhythm
+    assert keep_alive.rhythm(version("f"), "a tenant", 5.0) is not rhythm
     for number in range(limits.RHYTHMS_REMEMBERED):
-        keep_alive.rhythm(version(str(number)), 0.0)
-    assert keep_alive.rhythm(version("f"), 9.0) is not rhythm
+        keep_alive.rhythm(version(str(number)), None, 0.0)
+    assert keep_alive.rhythm(version("f"), None, 9.0) is not rhythm
     assert len(keep_alive._rhythms) == limits.RHYTHMS_REMEMBERED

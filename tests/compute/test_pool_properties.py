@@ -69,6 +69,13 @@ class PoolMachine(RuleBasedStateMachine):
         self.the_books_are_right()
         self.run(self.stage.clock.advance(pause))
 
+    @rule(tenants=st.lists(st.sampled_from(["blue", "green", "red"]), max_size=6), after=AFTER, then=THEN, pause=PAUSE)
+    def burst_of_tenants(self, tenants: list[str], after: float, then: str, pause: float) -> None:
+        function = self.version("t", "1")
+        self.step(lambda: self.calls.extend(self.stage.start(function, after, then, tenant) for tenant in tenants))
+        self.the_books_are_right()
+        self.run(self.stage.clock.advance(pause))
+
     @rule(name=NAMES, number=NUMBERS, after=AFTER, pause=PAUSE)
     def call_one_after_the_other(self, name: str, number: str, after: float, pause: float) -> None:
         for _ in range(3):

@@ -167,6 +167,17 @@ class Share:
         self.provisioned = units
         self._function.count()
 
+    def house(self, environments: int) -> None:
+        """Take leave to start one environment more for a tenant, where tenants of the function have so many, idle or
+        not. Raises AwsError TooManyRequestsException where that would be one too many.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation-troubleshooting.html
+        """
+        function = self._function
+        executions = self._account.limit if function.reserved is None else function.reserved
+        if environments >= executions * limits.TENANT_ENVIRONMENTS_PER_EXECUTION:
+            raise too_many(function.allowance.reason)
+
     def grow(self) -> None:
         """Take leave to start one environment more. Raises AwsError TooManyRequestsException over the scaling rate."""
         if not self._function.rate.take():

@@ -48,6 +48,8 @@ class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
     tracing: bool = False
     """Whether X-Ray is to sample actively."""
     architecture: str = "x86_64"
+    per_tenant: bool = False
+    """Whether invocations name a tenant, and no environment ever serves two of them."""
 
     @property
     def arn(self) -> str:
@@ -71,6 +73,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     cognito_identity: bytes | None = None
     """JSON with `cognitoIdentityId` and `cognitoIdentityPoolId`."""
     tenant_id: str | None = None
+    """Whose environments it may run in; set where, and only where, the version is `per_tenant`."""
     streaming: bool = False
     """Whether the caller takes the answer as a stream while the function still writes it."""
 

@@ -1,4 +1,4 @@
-"""The environments and the waiting requests of one function version and revision, and what is provisioned for it."""
+"""The environments and the waiting requests of one function version, revision and tenant, and what is provisioned."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lambent.compute.pooled import Pooled
     from lambent.kernel.clock import Timer
 
-Key = tuple[str, str, str, str, str]
+Key = tuple[str, str, str, str, str, str | None]
 
 
 class Allocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,11 +129,13 @@ class Provision:
 
 
 class Group:
-    """One function version and revision. A group that is retired serves who waits in it already, and nobody else."""
+    """One function version and revision, for one tenant where the function has tenants. A group that is retired serves
+    who waits in it already, and nobody else."""
 
-    def __init__(self, function: FunctionVersion, share: Share, rhythm: Rhythm) -> None:
+    def __init__(self, function: FunctionVersion, tenant: str | None, share: Share, rhythm: Rhythm) -> None:
         self.function = function
-        self.key = key(function)
+        self.tenant = tenant
+        self.key = key(function, tenant)
         self.function_arn = function.arn
         self.share = share
         self.rhythm = rhythm
@@ -158,6 +160,11 @@ class Group:
         return len(self.waiting) - self.ordered - self.planned - len(self.unready)
 
     @property
+    def size(self) -> int:
+        """Environments that live, are being built or will be."""
+        return len(self.members) + self.ordered + self.planned + self.provision.planned
+
+    @property
     def wants_start(self) -> bool:
         """Whether an environment of either kind is to be started now."""
         return self.ordered > 0 or self.provision.wants_start
@@ -169,6 +176,6 @@ class Group:
         return not (busy or self.provision.requested)
 
 
-def key(function: FunctionVersion) -> Key:
-    """What makes two function versions the same to the pool."""
-    return function.account, function.region, function.name, function.version, function.revision
+def key(function: FunctionVersion, tenant: str | None = None) -> Key:
+    """What makes the environments for two invocations the same to the pool."""
+    return function.account, function.region, function.name, function.version, function.revision, tenant

@@ -60,11 +60,11 @@ class KeepAlive:
 
     def __init__(self, usual_s: float) -> None:
         self._usual_s = usual_s
-        self._rhythms: OrderedDict[tuple[str, str, str, str], Rhythm] = OrderedDict()
+        self._rhythms: OrderedDict[tuple[str, str, str, str, str | None], Rhythm] = OrderedDict()
 
-    def rhythm(self, function: FunctionVersion, now: float) -> Rhythm:
-        """The rhythm of that version, all its revisions together."""
-        key = function.account, function.region, function.name, function.version
+    def rhythm(self, function: FunctionVersion, tenant: str | None, now: float) -> Rhythm:
+        """The rhythm of that version for that tenant, all its revisions together."""
+        key = function.account, function.region, function.name, function.version, tenant
         rhythm = self._rhythms.pop(key, None) or Rhythm(now)
         self._rhythms[key] = rhythm
         if len(self._rhythms) > limits.RHYTHMS_REMEMBERED:

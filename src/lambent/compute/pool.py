@@ -1,7 +1,8 @@
 """The live environments, and who gets which: never more invocations at once than the limit, never fewer.
 
-Invariants: an environment serves one invocation at a time; while requests of a version wait, at least as many of its
-environments are coming, and none is idle; an environment is retired between invocations, never within one.
+Invariants: an environment serves one invocation at a time, and one tenant in its life; while requests of a group wait,
+at least as many of its environments are coming, and none is idle; an environment is retired between invocations, never
+within one.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ class Pool:
 
         A caller that is cancelled gives up its place in the queue; an invocation that has begun runs on without it.
         """
-        group = self._groups.get(key(function)) or self._group(function)
+        tenant = invocation.tenant_id
+        group = self._groups.get(key(function, tenant)) or self._group(function, tenant)
         try:
             group.share.admit()
         except AwsError:
@@ -192,11 +194,11 @@ class Pool:
     def gone(self, environment: Pooled) -> None:
         self._lost(environment, _no_room())
 
-    def _group(self, function: FunctionVersion) -> Group:
-        group = self._groups.get(key(function))
+    def _group(self, function: FunctionVersion, tenant: str | None = None) -> Group:
+        group = self._groups.get(key(function, tenant))
         if group is None:
-            rhythm = self._keep_alive.rhythm(function, self._monotonic())
-            group = Group(function, self._admission.share(function), rhythm)
+            rhythm = self._keep_alive.rhythm(function, tenant, self._monotonic())
+            group = Group(function, tenant, self._admission.share(function), rhythm)
             self._groups[group.key] = group
             self._living[group] = None
         return group
@@ -222,7 +224,9 @@ class Pool:
 
     async def _wait(self, group: Group, invocation: Invocation, answer: asyncio.Future[Outcome]) -> Outcome:
         """The outcome, once an environment is free that begins `invocation`."""
-        group = self._group(group.function)  # it is another where the last idle environment was not usable any more
+        group = self._group(
+            group.function, group.tenant
+        )  # it is another where the last idle environment was not usable any more
         try:
             self._enqueue(group, invocation, answer)
         except AwsError:
@@ -239,10 +243,16 @@ class Pool:
         if self._closing:
             raise _closing()
         if group.lacking >= 0:
+            if group.tenant is not None:
+                group.share.house(self._housed(group))
             group.share.grow()
             group.ordered += 1
         group.waiting[answer] = invocation
         self._starts.want(group)
+
+    def _housed(self, group: Group) -> int:
+        """How many environments all tenants of the group's function have."""
+        return sum(each.size for each in self._living if each.function_arn == group.function_arn)
 
     def _give_up(self, group: Group, answer: asyncio.Future[Outcome]) -> None:
         """A caller is gone. If it still waited, its place is free, and so is the start that it would have had."""

@@ -202,7 +202,7 @@ class Snapshots:
 
 
 def _belongs(known: Key, function_arn: str, version: str | None) -> bool:
-    account, region, name, number, _ = known
+    account, region, name, number, _, _ = known
     return arn("lambda", region, account, f"function:{name}") == function_arn and version in (None, number)
 
 

@@ -165,6 +165,7 @@ SHUTDOWN_RUNTIME_S: Final = 0.3
 # Concurrency and scaling: https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html
 SCALING_ENVIRONMENTS: Final = 1_000
 SCALING_PERIOD_S: Final = 10.0
+TENANT_ENVIRONMENTS_PER_EXECUTION: Final = 2.5
 SHARES_COUNTED: Final = 1_024
 STARTS_LEAST: Final = 4
 STARTS_PER_CORE: Final = 2

@@ -165,7 +165,6 @@ def test_a_function_keeps_its_tenancy(client: Any) -> None:
     [
         ("CapacityProviderConfig", {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": PROVIDER}}),
         ("DurableConfig", {"ExecutionTimeout": 60}),
-        ("TenancyConfig", {"TenantIsolationMode": "PER_TENANT"}),
     ],
 )
 def test_what_cannot_be_run_yet_says_so(client: Any, member: str, value: Any) -> None:

@@ -164,8 +164,6 @@ def test_a_version_that_is_not_there_is_deleted_without_complaint(client: Any) -
                                 "LocalMountPath": "/mnt/a"}]),
         ("ImageConfig", {"Command": ["sh"]}),
         ("CodeSigningConfigArn", f"arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-{'0' * 17}"),
-        ("DurableConfig", {"ExecutionTimeout": 60}),
-        ("TenancyConfig", {"TenantIsolationMode": "PER_TENANT"}),
         ("KMSKeyArn", "arn:aws:kms:us-east-1:000000000000:key/k"),
         ("PublishTo", "LATEST_PUBLISHED"),
         ("PackageType", "Image"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.services.lambda_ import errors
+from lambent.services.lambda_.errors import tenancy
 from lambent.services.lambda_.records import LATEST, Alias, Version
 from lambent.services.lambda_.rules import names, provisioning, refusals
 from lambent.services.lambda_.store import aliases, concurrency, versions
@@ -66,5 +67,7 @@ def _check_alias(tx: Transaction, alias: Alias, taken: set[str]) -> None:
 
 def _check_start(version: Version) -> None:
     refusals.check_runs(version.configuration)
+    if version.configuration.tenancy is not None:
+        raise tenancy.with_provisions()
     if version.configuration.snapshots:
         raise errors.provisions_snapshots()

@@ -8,6 +8,7 @@ from lambent.compute.function import Invocation
 from lambent.kernel import limits
 from lambent.kernel.clock import deadline
 from lambent.services.lambda_ import errors
+from lambent.services.lambda_.errors import tenancy
 from lambent.services.lambda_.records import LATEST
 
 if TYPE_CHECKING:
@@ -17,20 +18,21 @@ if TYPE_CHECKING:
     from lambent.services.lambda_.routes import Route
 
 
-async def resolve(parts: Parts, key: FunctionKey, qualifier: str | None) -> FunctionVersion:
-    """What an invocation of `key` runs. What is being created is waited for.
+async def resolve(
+    parts: Parts, key: FunctionKey, qualifier: str | None, tenant_id: str | None = None
+) -> FunctionVersion:
+    """What an invocation of `key` for that tenant runs. What is being created is waited for.
 
-    Raises AWS's errors where there is no such function, version or alias, or where its creation takes too long.
+    Raises AWS's errors where there is no such function, version or alias, where its creation takes too long, and where
+    a tenant is missing or not wanted.
     """
-    route = parts.directory.known(key, qualifier or LATEST)
-    if route is not None:
-        return route.pick(parts.ids)
-    try:
-        async with deadline(parts.clock, limits.FUNCTION_READY_S):
-            route = await _ready(parts, key, qualifier or LATEST)
-    except TimeoutError as error:
-        raise errors.not_ready("Pending") from error
-    return route.pick(parts.ids)
+    route = parts.directory.known(key, qualifier or LATEST) or await _found(parts, key, qualifier or LATEST)
+    version = route.pick(parts.ids)
+    if version.per_tenant and tenant_id is None:
+        raise tenancy.missing()
+    if tenant_id is not None and not version.per_tenant:
+        raise tenancy.unexpected()
+    return version
 
 
 async def invoke(
@@ -43,6 +45,7 @@ async def invoke(
     client_context: bytes | None = None,
     tail: bool = False,
     streaming: bool = False,
+    tenant_id: str | None = None,
 ) -> Outcome:
     """Run one event through the engine. Raises AwsError where it takes no more."""
     return await parts.engine.invoke(
@@ -55,6 +58,7 @@ async def invoke(
             trace_id=_trace_id(parts),
             tail=tail,
             streaming=streaming,
+            tenant_id=tenant_id,
         ),
     )
 
@@ -63,6 +67,14 @@ def _trace_id(parts: Parts) -> str:
     """A trace of its own for every invocation, as X-Ray writes it; none is sampled, for nobody takes samples yet."""
     random = parts.ids.bytes(20).hex()
     return f"Root=1-{int(parts.clock.time()):08x}-{random[:24]};Parent={random[24:]};Sampled=0"
+
+
+async def _found(parts: Parts, key: FunctionKey, qualifier: str) -> Route:
+    try:
+        async with deadline(parts.clock, limits.FUNCTION_READY_S):
+            return await _ready(parts, key, qualifier)
+    except TimeoutError as error:
+        raise errors.not_ready("Pending") from error
 
 
 async def _ready(parts: Parts, key: FunctionKey, qualifier: str) -> Route:

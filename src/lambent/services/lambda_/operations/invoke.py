@@ -25,7 +25,8 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
     refusals.check(call.operation, request, refusals.INVOKE)
     payload = payloads.checked(request.get("Payload", b""))
     context = contexts.decoded(request.get("ClientContext"))
-    version = await running.resolve(call.parts, key, qualifier)
+    tenant = request.get("TenantId")
+    version = await running.resolve(call.parts, key, qualifier, tenant)
     if kind == "DryRun":
         return {"StatusCode": 204}
     outcome = await running.invoke(
@@ -36,6 +37,7 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
         invoked_arn=key.arn(qualifier),
         client_context=context,
         tail=request.get("LogType") == "Tail",
+        tenant_id=tenant,
     )
     return {
         "StatusCode": 200,

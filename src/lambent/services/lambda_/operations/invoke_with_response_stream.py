@@ -28,7 +28,8 @@ async def invoke_with_response_stream(call: Call[Parts], request: Request) -> Re
     refusals.check(call.operation, request, refusals.INVOKE)
     payload = payloads.checked(request.get("Payload", b""))
     context = contexts.decoded(request.get("ClientContext"))
-    version = await running.resolve(call.parts, key, qualifier)
+    tenant = request.get("TenantId")
+    version = await running.resolve(call.parts, key, qualifier, tenant)
     if request.get("InvocationType") == "DryRun":
         return {"StatusCode": 204}
     outcome = await running.invoke(
@@ -39,6 +40,7 @@ async def invoke_with_response_stream(call: Call[Parts], request: Request) -> Re
         invoked_arn=key.arn(qualifier),
         client_context=context,
         tail=request.get("LogType") == "Tail",
+        tenant_id=tenant,
         streaming=True,
     )
     return {

@@ -279,4 +279,5 @@ def _runnable(key: FunctionKey, version: str, held: Configuration) -> FunctionVe
         snap_start=held.snapshots and version != LATEST,
         tracing=held.tracing == "Active",
         architecture=held.architecture,
+        per_tenant=held.tenancy == "PER_TENANT",
     )

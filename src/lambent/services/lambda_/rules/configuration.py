@@ -8,6 +8,7 @@ import msgspec
 
 from lambent.kernel import limits
 from lambent.services.lambda_ import errors
+from lambent.services.lambda_.errors import tenancy
 from lambent.services.lambda_.records.configuration import Configuration, Durability, Logging, ManagedInstances
 from lambent.services.lambda_.rules import runtimes, variables
 
@@ -58,6 +59,8 @@ def check_new(request: Request) -> None:
     if any(tag.lower().startswith("aws:") for tag in tags):
         raise errors.invalid("aws: prefixed tag key names are not allowed for external use.")
     check(request, request["Runtime"])
+    if "TenancyConfig" in request and _snaps(request):
+        raise tenancy.with_snapshots()
     if "DurableConfig" in request and "ExecutionTimeout" not in request["DurableConfig"]:
         raise errors.durable_without_timeout()
 
@@ -65,6 +68,8 @@ def check_new(request: Request) -> None:
 def check_update(request: Request, held: Configuration) -> None:
     """Raise AWS's errors for an UpdateFunctionConfiguration request of a function with the configuration `held`."""
     check(request, request.get("Runtime", held.runtime), held.snap_start, held.storage_mb)
+    if held.tenancy is not None and _snaps(request):
+        raise tenancy.with_snapshots()
     if "CapacityProviderConfig" in request and held.instances is None:
         raise errors.not_managed()
     if "DurableConfig" in request and held.durability is None:
@@ -89,6 +94,10 @@ def check(request: Request, runtime: str, snap_start: str = "None", storage_mb: 
     storage = request.get("EphemeralStorage", {}).get("Size", storage_mb)
     if apply_on != "None" and storage > limits.FUNCTION_SNAPSHOT_STORAGE_MB:
         raise errors.storage_with_snapshots()
+
+
+def _snaps(request: Request) -> bool:
+    return bool(request.get("SnapStart", {}).get("ApplyOn", "None") != "None")
 
 
 def _changes(old: Configuration, request: Request) -> dict[str, Any]:

@@ -20,7 +20,7 @@ CONFIGURATION = (
     "VpcConfig",
 )
 CODE = ("S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion", "SourceKMSKeyArn")
-INVOKE = ("DurableExecutionName", "TenantId")
+INVOKE = ("DurableExecutionName",)
 
 
 def check(operation: str, request: Request, members: tuple[str, ...]) -> None:
@@ -38,7 +38,6 @@ def check_runs(held: Configuration) -> None:
     for member, asked in (
         ("CapacityProviderConfig", held.instances is not None),
         ("DurableConfig", held.durability is not None),
-        ("TenancyConfig", held.tenancy is not None),
     ):
         if asked:
             raise errors.not_built("Invoke", member)
