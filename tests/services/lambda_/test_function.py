@@ -165,7 +165,6 @@ def test_a_version_that_is_not_there_is_deleted_without_complaint(client: Any) -
         ("ImageConfig", {"Command": ["sh"]}),
         ("CodeSigningConfigArn", f"arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-{'0' * 17}"),
         ("KMSKeyArn", "arn:aws:kms:us-east-1:000000000000:key/k"),
-        ("PublishTo", "LATEST_PUBLISHED"),
         ("PackageType", "Image"),
     ],
 )  # fmt: skip
