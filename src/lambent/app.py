@@ -132,11 +132,16 @@ class App:
                 clock=clock,
                 ids=ids,
                 settings=settings,
+                facts={"sandbox": engine.level},
             )
             server = HttpServer(gateway.handle, clock)
             stack.push_async_callback(server.close)
-            port = await server.start(settings.host, settings.port)
+            port = await server.bind(settings.host, settings.port)
             gateway.endpoint = f"http://{_reachable(settings.host)}:{port}"
+            for service in services:
+                for prepare in service.preparations:
+                    await prepare()
+            await server.open()
             supervisor.keep("outbox", Outbox(store, targets.deliver, clock).run)
             for service in services:
                 for name, worker in service.workers.items():

@@ -322,6 +322,7 @@ def test_status_knows_the_server_of_this_folder(tmp_path: Path) -> None:
     assert done.returncode == Exit.OK, done.stderr
     facts = json.loads(done.stdout)
     assert (facts["process"], facts["version"], facts["data"]) == (ready["process"], ready["version"], ready["data"])
+    assert facts["sandbox"] == ready["sandbox"]
     assert facts["functions"] == []
     assert not (tmp_path / "lambent-data" / "server.json").exists()
 

@@ -131,6 +131,7 @@ def make(folder: Path, doors: Doors | None = None) -> Gateway:
         clock=clock,
         ids=ids,
         settings=config,
+        facts={"sandbox": "process"},
     )
 
 
@@ -537,7 +538,8 @@ async def test_health_tells_what_is_served(tmp_path: Path) -> None:
         health = json.loads(answer.body)
         assert health["status"] == "ok"
         assert health["services"] == ["cloudwatch", "lambda", "logs", "s3", "sts"]
-        assert set(health) == {"status", "version", "services"}
+        assert health["sandbox"] == "process"
+        assert set(health) == {"status", "version", "sandbox", "services"}
         assert (await plain(server, "POST /_lambent/health")).status == 405
         for path in ("/_lambent/", "/_lambent/nothing", "/_lambent/healthy", "/_lambent/health/x"):
             answer = await plain(server, f"GET {path}")

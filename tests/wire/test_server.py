@@ -928,3 +928,64 @@ async def test_a_stream_whose_head_cannot_be_sent_is_closed(caplog: pytest.LogCa
         assert (await (await server.connect()).ask(GET)).status == 500
     assert len(closed) == 1
     assert caplog.records
+
+
+# One task for a connection, and what is done before anybody is served.
+
+
+async def test_one_task_answers_a_connection_and_ends_with_it() -> None:
+    tasks: list[asyncio.Task[object] | None] = []
+
+    async def handler(_request: HttpRequest) -> HttpResponse:
+        tasks.append(asyncio.current_task())
+        return HttpResponse(200, [])
+
+    async with serving(handler) as server:
+        client = await server.connect()
+        for _ in range(3):
+            assert (await client.ask(GET)).status == 200
+        await client.close()
+        async with asyncio.timeout(PATIENCE_S):
+            await server.server._nobody.wait()
+        assert len(tasks) == 3
+        (task,) = set(tasks)
+        assert task is not None
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.wait([task])
+        assert task.done()
+
+
+async def test_a_cancelled_answer_ends_its_connection_only() -> None:
+    async def handler(request: HttpRequest) -> HttpResponse:
+        if request.path == "/p":
+            raise asyncio.CancelledError
+        return HttpResponse(200, [])
+
+    async with serving(handler) as server:
+        broken, sound = await server.connect(), await server.connect()
+        await broken.send(POST)
+        assert (await sound.ask(GET)).status == 200
+        assert await broken.rest() == b""
+        assert (await sound.ask(GET)).status == 200
+
+
+async def test_who_connects_before_the_server_opens_waits_and_is_answered() -> None:
+    server = HttpServer(echo, SystemClock())
+    port = await server.bind("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(GET)
+    await settle()
+    assert not server._doors
+    await server.open()
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    writer.close()
+    await server.close()
+
+
+async def test_a_server_that_never_opens_lets_go_of_its_address() -> None:
+    server = HttpServer(echo, SystemClock())
+    port = await server.bind("127.0.0.1", 0)
+    await server.close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)

@@ -23,15 +23,18 @@ class Presence(msgspec.Struct, frozen=True):
     began: int | None
     """When the process began, as the system counts: a process id is given again, this pair is not."""
     version: str
+    sandbox: str = ""
+    """The sandbox level that its functions run at."""
 
 
 @contextmanager
-def announced(folder: Path, endpoint: str, version: str) -> Iterator[None]:
+def announced(folder: Path, endpoint: str, version: str, sandbox: str) -> Iterator[None]:
     """Keep the note in `folder`, readable by its owner only, until the block ends."""
     note = folder / FILE
     scratch = folder / f"{FILE}.new"
     scratch.touch(mode=0o600)
-    scratch.write_bytes(msgspec.json.encode(Presence(endpoint, os.getpid(), _began(os.getpid()), version)))
+    presence = Presence(endpoint, os.getpid(), _began(os.getpid()), version, sandbox)
+    scratch.write_bytes(msgspec.json.encode(presence))
     scratch.replace(note)
     try:
         yield

@@ -22,8 +22,8 @@ EXAMPLES = (
 def status(endpoint: Endpoint = None, json: Json = False) -> None:
     """Tell whether a server answers and what is on it.
 
-    The exit code is 3 where none does. Version, process and data folder are known for a server whose settings are
-    those of this folder.
+    The exit code is 3 where none does. Version, sandbox level, process and data folder are known for a server whose
+    settings are those of this folder.
     """
     from lambent.cli import settings
 
@@ -33,7 +33,7 @@ def status(endpoint: Endpoint = None, json: Json = False) -> None:
     facts: dict[str, Any] = {"endpoint": aws.endpoint, "account": identity["Account"], "caller": identity["Arn"]}
     folder = Path(settings.load({}, os.environ, Path.cwd()).settings.data).absolute()
     if (here := presence.read(folder)) and here.endpoint == aws.endpoint:
-        facts |= {"version": here.version, "process": here.pid, "data": str(folder)}
+        facts |= {"version": here.version, "sandbox": here.sandbox, "process": here.pid, "data": str(folder)}
     facts["functions"] = names
     if json:
         show_json(facts)

@@ -46,10 +46,14 @@ class WholeBody:
     def length(self) -> int | None:
         return len(self._data)
 
-    async def read(self, limit: int) -> bytes:
+    def within(self, limit: int) -> bytes:
+        """All bytes, at once. Raises BodyTooLarge where they are more than `limit`."""
         if len(self._data) > limit:
             raise BodyTooLarge(limit)
         return self._data
+
+    async def read(self, limit: int) -> bytes:
+        return self.within(limit)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._data:

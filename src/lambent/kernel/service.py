@@ -28,6 +28,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """botocore's name of the service: `lambda`, `logs`, `iam`."""
     operations: tuple[Operation, ...]
     parts: object
+    preparations: tuple[Callable[[], Awaitable[None]], ...] = ()
+    """What is done once, in order, before the first request is taken; where one raises, the server does not start."""
     workers: Mapping[str, Worker] = {}
     refused: Mapping[str, str] = {}
     """Operations that are refused on purpose, each with the reason that the status page prints."""

@@ -1,10 +1,9 @@
 """One HTTP/1.1 connection: bytes to requests, responses to bytes, in order and within limits.
 
-httptools (llhttp, strict) parses. A request whose body is small is handed on when it is whole, so that the usual call
-costs one task and no queue; a larger one is handed on at once with a body that is still arriving (`upload`).
-Requests that a client sends ahead wait in a short line, and the client is held back when the line is full.
-
-A client that sends or reads too slowly is cut (`patience`).
+httptools (llhttp, strict) parses. One task answers all requests of a connection. A request whose body is small is
+handed on when it is whole, so that the usual call needs no queue; a larger one is handed on at once with a body that
+is still arriving (`upload`). Requests that a client sends ahead wait in a short line, and the client is held back when
+the line is full. A client that sends or reads too slowly is cut (`patience`).
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
@@ -28,30 +27,11 @@ from lambent.wire.upload import Upload
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from lambent.kernel.clock import Clock
-    from lambent.wire.http import Handler, HttpResponse
+    from lambent.wire.http import HttpResponse
+    from lambent.wire.owner import Owner
     from lambent.wire.patience import Kind, Wait
 
 log = logging.getLogger(__name__)
-
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-
-class Owner(Protocol):
-    """The server, as its connections see it."""
-
-    handler: Handler
-    clock: Clock
-
-    def opened(self, connection: Connection) -> bool:
-        """Take note of a new connection; False where there are too many."""
-
-    def gone(self, connection: Connection) -> None:
-        """The connection is closed and its last request is finished."""
-
-    def stamp(self) -> bytes:
-        """The Date and Server header lines."""
 
 
 class Connection(asyncio.Protocol):
@@ -82,6 +62,8 @@ class Connection(asyncio.Protocol):
         "_task",
         "_transport",
         "_url",
+        "_wake",
+        "_worker",
         "_writable",
     )
 
@@ -103,6 +85,8 @@ class Connection(asyncio.Protocol):
         # Those that are received and not answered yet, and bytes that were sent ahead of them.
         self._jobs: deque[Job] = deque()
         self._held: list[memoryview] = []
+        self._worker: asyncio.Task[None] | None = None
+        self._wake: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._streaming = False
         self._writable: asyncio.Future[None] | None = None
@@ -123,7 +107,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
         if not self._owner.opened(self):
             self._last = True
-            transport.write(_FULL)
+            transport.write(heads.FULL)
             transport.close()
             return
         transport.set_write_buffer_limits(high=limits.HTTP_BODY_BUFFER_BYTES)
@@ -159,6 +143,8 @@ class Connection(asyncio.Protocol):
         self._held.clear()
         self._parser = None  # it knows us too, and such a circle would have to wait for the collector
         if self._task is None:
+            if self._worker is not None:
+                self._worker.cancel()
             self._owner.gone(self)
         elif self._streaming:
             self._task.cancel()
@@ -191,7 +177,7 @@ class Connection(asyncio.Protocol):
     def invite(self) -> None:
         if self._expecting and not self._transport.is_closing():
             self._expecting = False
-            self._transport.write(_CONTINUE)
+            self._transport.write(heads.CONTINUE)
 
     def hold_back(self) -> None:
         if not self._transport.is_closing():
@@ -316,9 +302,15 @@ class Connection(asyncio.Protocol):
 
     def _line_up(self, job: Job) -> None:
         self._jobs.append(job)
-        if self._task is None:
-            # Not the supervisor's: a request lives and dies with its connection, and `_work` lets no failure out.
-            self._task = self._loop.create_task(self._work())
+        if self._task is not None:
+            return
+        if self._wake is None:
+            # Not the supervisor's: it lives and dies with its connection, and `_work` lets no failure out.
+            self._worker = self._loop.create_task(self._serve())
+        else:
+            self._wake.set_result(None)
+            self._wake = None
+        self._task = self._worker
 
     def _refuse(self, status: int) -> None:
         """Answer `status` after what is in line, and read no further request."""
@@ -341,6 +333,15 @@ class Connection(asyncio.Protocol):
 
     # Responses to bytes.
 
+    async def _serve(self) -> None:
+        """Answer one line after the other; a task for each of them would cost more than many a request."""
+        while True:
+            await self._work()
+            if self._lost:
+                return
+            self._wake = self._loop.create_future()
+            await self._wake
+
     async def _work(self) -> None:
         """Answer the line, in order, until it is empty."""
         try:
@@ -350,6 +351,9 @@ class Connection(asyncio.Protocol):
                     self._parse_held()
             if self._last:
                 self._close()
+        except asyncio.CancelledError:
+            self._transport.abort()  # nobody would ever answer what is still in line
+            raise
         except Exception:
             log.exception("a connection failed")
             self._transport.abort()
@@ -449,13 +453,8 @@ class Connection(asyncio.Protocol):
             transport.write(b"0\r\n\r\n")
 
     def _head(self, job: Job, status: int, lines: bytes, framing: bytes) -> bytes:
-        start = heads.status_line(status)
-        connection = b"\r\n"
-        if self._last and not self._jobs:
-            connection = b"Connection: close\r\n\r\n"
-        elif not job.modern:
-            connection = b"Connection: keep-alive\r\n\r\n"
-        return b"".join((start, lines, framing, self._owner.stamp(), connection))
+        end = heads.connection(closing=self._last and not self._jobs, modern=job.modern)
+        return b"".join((heads.status_line(status), lines, framing, self._owner.stamp(), end))
 
     def _abandon(self, upload: Upload) -> None:
         """The handler has answered without the whole body: skip a short rest, close after a long one."""

@@ -64,7 +64,7 @@ class Browsers:
 
     def expose(self, http: HttpRequest, response: HttpResponse) -> None:
         """Let the page that asked read `response`."""
-        origin = http.header("origin")
+        origin = http.fields.get("origin")
         if origin:
             response.headers = [*response.headers, *_allowed(origin), ("Access-Control-Expose-Headers", _EXPOSED)]
 

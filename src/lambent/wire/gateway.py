@@ -33,7 +33,7 @@ from lambent.wire.route import Router, Unroutable
 from lambent.wire.sigv4 import UNSIGNED_PAYLOAD, Fault, NotAuthentic, Verifier, read_claim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from lambent.kernel.authority import Authority, Principal
     from lambent.kernel.body import Body
@@ -72,7 +72,9 @@ class Gateway:
         clock: Clock,
         ids: Ids,
         settings: Settings,
+        facts: Mapping[str, str],
     ) -> None:
+        """`facts` are shown beside the others at `/_lambent/health`, to whoever can reach the server."""
         self._models = models
         self._authority = authority
         self._clock = clock
@@ -94,7 +96,8 @@ class Gateway:
         self._browsers = Browsers(
             loopback=is_loopback(settings.host), hosts=(settings.host,), strange=self._doorway.is_address
         )
-        self._health = json.dumps({"status": "ok", "version": version("lambent"), "services": names}).encode()
+        health = {"status": "ok", "version": version("lambent"), **facts, "services": names}
+        self._health = json.dumps(health).encode()
         self._endpoint_of = lru_cache(limits.HOSTS_CACHED)(self._endpoint)
         self.endpoint = f"http://{settings.host}:{settings.port}"
         """The base URL for requests whose Host header is no address."""
@@ -133,7 +136,11 @@ class Gateway:
         except (NotAuthentic, AwsError) as failure:
             fault = failure
         try:
-            route = await self._route(http, None if claim is None else claim.scope.service, fault, hold)
+            scope = None if claim is None else claim.scope.service
+            if fault is not None or not self._router.wants_body(http):
+                route = self._router.find(http, scope)
+            else:
+                route = await self._route_form(http, scope, hold)
         except Unroutable as failure:
             log.debug("%s %s: %s, request %s", http.method, http.path, failure, request_id)
             error = failure.error
@@ -159,13 +166,8 @@ class Gateway:
             log.debug("%s %s %d %.1f ms, request %s", http.method, what, response.status, took, request_id)
         return response
 
-    async def _route(self, http: HttpRequest, scope: str | None, fault: Exception | None, hold: Hold) -> Route:
-        """The operation that is asked for. The body of a caller with a `fault` stays unread.
-
-        Raises Unroutable, BodyBroken.
-        """
-        if fault is not None or not self._router.wants_body(http):
-            return self._router.find(http, scope)
+    async def _route_form(self, http: HttpRequest, scope: str | None, hold: Hold) -> Route:
+        """The operation that the form in the body names. Raises Unroutable, BodyBroken."""
         limit = limits.REQUEST_BODY_BYTES if scope else limits.UNSIGNED_BODY_BYTES
         try:
             data = await hold.read(http.body, limit)
@@ -176,8 +178,9 @@ class Gateway:
             if isinstance(failure, BodyTooLarge):
                 error = refusals.too_large_form(limit)
             raise Unroutable(error, self._models.foreign_errors("query"), "", "query") from failure
-        route: Route = await _aside(len(form), self._router.find, http, scope, form)
-        return route
+        if len(form) <= limits.LOOP_BYTES:
+            return self._router.find(http, scope, form)
+        return await asyncio.to_thread(self._router.find, http, scope, form)
 
     async def _perform(
         self, http: HttpRequest, admission: Admission | None, codec: OperationCodec, hold: Hold, request_id: str
@@ -187,8 +190,11 @@ class Gateway:
             raise self._missing(codec)
         operation, parts = found
         principal, body = await self._admit(http, admission, codec, hold)
-        size = len(body) if isinstance(body, bytes) else 0
-        request: Request = await _aside(size, codec.decode, http, body)
+        request: Request
+        if isinstance(body, bytes) and len(body) > limits.LOOP_BYTES:
+            request = await asyncio.to_thread(codec.decode, http, body)
+        else:
+            request = codec.decode(http, body)
         call: Call[Any] = Call(
             parts=parts,
             operation=codec.operation,
@@ -196,7 +202,7 @@ class Gateway:
             region=self._region if admission is None else admission.claim.scope.region,
             principal=principal,
             request_id=request_id,
-            endpoint=self._endpoint_of(http.header("host")),
+            endpoint=self._endpoint_of(http.fields.get("host", "")),
         )
         return await operation(call, request)
 
@@ -215,10 +221,12 @@ class Gateway:
         claim = admission.claim
         if claim.payload.startswith("STREAMING-") or (codec.streams_input and claim.payload):
             return await self._admit_stream(http, admission, codec, hold)
-        data = await hold.read(http.body, codec.body_limit)
+        body = http.body
+        limit = codec.body_limit
+        data = body.within(limit) if isinstance(body, WholeBody) else await hold.read(body, limit)
         payload = claim.payload
         if payload != UNSIGNED_PAYLOAD:
-            payload = (await _aside(len(data), hashlib.sha256, data)).hexdigest()
+            payload = _digest(data) if len(data) <= limits.LOOP_BYTES else await asyncio.to_thread(_digest, data)
             if claim.payload and claim.payload != payload:
                 raise NotAuthentic(
                     Fault.BODY_HASH, ClientComputedContentSHA256=claim.payload, S3ComputedContentSHA256=payload
@@ -226,7 +234,9 @@ class Gateway:
         principal = self._verifier.verify(http, admission, payload).principal
         if codec.streams_input:
             return principal, WholeBody(data)
-        return principal, await _content(http, data, codec.body_limit)
+        if "content-encoding" in http.fields:
+            data = await _content(http, data, limit)
+        return principal, data
 
     async def _admit_stream(
         self, http: HttpRequest, admission: Admission, codec: OperationCodec, hold: Hold
@@ -291,11 +301,8 @@ async def _content(http: HttpRequest, data: bytes, limit: int) -> bytes:
     return data
 
 
-async def _aside(size: int, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Do `work` on `size` bytes; on a thread where they are so many that all other requests would wait for it."""
-    if size <= limits.LOOP_BYTES:
-        return work(*arguments)
-    return await asyncio.to_thread(work, *arguments)
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _json(status: int, body: bytes, *headers: tuple[str, str]) -> HttpResponse:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lambent.wire.http import Headers, HttpRequest
 
 BODYLESS = frozenset({204, 304})
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _NO_HOST = "\n"
@@ -86,6 +88,13 @@ def check_framing(request: HttpRequest, version: str) -> None:
 def status_line(status: int) -> bytes:
     """The first line of a response."""
     return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
+def connection(*, closing: bool, modern: bool) -> bytes:
+    """The last header line, where one is due, and the end of the head; `modern` is HTTP/1.1."""
+    if closing:
+        return b"Connection: close\r\n\r\n"
+    return b"\r\n" if modern else b"Connection: keep-alive\r\n\r\n"
 
 
 def lines(headers: Headers) -> bytes:

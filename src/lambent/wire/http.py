@@ -26,7 +26,7 @@ class HttpRequest:
         self.path = path
         self.query = query
         self.headers = headers
-        self.body: Body = body if body is not None else WholeBody()
+        self.body: Body = _NOTHING if body is None else body
         self.source = ""
         """The IP address that it came from; empty where it came from no network."""
         self.fields = dict(headers)
@@ -56,5 +56,7 @@ def _joined(headers: Headers) -> dict[str, str]:
         fields[name] = f"{fields[name]},{value}" if name in fields else value
     return fields
 
+
+_NOTHING = WholeBody()
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]

@@ -69,7 +69,7 @@ class Router:
     @staticmethod
     def wants_body(http: HttpRequest) -> bool:
         """Whether the operation is named in the body, so that the body must be read before `find`."""
-        return http.method == "POST" and http.header("content-type").startswith(form.CONTENT_TYPE)
+        return http.method == "POST" and http.fields.get("content-type", "").startswith(form.CONTENT_TYPE)
 
     def find(self, http: HttpRequest, scope: str | None = None, body: bytes = b"") -> Route:
         """The operation of `http`; `scope` is the service in its signature's credential scope. Raises Unroutable."""

@@ -94,6 +94,7 @@ class HttpServer:
     def __init__(self, handler: Handler, clock: Clock) -> None:
         self.handler = handler
         self.clock = clock
+        self._bound: list[socket.socket] = []
         self._doors: set[Door] = set()
         self._filled: set[Door] = set()
         self._nobody = asyncio.Event()
@@ -101,13 +102,23 @@ class HttpServer:
         self._second = -1
         self._stamp = b""
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen, and return the port; 0 takes a free one. Raises CannotListen."""
-        sockets = await _bind(host, port)
-        number: int = sockets[0].getsockname()[1]
+    async def bind(self, host: str, port: int) -> int:
+        """Take the address and return the port; 0 takes a free one. Who connects waits until `open`. Raises
+        CannotListen."""
+        self._bound = await _bind(host, port)
+        number: int = self._bound[0].getsockname()[1]
+        return number
+
+    async def open(self) -> None:
+        """Answer whoever connects, and who waits since `bind`."""
         door = self._door(limits.HTTP_CONNECTIONS)
-        for listener in sockets:
-            await door.listen(listener)
+        while self._bound:
+            await door.listen(self._bound.pop(0))
+
+    async def start(self, host: str, port: int) -> int:
+        """`bind` and `open` in one."""
+        number = await self.bind(host, port)
+        await self.open()
         return number
 
     def add(self, listener: socket.socket, tasks: Supervisor) -> Door:
@@ -122,6 +133,8 @@ class HttpServer:
 
     async def close(self, patience: float = limits.STOP_PATIENCE_S) -> None:
         """Accept nothing more, let running requests finish within `patience` seconds, then cut them."""
+        while self._bound:
+            self._bound.pop().close()
         for door in list(self._doors):
             door.close()
         with contextlib.suppress(TimeoutError):

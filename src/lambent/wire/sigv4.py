@@ -180,7 +180,7 @@ class Verifier:
 
 def read_claim(http: HttpRequest) -> Claim | None:
     """The claim of a request; None where it is not signed. Raises NotAuthentic for one that makes no sense."""
-    authorization = http.header("authorization")
+    authorization = http.fields.get("authorization")
     if authorization:
         return _header_claim(http, authorization)
     if http.query and _PRESIGNED.search(http.query):
@@ -292,7 +292,8 @@ def _header_claim(http: HttpRequest, authorization: str) -> Claim:
         text = f"Authorization header is longer than {limits.AUTHORIZATION_BYTES} bytes."
         raise NotAuthentic(Fault.INCOMPLETE, text)
     algorithm, _, parameters = authorization.partition(" ")
-    timestamp = http.header("x-amz-date") or _from_date(http.header("date"))
+    fields = http.fields
+    timestamp = fields.get("x-amz-date") or _from_date(fields.get("date", ""))
     if algorithm != ALGORITHM:
         raise _bad_algorithm(algorithm, authorization, timestamp)
     before, mark, signature = parameters.rpartition("Signature=")
@@ -304,9 +305,9 @@ def _header_claim(http: HttpRequest, authorization: str) -> Claim:
         scope=scope,
         timestamp=timestamp,
         signature=signature,
-        token=http.header("x-amz-security-token") or None,
+        token=fields.get("x-amz-security-token") or None,
         expires=None,
-        payload=http.header("x-amz-content-sha256"),
+        payload=fields.get("x-amz-content-sha256", ""),
     )
 
 

@@ -79,12 +79,7 @@ class Recording:
     def __init__(self, server: Server) -> None:
         self.server = server
         parts: Any = next(service.parts for service in server.app.services if service.name == "lambda")
-        self._parts = parts
         self.engine: RecordingEngine = parts.engine
-
-    async def told(self) -> None:
-        """Return when the engine has been told what is stored."""
-        await self._parts.capacity.restore()
 
     def hold(self, name: str) -> None:
         """Let no snapshot of the function `name` come to an end."""

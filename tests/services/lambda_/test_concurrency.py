@@ -139,7 +139,9 @@ def test_the_accounts_settings_are_true(client: Any) -> None:
     assert answer["AccountUsage"] == {"TotalCodeSize": stored, "FunctionCount": 1}
 
 
-def test_the_engine_is_told_everything_again_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_is_told_everything_again_before_anybody_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with recording(tmp_path, monkeypatch) as server:
         client = server.server.client("lambda")
         arn = create(client, "f")["FunctionArn"]
@@ -149,6 +151,5 @@ def test_the_engine_is_told_everything_again_at_the_start(tmp_path: Path, monkey
         client.put_provisioned_concurrency_config(FunctionName="f", Qualifier="1", ProvisionedConcurrentExecutions=3)
         client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
     with recording(tmp_path, monkeypatch) as server:
-        server.server.run(server.told)
         assert server.engine.reservations == {arn: 9}
         assert server.engine.told == [("provision", "1", 3)]

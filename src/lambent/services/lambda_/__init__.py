@@ -43,7 +43,7 @@ from lambent.services.lambda_.operations.provisioned import (
 from lambent.services.lambda_.operations.versions import list_versions_by_function, publish_version
 from lambent.services.lambda_.parts import Parts
 from lambent.services.lambda_.targets import FunctionTarget
-from lambent.services.lambda_.workers import CodeSweeper, Restorer, Settler, Snapshotter
+from lambent.services.lambda_.workers import CodeSweeper, Settler, Snapshotter
 
 __all__ = ["Parts", "build"]
 
@@ -86,9 +86,9 @@ def build(parts: Parts) -> Service:
             update_function_code,
             update_function_configuration,
         ),
+        preparations=(parts.capacity.restore,),
         workers={
             "code-sweeper": CodeSweeper(parts),
-            "restorer": Restorer(parts),
             "settler": Settler(parts),
             "snapshotter": Snapshotter(parts),
         },

@@ -1,5 +1,4 @@
-"""The background loops of the Lambda service: they complete what was accepted, tell the engine at the start what it is
-to hold ready, and remove code that nobody refers to."""
+"""The background loops of the Lambda service: they complete what was accepted and remove code that nobody refers to."""
 
 from __future__ import annotations
 
@@ -82,17 +81,6 @@ class Snapshotter:
         except AwsError as failure:
             return failed(version, failure.message, states.reason_code(failure.code), revision_id)
         return activated(version, revision_id)
-
-
-class Restorer:
-    """Tells the engine once, at the start, what is reserved and what is wanted ready."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    async def run(self) -> None:
-        """Return when everything has been told."""
-        await self._parts.capacity.restore()
 
 
 class CodeSweeper:
