@@ -114,6 +114,7 @@ class App:
                         roles=roles,
                         settings=settings,
                         targets=targets,
+                        doors=doors,
                         clock=clock,
                         ids=ids,
                         supervisor=supervisor,

@@ -172,3 +172,14 @@ def test_a_shape_that_contains_itself_is_checked_all_the_way_down(tmp_path: Path
     codec = Models(folder=tmp_path).codec("x", "Put")
     error = refusal(codec, HttpRequest("POST", "/", "", []), {"Left": {"Left": {"Leaf": "long"}}})
     assert "at 'left.left.leaf'" in error.message
+
+
+def test_the_values_of_an_enum_are_listed_in_the_order_of_aws(models: Models) -> None:
+    codec = models.codec("lambda", "CreateFunctionUrlConfig")
+    http = HttpRequest("POST", "/2021-10-31/functions/f/url", "", [])
+    error = refusal(codec, http, {"AuthType": "NONE", "InvokeMode": "X"})
+    assert error.message.endswith("Member must satisfy enum value set: [RESPONSE_STREAM, BUFFERED]")
+    for name, order in models.overlay("lambda").enum_orders.items():
+        shape = models.service("lambda").refer({"shape": name})
+        assert shape is not None
+        assert sorted(order) == sorted(shape.traits["enum"])

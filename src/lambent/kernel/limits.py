@@ -119,6 +119,12 @@ MEMORY_UNMEASURED_MS: Final = 20.0
 CODE_LINK_S: Final = 600
 LOG_LINE_BYTES: Final = 256 * KIB
 
+# Function URLs: https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html
+URLS_LISTED: Final = 50
+URLS_CACHED: Final = 10_000
+URL_PRELUDE_BYTES: Final = 64 * KIB
+URL_HEADERS: Final = 200
+
 # Environments.
 ENVIRONMENT_OPEN_FILES: Final = 1024
 SOURCES_SEARCHED: Final = 50

@@ -34,7 +34,7 @@ class Dialect:
         self.overlay = overlay
         self.ids = ids
         self.format = _format(model, protocol)
-        self.validator = Validator(elements_not_null=overlay.elements_not_null)
+        self.validator = Validator(elements_not_null=overlay.elements_not_null, enum_orders=overlay.enum_orders)
         self.values_shown = overlay.values_shown
         self.validation_code = overlay.validation_code or _VALIDATION_CODES.get(protocol, "ValidationException")
         self.errors = ErrorWriter(model, protocol, overlay)

@@ -31,6 +31,8 @@ class Overlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """By operation: members, as paths with dots, whose constraints the service checks itself, with its own error."""
     values_shown: bool = True
     """Whether the service's validation messages quote the value that fails."""
+    enum_orders: dict[str, tuple[str, ...]] = {}
+    """By shape: the order in which messages list the values of an enum, where that is not the model's."""
     elements_not_null: bool = False
     """Whether messages list "Member must not be null" among the constraints of a collection's elements."""
 

@@ -49,8 +49,11 @@ def message(violations: list[Violation], *, values_shown: bool = True) -> str:
 class Validator:
     """Compiles the constraints of shapes; structures are compiled once per service."""
 
-    def __init__(self, *, elements_not_null: bool = False) -> None:
+    def __init__(
+        self, *, elements_not_null: bool = False, enum_orders: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
         self._elements_not_null = elements_not_null
+        self._enum_orders = enum_orders or {}
         self._structures: dict[tuple[str, bool], _Structure] = {}
 
     def compile(self, shape: Shape, unchecked: Collection[str] = ()) -> Check:
@@ -84,6 +87,9 @@ class Validator:
                 checks[name] = self._check(member, sensitive=sensitive)
         return checks
 
+    def _constraints(self, shape: Shape) -> list[tuple[str, Test]]:
+        return _constraints(shape, self._enum_orders.get(shape.name))
+
     def _check(self, shape: Shape, *, sensitive: bool) -> Check | None:
         hidden = sensitive or shape.has("sensitive")
         match shape.kind:
@@ -94,10 +100,10 @@ class Validator:
             case "map":
                 return self._map(shape, sensitive=hidden)
             case _:
-                return _checker(_constraints(shape), sensitive=hidden)
+                return _checker(self._constraints(shape), sensitive=hidden)
 
     def _list(self, shape: Shape, *, sensitive: bool) -> Check | None:
-        own = _checker(_constraints(shape), sensitive=sensitive)
+        own = _checker(self._constraints(shape), sensitive=sensitive)
         elements, inner = self._elements(shape.member, "Member", sensitive=sensitive)
         sparse = shape.has("sparse")
 
@@ -114,7 +120,7 @@ class Validator:
         return check
 
     def _map(self, shape: Shape, *, sensitive: bool) -> Check | None:
-        own = _checker(_constraints(shape), sensitive=sensitive)
+        own = _checker(self._constraints(shape), sensitive=sensitive)
         keys, _ = self._elements(shape.key, "Map keys", sensitive=sensitive)
         values, inner = self._elements(shape.value, "Map value", sensitive=sensitive)
         sparse = shape.has("sparse")
@@ -135,7 +141,7 @@ class Validator:
 
     def _elements(self, shape: Shape, who: str, *, sensitive: bool) -> tuple[_Elements, Check | None]:
         """AWS reports a bad element of single values, or an element that is too long, at its collection."""
-        constraints = _constraints(shape)
+        constraints = self._constraints(shape)
         inner = None
         if shape.kind in ("structure", "list", "map"):
             inner = self._check(shape, sensitive=sensitive)
@@ -209,8 +215,11 @@ def _checker(constraints: list[tuple[str, Test]], *, sensitive: bool) -> Check |
     return check
 
 
-def _constraints(shape: Shape) -> list[tuple[str, Test]]:
-    """AWS's words for each constraint of `shape` and its test, in the order in which AWS tells them."""
+def _constraints(shape: Shape, enum: tuple[str, ...] | None) -> list[tuple[str, Test]]:
+    """AWS's words for each constraint of `shape` and its test, in the order in which AWS tells them.
+
+    `enum` is the order in which it lists the values of an enum, where that is not the model's.
+    """
     traits = shape.traits
     low, high = traits.get("min"), traits.get("max")
     found: list[tuple[str, Test]] = []
@@ -233,7 +242,7 @@ def _constraints(shape: Shape) -> list[tuple[str, Test]]:
             )
         )
     if shape.kind == "string" and traits.get("enum"):
-        names = ", ".join(traits["enum"])
+        names = ", ".join(enum or traits["enum"])
         found.append((f"Member must satisfy enum value set: [{names}]", frozenset(traits["enum"]).__contains__))
     return found
 

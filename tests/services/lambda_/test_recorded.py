@@ -28,6 +28,8 @@ SCENARIOS = {
 }
 FORMS = {
     "date": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000",
+    "function url": r"http://[0-9a-z]{32}\.lambda-url\.us-east-1\.localhost:\d+/",
+    "instant": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z",
     "number": r"\d+",
     "pattern": r".+",
     "request id": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",

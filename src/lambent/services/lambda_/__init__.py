@@ -40,6 +40,13 @@ from lambent.services.lambda_.operations.provisioned import (
     list_provisioned_concurrency_configs,
     put_provisioned_concurrency_config,
 )
+from lambent.services.lambda_.operations.urls import (
+    create_function_url_config,
+    delete_function_url_config,
+    get_function_url_config,
+    list_function_url_configs,
+    update_function_url_config,
+)
 from lambent.services.lambda_.operations.versions import list_versions_by_function, publish_version
 from lambent.services.lambda_.parts import Parts
 from lambent.services.lambda_.targets import FunctionTarget
@@ -57,9 +64,11 @@ def build(parts: Parts) -> Service:
         operations=(
             create_alias,
             create_function,
+            create_function_url_config,
             delete_alias,
             delete_function,
             delete_function_concurrency,
+            delete_function_url_config,
             delete_layer_version,
             delete_provisioned_concurrency_config,
             get_account_settings,
@@ -67,12 +76,14 @@ def build(parts: Parts) -> Service:
             get_function,
             get_function_concurrency,
             get_function_configuration,
+            get_function_url_config,
             get_layer_version,
             get_layer_version_by_arn,
             get_provisioned_concurrency_config,
             invoke,
             invoke_with_response_stream,
             list_aliases,
+            list_function_url_configs,
             list_functions,
             list_layer_versions,
             list_layers,
@@ -85,6 +96,7 @@ def build(parts: Parts) -> Service:
             update_alias,
             update_function_code,
             update_function_configuration,
+            update_function_url_config,
         ),
         preparations=(parts.capacity.restore,),
         workers={

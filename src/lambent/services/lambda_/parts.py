@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
     from lambent.kernel.authority import Roles
     from lambent.kernel.clock import Clock
+    from lambent.kernel.doors import Doors
     from lambent.kernel.ids import Ids
     from lambent.kernel.links import Links
     from lambent.kernel.settings import Settings
@@ -92,6 +93,7 @@ class Parts:
     roles: Roles
     settings: Settings
     targets: Targets
+    doors: Doors
     clock: Clock
     ids: Ids
     supervisor: Supervisor
@@ -103,6 +105,10 @@ class Parts:
         directory = Directory(self.store, self.blobs, self.supervisor, capacity.tell)
         object.__setattr__(self, "capacity", capacity)
         object.__setattr__(self, "directory", directory)
+
+    def now_us(self) -> int:
+        """Microseconds since the epoch."""
+        return int(self.clock.time() * 1_000_000)
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""

@@ -10,7 +10,7 @@ from lambent.kernel import limits, page
 from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles
 from lambent.services.lambda_.records import LATEST, Function, Version
 from lambent.services.lambda_.rules import answers, configuration, names, refusals
-from lambent.services.lambda_.store import aliases, concurrency, functions, versions
+from lambent.services.lambda_.store import aliases, concurrency, functions, urls, versions
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
@@ -122,6 +122,7 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
         versions.delete_all(tx, key)
         aliases.delete_all(tx, key)
         concurrency.delete_all(tx, key)
+        urls.delete_all(tx, key)
 
     await call.parts.directory.change(key, work)
     call.parts.engine.retire(key.arn())

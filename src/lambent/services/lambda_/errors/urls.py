@@ -1,0 +1,42 @@
+"""AWS's errors of function URLs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambent.kernel.errors import AwsError
+
+if TYPE_CHECKING:
+    from lambent.services.lambda_.records import FunctionKey
+
+
+def no_function() -> AwsError:
+    """There is no such function or alias to give a URL to."""
+    return AwsError("ResourceNotFoundException", "Function does not exist")
+
+
+def no_url() -> AwsError:
+    """There is no such URL, or not even such a function."""
+    return AwsError("ResourceNotFoundException", "The resource you requested does not exist.")
+
+
+def exists(key: FunctionKey, alias: str | None) -> AwsError:
+    """A function and each of its aliases have one URL at most."""
+    return AwsError(
+        "ResourceConflictException",
+        f"Failed to create function url config for [functionArn = {key.arn(alias)}]. "
+        "Error message:  FunctionUrlConfig exists for this Lambda function",
+    )
+
+
+def malformed(violations: list[tuple[str, str, str]]) -> AwsError:
+    """Members, each with its value and its pattern, that do not match. It is said in the words of the front door, which
+    cannot test patterns that look ahead."""
+    said = "; ".join(
+        f"Value '{value}' at '{member}' failed to satisfy constraint: "
+        f"Member must satisfy regular expression pattern: {pattern}"
+        for member, value, pattern in violations
+    )
+    count = len(violations)
+    text = f"{count} validation error{'s' if count > 1 else ''} detected: {said}"
+    return AwsError("ValidationException", text, status=400)
