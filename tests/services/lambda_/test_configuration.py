@@ -39,6 +39,7 @@ def changed(client: Any, **members: Any) -> dict[str, Any]:
         ("DeadLetterConfig", {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:queue"}),
         ("Environment", {"Variables": {"AA": "1"}}),
         ("LoggingConfig", {"LogFormat": "Text", "LogGroup": "/mine"}),
+        ("KMSKeyArn", "arn:aws:kms:us-east-1:000000000000:key/k"),
     ],
 )
 def test_a_member_that_is_given_changes_and_no_other(client: Any, member: str, value: Any) -> None:
@@ -94,6 +95,56 @@ def test_logging_is_merged(client: Any) -> None:
         "LogFormat": "Text",
         "LogGroup": "/aws/lambda/f",
     }
+
+
+VPC = {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+FILES = {
+    "Arn": f"arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-{'0' * 17}",
+    "LocalMountPath": "/mnt/a",
+}
+
+
+def test_a_function_in_a_vpc_runs(client: Any) -> None:
+    held = create(client, "f", VpcConfig=VPC | {"Ipv6AllowedForDualStack": True})["VpcConfig"]
+    assert (held["SubnetIds"], held["SecurityGroupIds"], held["Ipv6AllowedForDualStack"]) == (
+        ["subnet-1"],
+        ["sg-1"],
+        True,
+    )
+    assert create(client, "g", VpcConfig=VPC)["VpcConfig"]["VpcId"] == held["VpcId"]
+    assert invoke(client, "f", 1) == 1
+
+
+@pytest.mark.parametrize("half", [{"SubnetIds": ["subnet-1"]}, {"SecurityGroupIds": ["sg-1"]}])
+def test_a_vpc_is_given_whole(client: Any, half: dict[str, Any]) -> None:
+    create(client, "f")
+    for call, members in (
+        (client.create_function, new("g", VpcConfig=half)),
+        (client.update_function_configuration, {"FunctionName": "f", "VpcConfig": half}),
+    ):
+        text = refused(client, "InvalidParameterValueException", call, **members)
+        assert text == "SubnetIds and SecurityIds must coexist or be both empty list."
+
+
+def test_file_systems_are_kept_and_need_a_vpc(client: Any) -> None:
+    text = "Function must be configured to execute in a VPC to reference access points."
+    wrong = "InvalidParameterValueException"
+    assert refused(client, wrong, client.create_function, **new("f", FileSystemConfigs=[FILES])) == text
+    assert create(client, "f", FileSystemConfigs=[FILES], VpcConfig=VPC)["FileSystemConfigs"] == [FILES]
+    away = {"FunctionName": "f", "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}}
+    assert refused(client, wrong, client.update_function_configuration, **away) == text
+    assert "FileSystemConfigs" not in changed(client, FileSystemConfigs=[])
+    assert changed(client, FileSystemConfigs=[FILES])["FileSystemConfigs"] == [FILES]
+
+
+def test_a_key_is_taken_away_by_an_empty_one(client: Any) -> None:
+    create(client, "f", KMSKeyArn="arn:aws:kms:us-east-1:000000000000:key/k")
+    assert "KMSKeyArn" not in changed(client, KMSKeyArn="")
+
+
+def test_a_function_with_a_file_system_cannot_be_run_yet(client: Any) -> None:
+    create(client, "f", FileSystemConfigs=[FILES], VpcConfig=VPC)
+    assert "FileSystemConfigs" in refused(client, "NotImplemented", client.invoke, FunctionName="f")
 
 
 def managed(**members: Any) -> dict[str, Any]:

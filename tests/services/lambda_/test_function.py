@@ -159,15 +159,11 @@ def test_a_version_that_is_not_there_is_deleted_without_complaint(client: Any) -
 @pytest.mark.parametrize(
     ("member", "value"),
     [
-        ("VpcConfig", {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}),
-        ("FileSystemConfigs", [{"Arn": f"arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-{'0' * 17}",
-                                "LocalMountPath": "/mnt/a"}]),
-        ("ImageConfig", {"Command": ["sh"]}),
+        ("AcceleratorConfig", {"AcceleratorMemorySize": 8}),
         ("CodeSigningConfigArn", f"arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-{'0' * 17}"),
-        ("KMSKeyArn", "arn:aws:kms:us-east-1:000000000000:key/k"),
-        ("PackageType", "Image"),
+        ("RuntimeConfig", {"RuntimeArn": "arn:aws:lambda:us-east-1:000000000000:runtime/mine", "RuntimeAlias": "b"}),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_built_is_refused_by_name(client: Any, member: str, value: Any) -> None:
     with pytest.raises(client.exceptions.ClientError) as caught:
         client.create_function(**new("f", **{member: value}))

@@ -52,13 +52,6 @@ def role_not_assumable() -> AwsError:
     return invalid("The role defined for the function cannot be assumed by Lambda.")
 
 
-def above(member: str, limit: int) -> AwsError:
-    """The model's bound is for functions on capacity providers; that of all others is lower."""
-    return invalid(
-        f"'{member}' value failed to satisfy constraint: Member must have value less than or equal to {limit}"
-    )
-
-
 def name_too_long(name: str) -> AwsError:
     """A new function's name is longer than the model of the ARN forms says."""
     return invalid(
@@ -299,22 +292,6 @@ def same_layer(first: str, second: str) -> AwsError:
     )
 
 
-def unzipped_too_large(size: int) -> AwsError:
-    """The package and the layers hold too much together."""
-    return invalid(
-        "Function code combined with layers exceeds the maximum allowed size of "
-        f"{limits.FUNCTION_UNZIPPED_BYTES} bytes. The actual size is {size} bytes."
-    )
-
-
-def storage_with_snapshots() -> AwsError:
-    """A function that starts from snapshots has no more than the usual `/tmp`."""
-    return invalid(
-        f"SnapStart is not supported for functions with ephemeral storage of more than "
-        f"{limits.FUNCTION_SNAPSHOT_STORAGE_MB} MB."
-    )
-
-
 def foreign_marker(operation: str) -> AwsError:
     """A pagination token that `operation` did not give."""
     return invalid(f"The Marker is not one that {operation} gave.")
@@ -326,15 +303,6 @@ def stale_revision() -> AwsError:
         "PreconditionFailedException",
         "The Revision Id provided does not match the latest Revision Id. "
         "Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
-    )
-
-
-def zip_too_large() -> AwsError:
-    """The archive itself is over the limit of direct uploads."""
-    return AwsError(
-        "RequestEntityTooLargeException",
-        f"Zipped size must be smaller than {limits.FUNCTION_ZIP_BYTES} bytes",
-        status=413,
     )
 
 
@@ -359,62 +327,6 @@ def bad_client_context() -> AwsError:
     """The client context does not decode, or is too large to. AWS gives this one no Type."""
     message = "Client context must be a valid Base64-encoded JSON object."
     return AwsError("InvalidRequestContentException", message, Type=None)
-
-
-def reserved_variables(names: Iterable[str]) -> AwsError:
-    """The environment sets what Lambda sets itself."""
-    return invalid(
-        "Lambda was unable to configure your environment variables because the environment variables you have "
-        "provided contains reserved keys that are currently not supported for modification. "
-        f"Reserved keys used in this request: {', '.join(names)}"
-    )
-
-
-def variables_too_large(measured: str) -> AwsError:
-    """The environment is over 4 KB as JSON."""
-    return invalid(
-        "Lambda was unable to configure your environment variables because the environment variables you have "
-        f"provided exceeded the 4KB limit. String measured: {measured}"
-    )
-
-
-def durable_without_timeout() -> AwsError:
-    """A durable function says how long its executions may take."""
-    return invalid("You cannot create a function with a durable configuration without an executionTimeout")
-
-
-def not_durable() -> AwsError:
-    """A function is durable from its creation on, or never. AWS documents the rule; the words are not recorded."""
-    return invalid("You cannot add a durable configuration to an existing function.")
-
-
-def not_managed() -> AwsError:
-    """A function is on managed instances from its creation on, or never."""
-    return invalid("CapacityProviderConfig isn't supported for Lambda Default functions.")
-
-
-def levels_without_json() -> AwsError:
-    """Log levels filter JSON only."""
-    return invalid(
-        'LogLevel is not supported when LogFormat is set to "Text". '
-        'Remove LogLevel from your request or change the LogFormat to "JSON" and try again.'
-    )
-
-
-def unknown_runtime(runtime: str, known: Iterable[str]) -> AwsError:
-    """No runtime has this name."""
-    return invalid(
-        f"Value {runtime} at 'runtime' failed to satisfy constraint: "
-        f"Member must satisfy enum value set: [{', '.join(known)}] or be a valid ARN"
-    )
-
-
-def retired_runtime(runtime: str) -> AwsError:
-    """AWS takes no function for this runtime any more."""
-    return invalid(
-        f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. "
-        "We recommend you use a supported runtime while creating or updating functions."
-    )
 
 
 def function_failed(payload: bytes) -> AwsError:

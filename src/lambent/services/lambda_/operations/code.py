@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambent.services.lambda_ import changes, errors, packages, publishing
-from lambent.services.lambda_.rules import answers
+from lambent.services.lambda_ import changes, packages, publishing
+from lambent.services.lambda_.rules import answers, checks, configuration
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
@@ -24,24 +24,16 @@ async def update_function_code(call: Call[Parts], request: Request) -> Response:
     key = changes.key_of(call, request["FunctionName"])
     seen = request.get("RevisionId")
     function = await changes.changeable(call, key, seen)
-    if "ImageUri" in request:
-        raise errors.invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
-    architecture = request.get("Architectures", [function.configuration.architecture])[0]
-    refusal = await parts.engine.refusal(function.configuration.runtime)
-    if refusal is not None:
-        raise errors.invalid(refusal)
-    package = await packages.receive(call, request)
-    await packages.check_size(parts, package.digest, function.configuration.layers)
+    held = function.configuration
+    checks.check_code(request, held.package_type, "updating")
+    architecture = request.get("Architectures", [held.architecture])[0]
+    await packages.check_runtime(parts, held.runtime)
+    package = await packages.receive_code(call, request, held.package_type)
+    await packages.check_size(parts, package.digest, held.layers)
     revision = parts.ids.uuid()
 
     def edit(old: Configuration) -> Configuration:
-        return msgspec.structs.replace(
-            old,
-            revision=revision,
-            code_sha256=package.digest,
-            code_size=package.size,
-            architecture=architecture,
-        )
+        return msgspec.structs.replace(configuration.repackaged(old, package, revision), architecture=architecture)
 
     if request.get("DryRun"):
         trial = msgspec.structs.replace(function, configuration=edit(function.configuration))

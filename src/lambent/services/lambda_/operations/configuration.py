@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import changes, errors, layering, packages, roles
+from lambent.services.lambda_ import changes, layering, packages, roles
 from lambent.services.lambda_.operations.function import existing
-from lambent.services.lambda_.rules import answers, configuration, refusals
+from lambent.services.lambda_.rules import answers, checks, configuration, refusals
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
@@ -33,13 +33,12 @@ async def update_function_configuration(call: Call[Parts], request: Request) -> 
     seen = request.get("RevisionId")
     held = (await changes.changeable(call, key, seen)).configuration
     refusals.check(call.operation, request, refusals.CONFIGURATION)
-    configuration.check_update(request, held)
+    checks.check_update(request, held)
     used = await layering.used(call, request["Layers"]) if "Layers" in request else None
     await packages.check_size(parts, held.code_sha256, used or ())
     if "Role" in request:
         await roles.check(parts, call.account, request["Role"])
-    if "Runtime" in request and (refusal := await parts.engine.refusal(request["Runtime"])) is not None:
-        raise errors.invalid(refusal)
+    await packages.check_runtime(parts, request.get("Runtime"))
     revision = parts.ids.uuid()
 
     def edit(old: Configuration) -> Configuration:

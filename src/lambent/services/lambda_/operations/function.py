@@ -9,13 +9,14 @@ import msgspec
 from lambent.kernel import limits, page
 from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles
 from lambent.services.lambda_.records import LATEST, Function, Version
-from lambent.services.lambda_.rules import answers, configuration, names, refusals
+from lambent.services.lambda_.rules import answers, checks, configuration, names, refusals
 from lambent.services.lambda_.store import aliases, concurrency, functions, urls, versions
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
     from lambent.services.lambda_.parts import Parts
     from lambent.services.lambda_.records import FunctionKey
+    from lambent.services.lambda_.records.configuration import Configuration
     from lambent.store.api import Transaction
 
 
@@ -26,18 +27,14 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
     """
     parts = call.parts
     key = names.parse_new(call, request["FunctionName"])
-    if request.get("PackageType") == "Image" or "ImageUri" in request["Code"]:
-        raise errors.not_built(call.operation, "PackageType Image")
     refusals.check(call.operation, request, refusals.CONFIGURATION)
-    configuration.check_new(request)
+    checks.check_new(request)
     used = await layering.used(call, request.get("Layers", ()))
-    refusal = await parts.engine.refusal(request["Runtime"])
-    if refusal is not None:
-        raise errors.invalid(refusal)
+    await packages.check_runtime(parts, request.get("Runtime"))
     await roles.check(parts, call.account, request["Role"])
     if await parts.directory.find(key) is not None:
         raise errors.already_exists(key.name)
-    package = await packages.receive(call, request["Code"])
+    package = await packages.receive_code(call, request["Code"], request.get("PackageType", "Zip"))
     await packages.check_size(parts, package.digest, used)
     function = Function(
         account=key.account,
@@ -59,18 +56,14 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
 
 
 async def get_function(call: Call[Parts], request: Request) -> Response:
-    """A function's configuration, and a link to its package that is good for a while.
+    """A function's configuration, and where its code is: a link that is good for a while, or the image.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
     """
     found = await existing(call, request)
-    digest = found.held.configuration.code_sha256
     return {
         "Configuration": answers.configuration(found.held, found.qualifier),
-        "Code": {
-            "RepositoryType": "S3",
-            "Location": call.parts.links.code(call.endpoint, digest, limits.CODE_LINK_S),
-        },
+        "Code": _code(call, found.held.configuration),
         "Concurrency": None if found.reserved is None else {"ReservedConcurrentExecutions": found.reserved},
         "Tags": found.tags or None,
     }
@@ -127,6 +120,13 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
     await call.parts.directory.change(key, work)
     call.parts.engine.retire(key.arn())
     return {"StatusCode": 204}
+
+
+def _code(call: Call[Parts], held: Configuration) -> Response:
+    if held.image is not None:
+        return answers.image(held.image)
+    link = call.parts.links.code(call.endpoint, held.code_sha256, limits.CODE_LINK_S)
+    return answers.package(held, link)
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -59,15 +59,62 @@ class ManagedInstances(msgspec.Struct, frozen=True):
     """GiB."""
 
 
+class Vpc(msgspec.Struct, frozen=True):
+    """The VPC that a function asks to be connected to; of no subnets where it was given one that names nothing.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+    """
+
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    dual_stack: bool = False
+    """Whether IPv6 may be used."""
+
+
+class FileSystem(msgspec.Struct, frozen=True):
+    """A file system that a function asks for.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-filesystem.html
+    """
+
+    arn: str
+    """Of an access point of EFS, or of a file system on S3."""
+    path: str
+    direct_read: str | None = None
+    """Whether a file system on S3 is read past its cache."""
+
+
+class Image(msgspec.Struct, frozen=True):
+    """The container image that a function is, and what it changes of the image's own settings.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/images-create.html
+    """
+
+    uri: str
+    entry_point: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    working_directory: str = ""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The object on S3 that a package was taken from and is to be referred to."""
+
+    bucket: str
+    key: str
+    version: str | None = None
+
+
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """Code and settings of a function. The defaults are those of CreateFunction."""
 
     revision: str
     """Another for every accepted change, so that warm environments of the one before are recognised."""
     code_sha256: str
-    """Hex digest of the zip; the blob's name."""
+    """Hex digest of the zip, the blob's name; for an image that of the image."""
     code_size: int
+    """Bytes of the zip; 0 for an image."""
     runtime: str
+    """Empty for an image, as the handler is."""
     handler: str
     role: str
     logging: Logging
@@ -81,8 +128,16 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     tracing: str = "PassThrough"
     snap_start: str = "None"
     dead_letter_arn: str | None = None
-    empty_vpc: bool = False
-    """Whether the caller gave a VpcConfig that names nothing, which AWS shows again."""
+    vpc: Vpc | None = None
+    file_systems: tuple[FileSystem, ...] = ()
+    key_arn: str | None = None
+    """The KMS key that the caller wants the environment encrypted with."""
+    image: Image | None = None
+    """None for a function made of a zip."""
+    source: Source | None = None
+    """None for a package that was copied."""
+    source_key_arn: str | None = None
+    """The KMS key that the caller wants the package encrypted with."""
     layers: tuple[UsedLayer, ...] = ()
     """In the order in which they are laid over one another."""
     tenancy: TenantIsolation | None = None
@@ -95,7 +150,14 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def packages(self) -> set[str]:
         """The digests of the zips that it needs."""
+        if self.image is not None:
+            return set()
         return {self.code_sha256, *(layer.sha256 for layer in self.layers)}
+
+    @property
+    def package_type(self) -> Literal["Zip", "Image"]:
+        """What it is made of."""
+        return "Zip" if self.image is None else "Image"
 
     @property
     def snapshots(self) -> bool:

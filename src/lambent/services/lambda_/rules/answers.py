@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lambent.compute.function import runtime_version_arn
 from lambent.services.lambda_.records import CREATING, Version
+from lambent.services.lambda_.rules import images
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Response
     from lambent.services.lambda_.records import Alias, Function, LayerVersion
-    from lambent.services.lambda_.records.configuration import Configuration, Durability, Logging, ManagedInstances
+    from lambent.services.lambda_.records.configuration import (
+        Configuration,
+        Durability,
+        FileSystem,
+        Image,
+        Logging,
+        ManagedInstances,
+        Vpc,
+    )
 
 
 def configuration(function: Function | Version, qualifier: str | None = None) -> Response:
@@ -25,9 +35,7 @@ def configuration(function: Function | Version, qualifier: str | None = None) ->
         "LastUpdateStatus": function.update,
         "LastUpdateStatusReason": CREATING if updating else None,
         "LastUpdateStatusReasonCode": "Creating" if updating else None,
-        "RuntimeVersionConfig": {
-            "RuntimeVersionArn": runtime_version_arn(function.region, function.configuration.runtime)
-        },
+        "RuntimeVersionConfig": _runtime_version(function),
     }
 
 
@@ -36,7 +44,7 @@ def listed(function: Function | Version, qualifier: str | None = None) -> Respon
     held = function.configuration
     return {
         "Architectures": [held.architecture],
-        "CodeSha256": sha256(held.code_sha256),
+        "CodeSha256": held.code_sha256 if held.image else sha256(held.code_sha256),
         "CodeSize": held.code_size,
         "CapacityProviderConfig": None if held.instances is None else _instances(held.instances),
         "DeadLetterConfig": {"TargetArn": held.dead_letter_arn} if held.dead_letter_arn else None,
@@ -45,23 +53,44 @@ def listed(function: Function | Version, qualifier: str | None = None) -> Respon
         "Environment": None if held.variables is None else {"Variables": held.variables},
         "EphemeralStorage": {"Size": held.storage_mb},
         "FunctionArn": function.key.arn(qualifier),
+        "FileSystemConfigs": [_file_system(one) for one in held.file_systems] or None,
         "FunctionName": function.key.name,
-        "Handler": held.handler,
+        "Handler": held.handler or None,
+        "ImageConfigResponse": None if held.image is None else _image_settings(held.image),
+        "KMSKeyArn": held.key_arn,
         "LastModified": timestamp(function.modified_ms),
         "Layers": [{"Arn": layer.arn, "CodeSize": layer.size} for layer in held.layers] or None,
         "LoggingConfig": _logging(held.logging),
         "MemorySize": held.memory_mb,
-        "PackageType": "Zip",
+        "PackageType": held.package_type,
         "RevisionId": function.revision_id,
         "Role": held.role,
-        "Runtime": held.runtime,
+        "Runtime": held.runtime or None,
         "SnapStart": _snap_start(function),
         "TenancyConfig": {"TenantIsolationMode": held.tenancy} if held.tenancy else None,
         "Timeout": held.timeout_s,
         "TracingConfig": {"Mode": held.tracing},
         "Version": function.label,
-        "VpcConfig": _vpc(held),
+        "VpcConfig": None if held.vpc is None else _vpc(held.vpc),
     }
+
+
+def package(held: Configuration, location: str) -> Response:
+    """The FunctionCodeLocation of a zip, which is at the URL `location`."""
+    source = held.source
+    return {
+        "Location": location,
+        "RepositoryType": "S3",
+        "ResolvedS3Object": None
+        if source is None
+        else {"S3Bucket": source.bucket, "S3Key": source.key, "S3ObjectVersion": source.version},
+        "SourceKMSKeyArn": held.source_key_arn,
+    }
+
+
+def image(held: Image) -> Response:
+    """The FunctionCodeLocation of an image."""
+    return {"ImageUri": held.uri, "RepositoryType": "ECR", "ResolvedImageUri": images.resolved(held.uri)}
 
 
 def alias(held: Alias) -> Response:
@@ -144,7 +173,37 @@ def _instances(instances: ManagedInstances) -> Response:
     }
 
 
-def _vpc(held: Configuration) -> Response | None:
-    if not held.empty_vpc:
-        return None
-    return {"Ipv6AllowedForDualStack": False, "SecurityGroupIds": [], "SubnetIds": [], "VpcId": ""}
+def _runtime_version(function: Function | Version) -> Response | None:
+    """An image has none."""
+    runtime = function.configuration.runtime
+    return {"RuntimeVersionArn": runtime_version_arn(function.region, runtime)} if runtime else None
+
+
+def _file_system(held: FileSystem) -> Response:
+    s3 = {"DirectS3Read": held.direct_read} if held.direct_read else None
+    return {"Arn": held.arn, "LocalMountPath": held.path, "S3FilesConfig": s3}
+
+
+def _image_settings(held: Image) -> Response | None:
+    """Nothing where the image's own settings hold."""
+    settings = {
+        "Command": list(held.command) or None,
+        "EntryPoint": list(held.entry_point) or None,
+        "WorkingDirectory": held.working_directory or None,
+    }
+    return {"ImageConfig": settings} if any(settings.values()) else None
+
+
+def _vpc(vpc: Vpc) -> Response:
+    """There is no service of VPCs to ask which one the subnets lie in: the same subnets lie in the same."""
+    named = ",".join(sorted(vpc.subnets))
+    return {
+        "Ipv6AllowedForDualStack": vpc.dual_stack,
+        "SecurityGroupIds": list(vpc.security_groups),
+        "SubnetIds": list(vpc.subnets),
+        "VpcId": f"vpc-{hashlib.sha256(named.encode()).hexdigest()[:_ID_DIGITS]}" if named else "",
+    }
+
+
+_ID_DIGITS = 17
+"""Of the ids that EC2 gives."""

@@ -13,13 +13,9 @@ if TYPE_CHECKING:
 CONFIGURATION = (
     "AcceleratorConfig",
     "CodeSigningConfigArn",
-    "FileSystemConfigs",
-    "ImageConfig",
-    "KMSKeyArn",
     "RuntimeConfig",
-    "VpcConfig",
 )
-CODE = ("S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion", "SourceKMSKeyArn")
+CODE = ("S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion")
 INVOKE = ("DurableExecutionName",)
 
 
@@ -38,6 +34,8 @@ def check_runs(held: Configuration) -> None:
     for member, asked in (
         ("CapacityProviderConfig", held.instances is not None),
         ("DurableConfig", held.durability is not None),
+        ("FileSystemConfigs", bool(held.file_systems)),
+        ("PackageType Image", held.image is not None),
     ):
         if asked:
             raise errors.not_built("Invoke", member)

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 
 from __future__ import annotations
 
-from lambent.services.lambda_ import errors
+from lambent.services.lambda_.errors import configuration as errors
 
 LIVE = (
     "nodejs26.x",
@@ -80,4 +80,4 @@ def check(runtime: str) -> None:
 def check_snap_start(runtime: str, apply_on: str) -> None:
     """Raise AWS's error where `runtime` cannot start from a snapshot as `apply_on` asks."""
     if apply_on != "None" and not runtime.startswith(_SNAP_START):
-        raise errors.invalid(f"{runtime} is not supported for SnapStart enabled functions.")
+        raise errors.unsuited_for_snapshots(runtime)

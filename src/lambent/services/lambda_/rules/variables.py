@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from lambent.kernel import limits
-from lambent.services.lambda_ import errors
+from lambent.services.lambda_.errors import configuration as errors
 
 RESERVED = frozenset(
     {
@@ -46,7 +46,7 @@ def check(variables: dict[str, str]) -> None:
     if reserved:
         raise errors.reserved_variables(reserved)
     if any("\0" in text for pair in variables.items() for text in pair):
-        raise errors.invalid("Environment variables cannot hold the character NUL.")
+        raise errors.nul_in_variables()
     measured = msgspec.json.encode(variables)
     if len(measured) > limits.FUNCTION_ENVIRONMENT_BYTES:
         raise errors.variables_too_large(measured.decode())
