@@ -126,6 +126,9 @@ URLS_CACHED: Final = 10_000
 URL_PRELUDE_BYTES: Final = 64 * KIB
 URL_HEADERS: Final = 200
 
+# Policies of functions and layers: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+RESOURCE_POLICY_BYTES: Final = 20_480
+
 # Environments.
 ENVIRONMENT_OPEN_FILES: Final = 1024
 SOURCES_SEARCHED: Final = 50

@@ -145,7 +145,7 @@ def test_another_accounts_layers_are_its_own(client: Any, shared_lambent: Server
     arn = layer(client)
     other = own_client(shared_lambent)
     text = refused(other, "AccessDeniedException", other.get_layer_version_by_arn, Arn=arn)
-    assert text.endswith("because no resource-based policy allows the lambda:GetLayerVersionByArn action")
+    assert text.endswith("because no resource-based policy allows the lambda:GetLayerVersion action")
     text = refused(other, "AccessDeniedException", other.create_function, **new("f", Layers=[arn]))
     assert "is not authorized to perform: lambda:GetLayerVersion on resource: " + arn in text
     assert newest(other) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lambent.kernel.service import Service
+from lambent.services.lambda_ import crossing
 from lambent.services.lambda_.operations.aliases import (
     create_alias,
     delete_alias,
@@ -26,6 +27,11 @@ from lambent.services.lambda_.operations.function import (
 )
 from lambent.services.lambda_.operations.invoke import invoke
 from lambent.services.lambda_.operations.invoke_with_response_stream import invoke_with_response_stream
+from lambent.services.lambda_.operations.layer_permissions import (
+    add_layer_version_permission,
+    get_layer_version_policy,
+    remove_layer_version_permission,
+)
 from lambent.services.lambda_.operations.layers import (
     delete_layer_version,
     get_layer_version,
@@ -34,6 +40,7 @@ from lambent.services.lambda_.operations.layers import (
     list_layers,
     publish_layer_version,
 )
+from lambent.services.lambda_.operations.permissions import add_permission, get_policy, remove_permission
 from lambent.services.lambda_.operations.provisioned import (
     delete_provisioned_concurrency_config,
     get_provisioned_concurrency_config,
@@ -61,7 +68,9 @@ def build(parts: Parts) -> Service:
     return Service(
         name="lambda",
         parts=parts,
-        operations=(
+        operations=crossing.guarded(
+            add_layer_version_permission,
+            add_permission,
             create_alias,
             create_function,
             create_function_url_config,
@@ -79,6 +88,8 @@ def build(parts: Parts) -> Service:
             get_function_url_config,
             get_layer_version,
             get_layer_version_by_arn,
+            get_layer_version_policy,
+            get_policy,
             get_provisioned_concurrency_config,
             invoke,
             invoke_with_response_stream,
@@ -93,6 +104,8 @@ def build(parts: Parts) -> Service:
             publish_version,
             put_function_concurrency,
             put_provisioned_concurrency_config,
+            remove_layer_version_permission,
+            remove_permission,
             update_alias,
             update_function_code,
             update_function_configuration,

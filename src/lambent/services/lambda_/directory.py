@@ -7,11 +7,11 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from lambent.kernel import limits
+from lambent.kernel import access, limits
 from lambent.kernel.errors import AwsError
 from lambent.services.lambda_ import routes
 from lambent.services.lambda_.records import activated
-from lambent.services.lambda_.store import functions, versions
+from lambent.services.lambda_.store import functions, permissions, versions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from lambent.store.blobs import Blobs
 
 T = TypeVar("T")
+
+Policies = dict[str, tuple[access.Statement, ...]]
+"""The statements of a function's policies by qualifier, those of its own by the empty one."""
 
 
 class Directory:
@@ -46,6 +49,7 @@ class Directory:
         self._supervisor = supervisor
         self._told = changed
         self._routes: dict[FunctionKey, dict[str, Route]] = {}
+        self._policies: dict[FunctionKey, Policies] = {}
         self._reading: dict[FunctionKey, object] = {}
         self._changing: Counter[FunctionKey] = Counter()
         self._watchers: list[asyncio.Event] = []
@@ -58,16 +62,23 @@ class Directory:
 
     async def route(self, key: FunctionKey, qualifier: str) -> Route | None:
         """What invocations of `key` with `qualifier` run, as it stands in the store. Raises as `routes.find` does."""
-        ticket = self._reading[key] = object()
-        try:
-            route = await self._store.read(lambda tx: routes.find(tx, key, qualifier))
-        finally:
-            undisturbed = self._reading.get(key) is ticket
-            if undisturbed:
-                del self._reading[key]
-        if undisturbed and not self._changing[key] and route is not None:
+        route, lasting = await self._read(key, lambda tx: routes.find(tx, key, qualifier))
+        if lasting and route is not None:
             self._remember(key, qualifier, route)
         return route
+
+    async def policies(self, key: FunctionKey) -> Policies:
+        """What the policies of the function, its versions and its aliases say, from memory where they are known."""
+        known = self._policies.get(key)
+        if known is not None:
+            return known
+        held, lasting = await self._read(key, lambda tx: permissions.of(tx, key))
+        found = {qualifier: access.statements(document) for qualifier, document in held.items()}
+        if lasting:
+            if len(self._policies) >= limits.FUNCTIONS_CACHED:
+                del self._policies[next(iter(self._policies))]
+            self._policies[key] = found
+        return found
 
     async def find(self, key: FunctionKey) -> Function | None:
         """The function as it stands in the store."""
@@ -123,6 +134,17 @@ class Directory:
         self._watchers.append(watcher)
         return watcher
 
+    async def _read(self, key: FunctionKey, work: Callable[[Transaction], T]) -> tuple[T, bool]:
+        """What `work` reads of `key`, and whether it may be kept."""
+        ticket = self._reading[key] = object()
+        try:
+            result = await self._store.read(work)
+        finally:
+            undisturbed = self._reading.get(key) is ticket
+            if undisturbed:
+                del self._reading[key]
+        return result, undisturbed and not self._changing[key]
+
     async def _change(self, key: FunctionKey, work: Callable[[Transaction], T]) -> T | AwsError:
         def watched(tx: Transaction) -> T:
             before = functions.find(tx, key)
@@ -153,6 +175,7 @@ class Directory:
         for key in keys:
             self._changing[key] += 1
             self._routes.pop(key, None)
+            self._policies.pop(key, None)
         try:
             yield
         finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
-from lambent.services.lambda_ import errors
+from lambent.services.lambda_ import errors, permits
 from lambent.services.lambda_.records.configuration import UsedLayer
 from lambent.services.lambda_.rules import names
 from lambent.services.lambda_.store import layers
@@ -45,7 +45,7 @@ async def _one(call: Call[Parts], arn: str) -> tuple[LayerKey, UsedLayer]:
     if named is None:
         raise errors.unknown_layer(arn)
     key, number = named
-    if key.account != call.account:
+    if not await permits.may_use_layer(call.parts, key, number, call.principal):
         raise errors.layer_of_other_account(call.principal.arn, "GetLayerVersion", arn)
     if key.region != call.region:
         raise errors.layer_of_other_region(call.region)

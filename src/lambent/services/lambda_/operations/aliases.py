@@ -10,7 +10,7 @@ from lambent.kernel import limits, page
 from lambent.services.lambda_ import changes, errors, markers, provisions
 from lambent.services.lambda_.records import LATEST, Alias
 from lambent.services.lambda_.rules import answers, names
-from lambent.services.lambda_.store import aliases, concurrency, functions, versions
+from lambent.services.lambda_.store import aliases, concurrency, functions, permissions, versions
 
 if TYPE_CHECKING:
     from typing import Any
@@ -98,6 +98,7 @@ async def delete_alias(call: Call[Parts], request: Request) -> None:
         if functions.find(tx, key) is None:
             raise errors.not_found(key)
         concurrency.withdraw(tx, key, name)
+        permissions.delete(tx, key, name)
         aliases.delete(tx, key, name)
 
     await call.parts.directory.change(key, work)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.kernel import limits, page
-from lambent.services.lambda_ import errors, markers, packages
+from lambent.services.lambda_ import errors, markers, packages, permits
 from lambent.services.lambda_.records import LayerVersion
 from lambent.services.lambda_.rules import answers, names
-from lambent.services.lambda_.store import layers
+from lambent.services.lambda_.store import layer_permissions, layers
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
@@ -56,7 +56,7 @@ async def get_layer_version(call: Call[Parts], request: Request) -> Response:
     https://docs.aws.amazon.com/lambda/latest/api/API_GetLayerVersion.html
     """
     number = _number(request)
-    return await _found(call, _own(call, request["LayerName"]), number)
+    return await _found(call, names.parse_layer(call, request["LayerName"]), number)
 
 
 async def get_layer_version_by_arn(call: Call[Parts], request: Request) -> Response:
@@ -67,9 +67,7 @@ async def get_layer_version_by_arn(call: Call[Parts], request: Request) -> Respo
     named = names.parse_layer_arn(request["Arn"])
     if named is None:
         raise errors.no_layer_version()
-    key, number = named
-    _check_account(call, key, request["Arn"])
-    return await _found(call, key, number)
+    return await _found(call, *named)
 
 
 async def delete_layer_version(call: Call[Parts], request: Request) -> None:
@@ -85,6 +83,7 @@ async def delete_layer_version(call: Call[Parts], request: Request) -> None:
         version = layers.find(tx, key, number)
         if version is not None:
             layers.delete(tx, key, number)
+            layer_permissions.delete(tx, key, number)
             blobs.touch(version.sha256)  # a function that names it may be under way
 
     await call.parts.store.write(work)
@@ -155,14 +154,9 @@ def _layer(newest: LayerVersion) -> Response:
 
 def _own(call: Call[Parts], name: str) -> LayerKey:
     key = names.parse_layer(call, name)
-    _check_account(call, key, key.arn())
-    return key
-
-
-def _check_account(call: Call[Parts], key: LayerKey, arn: str) -> None:
-    """Layers are not shared between accounts yet."""
     if key.account != call.account:
-        raise errors.layer_of_other_account(call.principal.arn, call.operation, arn)
+        raise errors.layer_of_other_account(call.principal.arn, call.operation, key.arn())
+    return key
 
 
 def _number(request: Request) -> int:
@@ -173,6 +167,8 @@ def _number(request: Request) -> int:
 
 
 async def _found(call: Call[Parts], key: LayerKey, number: int) -> Response:
+    if not await permits.may_use_layer(call.parts, key, number, call.principal):
+        raise errors.layer_of_other_account(call.principal.arn, "GetLayerVersion", key.arn(number))
     here = key.region == call.region
     version = await call.parts.store.read(lambda tx: layers.find(tx, key, number)) if here else None
     if version is None:

@@ -31,17 +31,29 @@ def parse(call: Call[Any], text: str, qualifier: str | None = None) -> tuple[Fun
     """
     if ":" not in text:
         return FunctionKey(call.account, call.region, text), qualifier
+    key, qualifier = named(call, text, qualifier)
+    if key.account != call.account:
+        raise errors.other_account(call.principal.arn, action(call.operation), key, qualifier)
+    return key, qualifier
+
+
+def named(call: Call[Any], text: str, qualifier: str | None = None) -> tuple[FunctionKey, str | None]:
+    """The same for a function of whatever account."""
     match = _NAME.fullmatch(text)
     assert match is not None, "the model's pattern let the name through"
     key = FunctionKey(match["account"] or call.account, match["region"] or call.region, match["name"])
-    named = match["qualifier"]
+    own = match["qualifier"]
     if key.region != call.region:
         raise errors.other_region(key.region, call.region)
-    if key.account != call.account:
-        raise errors.other_account(call.principal.arn, _action(call.operation), key, qualifier or named)
-    if qualifier and named and qualifier != named:
+    if qualifier and own and qualifier != own:
         raise errors.qualifier_mismatch()
-    return key, qualifier or named
+    return key, qualifier or own
+
+
+def owner(text: str) -> str | None:
+    """The account that `text`, a FunctionName or an ARN, names; None where it names none."""
+    match = _NAME.fullmatch(text) if ":" in text else None
+    return None if match is None else match["account"]
 
 
 def parse_new(call: Call[Any], text: str) -> FunctionKey:
@@ -56,7 +68,7 @@ def parse_new(call: Call[Any], text: str) -> FunctionKey:
 
 def check_alias(name: str) -> None:
     """Raise AWS's error for a name that no alias can have. The front door does not test patterns that look ahead."""
-    if _ALIAS.fullmatch(name) is None or is_version(name):
+    if not is_alias(name):
         raise errors.bad_alias_name(name)
 
 
@@ -78,6 +90,11 @@ def parse_layer_arn(text: str) -> tuple[LayerKey, int] | None:
     return LayerKey(match["account"], match["region"], match["name"]), number(match["number"] or "0")
 
 
+def is_alias(qualifier: str) -> bool:
+    """Whether an alias can have the name `qualifier`."""
+    return _ALIAS.fullmatch(qualifier) is not None and not is_version(qualifier)
+
+
 def is_version(qualifier: str) -> bool:
     """Whether `qualifier` names a published version; every other one but `$LATEST` names an alias."""
     return qualifier == LATEST_PUBLISHED or (qualifier.isascii() and qualifier.isdecimal())
@@ -92,5 +109,6 @@ def number(qualifier: str) -> int:
     return int(qualifier)
 
 
-def _action(operation: str) -> str:
-    return "InvokeFunction" if operation == "Invoke" else operation
+def action(operation: str) -> str:
+    """What policies call an operation."""
+    return "InvokeFunction" if operation in ("Invoke", "InvokeWithResponseStream") else operation
