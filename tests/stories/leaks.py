@@ -48,6 +48,14 @@ class Holdings(msgspec.Struct, frozen=True, kw_only=True):
     files: frozenset[str]
     """In its data folder, without what lasts: records, archives and the code unpacked from them."""
 
+    def beyond(self, before: Holdings) -> dict[str, Any]:
+        """What it holds more of than `before`; a zygote that nobody has used for long may have gone."""
+        counted = ("processes", "descriptors", "namespaces")
+        more: dict[str, Any] = {kind: Counter(getattr(self, kind)) - Counter(getattr(before, kind)) for kind in counted}
+        more |= {kind: getattr(self, kind) - getattr(before, kind) for kind in ("mounts", "files")}
+        more["cgroups"] = max(self.cgroups - before.cgroups, 0)
+        return {kind: rest for kind, rest in more.items() if rest}
+
 
 class Premises:
     """A running server, its processes and its folders."""

@@ -288,7 +288,7 @@ def test_faults_and_changes_lose_nothing_and_leave_nothing(tmp_path: Path) -> No
         soak.run(range(2 * FUNCTIONS), every=True)
         before, resident = site.let_go(), site.resident_mb()
         soak.run(range(2 * FUNCTIONS, 2 * FUNCTIONS + INVOCATIONS))
-        assert site.let_go() == before
+        assert not site.let_go().beyond(before)
         grown = site.resident_mb() - resident
         print(f"memory: {resident:.1f} MB, grown by {grown:.1f} MB after {INVOCATIONS} invocations")
         assert grown < GROWTH_MB
