@@ -110,6 +110,7 @@ CODE_UNUSED_S: Final = 3_600.0
 CODE_SWEEP_S: Final = 3_600.0
 TAGS: Final = 50
 INVOKE_REQUEST_BYTES: Final = 6_291_456
+INVOKE_ASYNC_BYTES: Final = 1_048_576
 INVOKE_PAYLOAD_BYTES: Final = 6_291_556
 PAYLOAD_TOKEN_BYTES: Final = 256
 CLIENT_CONTEXT_BYTES: Final = 3_583
@@ -318,3 +319,15 @@ CELL_BRANCHES: Final = 1_024
 CELL_BRANCH_NUMBERS: Final = 8_192
 CELL_BRANCH_PROCESSES: Final = 4_096
 CELL_BRANCH_FOLDER_BYTES: Final = MIB
+
+# Event patterns: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+PATTERN_NUMBER: Final = 5_000_000_000
+
+# Event source mappings: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html
+MAPPINGS_LISTED: Final = 100
+MAPPINGS_SETTLED: Final = 100
+MAPPING_FILTERS: Final = 5
+MAPPING_RECORD_AGE_S: Final = 60
+MAPPING_UNWINDOWED_BATCH: Final = 10
+# Recursive loops: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+LOOP_INVOCATIONS: Final = 16
