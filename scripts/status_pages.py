@@ -35,10 +35,14 @@ def page(service: Service, models: Models) -> str:
         "| operation | state |",
         "|---|---|",
     ]
-    for operation in operations:
-        refused = f"refused: {service.refused[operation]}" if operation in service.refused else "missing"
-        lines.append(f"| {operation} | {'built' if operation in built else refused} |")
+    lines += [f"| {operation} | {_state(service, operation, built=operation in built)} |" for operation in operations]
     return "\n".join(lines) + "\n"
+
+
+def _state(service: Service, operation: str, *, built: bool) -> str:
+    if built:
+        return f"built; {service.notes[operation]}" if operation in service.notes else "built"
+    return f"refused: {service.refused[operation]}" if operation in service.refused else "missing"
 
 
 async def services() -> tuple[Service, ...]:

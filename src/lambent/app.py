@@ -14,6 +14,7 @@ from lambent.compute.sandbox import levels
 from lambent.kernel.clock import SystemClock
 from lambent.kernel.doors import Doors
 from lambent.kernel.ids import SystemIds
+from lambent.kernel.sources import Sources
 from lambent.kernel.targets import Targets
 from lambent.kernel.tasks import Supervisor
 from lambent.services import iam, lambda_, logs, sts
@@ -115,6 +116,7 @@ class App:
                         settings=settings,
                         targets=targets,
                         doors=doors,
+                        sources=Sources(),
                         clock=clock,
                         ids=ids,
                         supervisor=supervisor,

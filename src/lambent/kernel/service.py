@@ -31,5 +31,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     preparations: tuple[Callable[[], Awaitable[None]], ...] = ()
     """What is done once, in order, before the first request is taken; where one raises, the server does not start."""
     workers: Mapping[str, Worker] = {}
+    notes: Mapping[str, str] = {}
+    """What operations that are built do not do yet, which the status page prints."""
     refused: Mapping[str, str] = {}
     """Operations that are refused on purpose, each with the reason that the status page prints."""

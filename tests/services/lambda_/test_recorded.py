@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,8 @@ class Replay:
     def play(self, call: dict[str, Any], where: str) -> None:
         if call.get("settled"):
             self._settle()
+        if "mapping" in call:
+            self._settle_mapping(self._seen[call["mapping"]])
         request = self._request(call["with"])
         if "error" in call:
             self._refused(call, request, where)
@@ -127,6 +130,16 @@ class Replay:
                 return
         pytest.fail("the function does not settle")
 
+    def _settle_mapping(self, uuid: str) -> None:
+        for _ in range(1000):
+            try:
+                state = self._client.get_event_source_mapping(UUID=uuid)["State"]
+            except self._client.exceptions.ResourceNotFoundException:
+                return
+            if state in ("Enabled", "Disabled"):
+                return
+        pytest.fail("the event source mapping does not settle")
+
     def _keep(self, response_dict: dict[str, Any], **_: Any) -> None:
         headers = {key.lower(): value for key, value in response_dict["headers"].items()}
         self._raw = {"body": response_dict["body"], "headers": headers}
@@ -141,7 +154,11 @@ class Replay:
             return value
         if value.startswith("<bytes "):
             return bytes.fromhex(value[7:-1])
-        return self._seen.get(value, self._text(value))
+        return self._seen.get(value, self._text(self._labelled(value)))
+
+    def _labelled(self, text: str) -> str:
+        """`text` with the values that labels inside it were seen to stand for."""
+        return PLACE.sub(lambda place: self._seen.get(place[0], place[0]), text)
 
     def _expected(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -173,6 +190,8 @@ class Replay:
         elif expected == "<size>":
             assert isinstance(actual, int), f"{where}: {actual!r} is not a size"
             assert actual > 0, where
+        elif expected == "<moment>":
+            assert isinstance(actual, int | float | datetime), f"{where}: {actual!r} is not a moment"
         elif expected == "<lines>":
             assert isinstance(actual, list), f"{where}: {actual!r} is not a list"
             assert actual, where

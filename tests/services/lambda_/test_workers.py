@@ -11,9 +11,11 @@ import pytest
 
 from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock
+from lambent.kernel.doors import Doors
 from lambent.kernel.errors import AwsError
 from lambent.kernel.ids import SeededIds
 from lambent.kernel.settings import Settings
+from lambent.kernel.sources import Sources
 from lambent.kernel.targets import Targets
 from lambent.kernel.tasks import Supervisor
 from lambent.services.lambda_ import Parts, publishing, running
@@ -65,6 +67,8 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
         roles=unused,
         settings=Settings(),
         targets=Targets(),
+        doors=Doors(),
+        sources=Sources(),
         clock=clock,
         ids=SeededIds(),
         supervisor=supervisor,

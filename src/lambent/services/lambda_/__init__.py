@@ -1,4 +1,5 @@
-"""AWS Lambda: functions from zips, their versions, aliases, layers and concurrency, and synchronous invocation."""
+"""AWS Lambda: functions from zips, their versions, aliases, layers and concurrency, what they read from and how they
+are invoked, and synchronous invocation."""
 
 from __future__ import annotations
 
@@ -19,6 +20,13 @@ from lambent.services.lambda_.operations.concurrency import (
     put_function_concurrency,
 )
 from lambent.services.lambda_.operations.configuration import get_function_configuration, update_function_configuration
+from lambent.services.lambda_.operations.event_invoke import (
+    delete_function_event_invoke_config,
+    get_function_event_invoke_config,
+    list_function_event_invoke_configs,
+    put_function_event_invoke_config,
+    update_function_event_invoke_config,
+)
 from lambent.services.lambda_.operations.function import (
     create_function,
     delete_function,
@@ -26,6 +34,7 @@ from lambent.services.lambda_.operations.function import (
     list_functions,
 )
 from lambent.services.lambda_.operations.invoke import invoke
+from lambent.services.lambda_.operations.invoke_async import invoke_async
 from lambent.services.lambda_.operations.invoke_with_response_stream import invoke_with_response_stream
 from lambent.services.lambda_.operations.layer_permissions import (
     add_layer_version_permission,
@@ -40,6 +49,13 @@ from lambent.services.lambda_.operations.layers import (
     list_layers,
     publish_layer_version,
 )
+from lambent.services.lambda_.operations.mappings import (
+    create_event_source_mapping,
+    delete_event_source_mapping,
+    get_event_source_mapping,
+    list_event_source_mappings,
+    update_event_source_mapping,
+)
 from lambent.services.lambda_.operations.permissions import add_permission, get_policy, remove_permission
 from lambent.services.lambda_.operations.provisioned import (
     delete_provisioned_concurrency_config,
@@ -47,6 +63,8 @@ from lambent.services.lambda_.operations.provisioned import (
     list_provisioned_concurrency_configs,
     put_provisioned_concurrency_config,
 )
+from lambent.services.lambda_.operations.recursion import get_function_recursion_config, put_function_recursion_config
+from lambent.services.lambda_.operations.tags import list_tags, tag_resource, untag_resource
 from lambent.services.lambda_.operations.urls import (
     create_function_url_config,
     delete_function_url_config,
@@ -57,7 +75,13 @@ from lambent.services.lambda_.operations.urls import (
 from lambent.services.lambda_.operations.versions import list_versions_by_function, publish_version
 from lambent.services.lambda_.parts import Parts
 from lambent.services.lambda_.targets import FunctionTarget
-from lambent.services.lambda_.workers import CodeSweeper, Settler, Snapshotter
+from lambent.services.lambda_.workers import CodeSweeper, MappingSettler, Settler, Snapshotter
+
+_NOTES = {
+    "CreateEventSourceMapping": "nothing reads from the source yet",
+    "InvokeAsync": "answers 501 after its checks, as Invoke does for the type Event",
+    "PutFunctionEventInvokeConfig": "nothing is invoked asynchronously yet",
+}
 
 __all__ = ["Parts", "build"]
 
@@ -72,19 +96,25 @@ def build(parts: Parts) -> Service:
             add_layer_version_permission,
             add_permission,
             create_alias,
+            create_event_source_mapping,
             create_function,
             create_function_url_config,
             delete_alias,
+            delete_event_source_mapping,
             delete_function,
             delete_function_concurrency,
+            delete_function_event_invoke_config,
             delete_function_url_config,
             delete_layer_version,
             delete_provisioned_concurrency_config,
             get_account_settings,
             get_alias,
+            get_event_source_mapping,
             get_function,
             get_function_concurrency,
             get_function_configuration,
+            get_function_event_invoke_config,
+            get_function_recursion_config,
             get_function_url_config,
             get_layer_version,
             get_layer_version_by_arn,
@@ -92,28 +122,40 @@ def build(parts: Parts) -> Service:
             get_policy,
             get_provisioned_concurrency_config,
             invoke,
+            invoke_async,
             invoke_with_response_stream,
             list_aliases,
+            list_event_source_mappings,
+            list_function_event_invoke_configs,
             list_function_url_configs,
             list_functions,
             list_layer_versions,
             list_layers,
             list_provisioned_concurrency_configs,
+            list_tags,
             list_versions_by_function,
             publish_layer_version,
             publish_version,
             put_function_concurrency,
+            put_function_event_invoke_config,
+            put_function_recursion_config,
             put_provisioned_concurrency_config,
             remove_layer_version_permission,
             remove_permission,
+            tag_resource,
+            untag_resource,
             update_alias,
+            update_event_source_mapping,
             update_function_code,
             update_function_configuration,
+            update_function_event_invoke_config,
             update_function_url_config,
         ),
         preparations=(parts.capacity.restore,),
+        notes=_NOTES,
         workers={
             "code-sweeper": CodeSweeper(parts),
+            "mapping-settler": MappingSettler(parts),
             "settler": Settler(parts),
             "snapshotter": Snapshotter(parts),
         },

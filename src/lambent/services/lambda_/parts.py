@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lambent.kernel.ids import Ids
     from lambent.kernel.links import Links
     from lambent.kernel.settings import Settings
+    from lambent.kernel.sources import Sources
     from lambent.kernel.targets import Targets
     from lambent.kernel.tasks import Supervisor
     from lambent.store.api import Store
@@ -94,6 +95,7 @@ class Parts:
     settings: Settings
     targets: Targets
     doors: Doors
+    sources: Sources
     clock: Clock
     ids: Ids
     supervisor: Supervisor

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from lambent.services.lambda_.records import LATEST, activated, failed, settled
+from lambent.services.lambda_.records import mappings as mapping_records
 from lambent.services.lambda_.rules import states
-from lambent.services.lambda_.store import functions, layers, versions
+from lambent.services.lambda_.store import functions, layers, mappings, versions
 
 if TYPE_CHECKING:
     from lambent.services.lambda_.parts import Parts
@@ -81,6 +82,39 @@ class Snapshotter:
         except AwsError as failure:
             return failed(version, failure.message, states.reason_code(failure.code), revision_id)
         return activated(version, revision_id)
+
+
+class MappingSettler:
+    """Completes what was asked of event source mappings: after each change, and at the start what a crash left."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._changed = parts.directory.watch()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            self._changed.clear()
+            while await self._settle() == limits.MAPPINGS_SETTLED:
+                pass
+            await self._changed.wait()
+
+    async def _settle(self) -> int:
+        """How many were completed."""
+        store, now = self._parts.store, self._parts.now_ms()
+        if not await store.read(lambda tx: mappings.unsettled(tx, 1)):
+            return 0
+
+        def work(tx: Transaction) -> int:
+            waiting = mappings.unsettled(tx, limits.MAPPINGS_SETTLED)
+            for mapping in waiting:
+                if mapping.state == "Deleting":
+                    mappings.delete(tx, mapping)
+                else:
+                    mappings.update(tx, mapping_records.settled(mapping, now))
+            return len(waiting)
+
+        return await store.write(work)
 
 
 class CodeSweeper:

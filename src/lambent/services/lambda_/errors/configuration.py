@@ -18,16 +18,6 @@ def no_runtime_or_handler() -> AwsError:
     return invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 
 
-def too_many_tags() -> AwsError:
-    """A function has a few tags at most."""
-    return invalid("Number of tags exceeds resource tag limit.")
-
-
-def reserved_tag() -> AwsError:
-    """Tags that begin so are AWS's own."""
-    return invalid("aws: prefixed tag key names are not allowed for external use.")
-
-
 def unsuited_for_snapshots(what: str) -> AwsError:
     """`what`, a runtime or a package type, cannot start from a snapshot."""
     return invalid(f"{what} is not supported for SnapStart enabled functions.")

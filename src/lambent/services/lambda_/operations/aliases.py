@@ -10,7 +10,7 @@ from lambent.kernel import limits, page
 from lambent.services.lambda_ import changes, errors, markers, provisions
 from lambent.services.lambda_.records import LATEST, Alias
 from lambent.services.lambda_.rules import answers, names
-from lambent.services.lambda_.store import aliases, concurrency, functions, permissions, versions
+from lambent.services.lambda_.store import aliases, concurrency, event_invoke, functions, permissions, versions
 
 if TYPE_CHECKING:
     from typing import Any
@@ -88,7 +88,7 @@ async def update_alias(call: Call[Parts], request: Request) -> Response:
 
 
 async def delete_alias(call: Call[Parts], request: Request) -> None:
-    """Remove an alias and what is provisioned for it; one that is not there is no error.
+    """Remove an alias with what is provisioned and configured for it; one that is not there is no error.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_DeleteAlias.html
     """
@@ -99,6 +99,7 @@ async def delete_alias(call: Call[Parts], request: Request) -> None:
             raise errors.not_found(key)
         concurrency.withdraw(tx, key, name)
         permissions.delete(tx, key, name)
+        event_invoke.delete(tx, key, name)
         aliases.delete(tx, key, name)
 
     await call.parts.directory.change(key, work)

@@ -10,7 +10,7 @@ from lambent.kernel import limits, page
 from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles
 from lambent.services.lambda_.records import LATEST, Function, Version
 from lambent.services.lambda_.rules import answers, checks, configuration, names, refusals
-from lambent.services.lambda_.store import aliases, concurrency, functions, permissions, urls, versions
+from lambent.services.lambda_.store import aliases, concurrency, event_invoke, functions, permissions, urls, versions
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
@@ -117,6 +117,7 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
         concurrency.delete_all(tx, key)
         urls.delete_all(tx, key)
         permissions.delete_all(tx, key)
+        event_invoke.delete_all(tx, key)
 
     await call.parts.directory.change(key, work)
     call.parts.engine.retire(key.arn())
@@ -182,6 +183,7 @@ async def _delete_version(call: Call[Parts], key: FunctionKey, qualifier: str) -
         publishing.let_go(blobs, version)
         concurrency.withdraw(tx, key, version.label)
         permissions.delete(tx, key, version.label)
+        event_invoke.delete(tx, key, version.label)
         versions.delete(tx, key, version.number)
 
     await call.parts.directory.change(key, work)

@@ -56,6 +56,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     modified_ms: int
     """Milliseconds since the epoch."""
     tags: dict[str, str] = {}
+    recursive_loop: Literal["Allow", "Terminate"] = "Terminate"
+    """Whether invocations are let through that belong to a recursive loop."""
     code_signing_arn: str | None = None
     """The code signing configuration that its packages are checked against."""
     last_version: int = 0

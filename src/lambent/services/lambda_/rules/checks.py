@@ -8,7 +8,7 @@ from lambent.kernel import limits
 from lambent.services.lambda_.errors import configuration as errors
 from lambent.services.lambda_.errors import packages as package_errors
 from lambent.services.lambda_.errors import tenancy
-from lambent.services.lambda_.rules import runtimes, variables
+from lambent.services.lambda_.rules import runtimes, tags, variables
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Request
@@ -23,7 +23,7 @@ def check_new(request: Request) -> None:
     package_type = request.get("PackageType", "Zip")
     _check_package(request, package_type)
     check_code(request["Code"], package_type, "creating")
-    _check_tags(request.get("Tags", {}))
+    tags.check(request.get("Tags", {}))
     _check(request, request.get("Runtime") or package_type, managed="CapacityProviderConfig" in request)
     _check_places(request.get("VpcConfig", {}).get("SubnetIds"), request.get("FileSystemConfigs"))
     if "TenancyConfig" in request and _snaps(request):
@@ -71,13 +71,6 @@ def _check_members(request: Request, package_type: str) -> None:
     foreign = [member for member in (_ZIP_ONLY if package_type == "Image" else _IMAGE_ONLY) if request.get(member)]
     if foreign:
         raise errors.foreign_members(foreign, package_type)
-
-
-def _check_tags(tags: dict[str, str]) -> None:
-    if len(tags) > limits.TAGS:
-        raise errors.too_many_tags()
-    if any(tag.lower().startswith("aws:") for tag in tags):
-        raise errors.reserved_tag()
 
 
 def _check(request: Request, runtime: str, *, managed: bool, snap_start: str = "None", storage_mb: int = 0) -> None:
