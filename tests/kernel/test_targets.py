@@ -15,23 +15,24 @@ class Service:
     """A target that remembers what it was given and answers with it."""
 
     def __init__(self) -> None:
-        self.given: list[tuple[Arn, bytes]] = []
+        self.given: list[tuple[Arn, bytes, str]] = []
 
-    async def deliver(self, arn: Arn, event: bytes) -> None:
-        self.given.append((arn, event))
+    async def deliver(self, arn: Arn, event: bytes, trace: str = "") -> None:
+        self.given.append((arn, event, trace))
 
-    async def call(self, arn: Arn, event: bytes) -> bytes:
+    async def call(self, arn: Arn, event: bytes, trace: str = "") -> bytes:
         if event == b"bad":
             raise AwsError("ResourceNotFoundException", "no such function")
-        return event.upper()
+        return event.upper() + trace.encode()
 
 
 async def test_an_event_goes_to_the_service_in_its_arn() -> None:
     targets, sqs, other = Targets(), Service(), Service()
     targets.register("sqs", sqs)
     targets.register("lambda", other)
+    await targets.deliver(QUEUE, b"event", "Root=1")
     await targets.deliver(QUEUE, b"event")
-    assert sqs.given == [(Arn.parse(QUEUE), b"event")]
+    assert sqs.given == [(Arn.parse(QUEUE), b"event", "Root=1"), (Arn.parse(QUEUE), b"event", "")]
     assert other.given == []
 
 
@@ -39,6 +40,7 @@ async def test_a_call_brings_the_answer_or_the_targets_error() -> None:
     targets = Targets()
     targets.register("sqs", Service())
     assert await targets.call(QUEUE, b"event") == b"EVENT"
+    assert await targets.call(QUEUE, b"event", "+trace") == b"EVENT+trace"
     with pytest.raises(AwsError, match="no such function"):
         await targets.call(QUEUE, b"bad")
 

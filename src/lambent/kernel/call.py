@@ -32,3 +32,5 @@ class Call(msgspec.Struct, Generic[P], frozen=True, kw_only=True):
     request_id: str
     endpoint: str
     """The base URL that the client used, `http://127.0.0.1:4566`: links in answers start with it."""
+    trace: str = ""
+    """The X-Amzn-Trace-Id header as the client sent it; empty where it sent none."""

@@ -330,4 +330,8 @@ MAPPING_FILTERS: Final = 5
 MAPPING_RECORD_AGE_S: Final = 60
 MAPPING_UNWINDOWED_BATCH: Final = 10
 # Recursive loops: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
-LOOP_INVOCATIONS: Final = 16
+LOOP_ROUNDS: Final = 16
+LINEAGE_INVOCATIONS: Final = 32_767
+LINEAGE_ROUNDS: Final = 255
+LINEAGE_PERIOD: Final = 32
+TRACE_HEADER_LENGTH: Final = 512

@@ -8,12 +8,13 @@ from lambent.kernel.arn import Arn
 
 
 class Target(Protocol):
-    """A service that takes events at its ARNs."""
+    """A service that takes events at its ARNs. `trace` is the tracing header that the event came with, empty where it
+    came with none: whoever sends the event on sends it along."""
 
-    async def deliver(self, arn: Arn, event: bytes) -> None:
+    async def deliver(self, arn: Arn, event: bytes, trace: str = "") -> None:
         """Take `event` for good: once this returns it survives a crash. Raises AwsError where it cannot."""
 
-    async def call(self, arn: Arn, event: bytes) -> bytes:
+    async def call(self, arn: Arn, event: bytes, trace: str = "") -> bytes:
         """Hand `event` over and return the answer. Raises AwsError where there is none."""
 
 
@@ -33,15 +34,15 @@ class Targets:
             raise ValueError(f"{service} has a target already")
         self._by_service[service] = target
 
-    async def deliver(self, arn: str, event: bytes) -> None:
+    async def deliver(self, arn: str, event: bytes, trace: str = "") -> None:
         """Push `event` one way. Raises NoSuchTarget, ValueError for a bad ARN, AwsError from the target."""
         name = Arn.parse(arn)
-        await self._target(name).deliver(name, event)
+        await self._target(name).deliver(name, event, trace)
 
-    async def call(self, arn: str, event: bytes) -> bytes:
+    async def call(self, arn: str, event: bytes, trace: str = "") -> bytes:
         """Push `event` and return the answer. Raises as `deliver` does."""
         name = Arn.parse(arn)
-        return await self._target(name).call(name, event)
+        return await self._target(name).call(name, event, trace)
 
     def _target(self, arn: Arn) -> Target:
         target = self._by_service.get(arn.service)

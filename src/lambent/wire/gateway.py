@@ -203,6 +203,7 @@ class Gateway:
             principal=principal,
             request_id=request_id,
             endpoint=self._endpoint_of(http.fields.get("host", "")),
+            trace=http.fields.get("x-amzn-trace-id", ""),
         )
         return await operation(call, request)
 

@@ -14,7 +14,7 @@ from lambent.kernel.clock import VirtualClock
 from lambent.kernel.doors import Doors
 from lambent.kernel.errors import AwsError
 from lambent.kernel.ids import SeededIds
-from lambent.kernel.settings import Settings
+from lambent.kernel.settings import Settings as ServerSettings
 from lambent.kernel.sources import Sources
 from lambent.kernel.targets import Targets
 from lambent.kernel.tasks import Supervisor
@@ -26,15 +26,18 @@ from lambent.services.lambda_.records import (
     updating,
 )
 from lambent.services.lambda_.records.configuration import Configuration, Logging, UsedLayer
+from lambent.services.lambda_.records.mappings import EventSourceMapping, Settings
 from lambent.services.lambda_.store import functions as store
-from lambent.services.lambda_.store import layers
-from lambent.services.lambda_.workers import CodeSweeper, Settler
+from lambent.services.lambda_.store import layers, mappings
+from lambent.services.lambda_.workers import CodeSweeper, MappingSettler, Settler
 from lambent.store.blobs import Blobs
 from lambent.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from lambent.services.lambda_.records.mappings import State
 
 
 class Retirements:
@@ -65,7 +68,7 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
         engine=engine,
         links=unused,
         roles=unused,
-        settings=Settings(),
+        settings=ServerSettings(),
         targets=Targets(),
         doors=Doors(),
         sources=Sources(),
@@ -241,3 +244,42 @@ async def test_a_change_goes_through_where_the_package_is_gone(parts: Parts) -> 
 
 def test_unused_code_outlives_every_invocation_and_every_link_to_it() -> None:
     assert max(limits.FUNCTION_TIMEOUT_S, limits.CODE_LINK_S) < limits.CODE_UNUSED_S
+
+
+def mapping(number: int, state: State, *, enabled: bool = True) -> EventSourceMapping:
+    return EventSourceMapping(
+        account="000000000000",
+        region="us-east-1",
+        uuid=f"00000000-0000-4000-8000-{number:012}",
+        kind="sqs",
+        function="f",
+        source=f"arn:aws:sqs:us-east-1:000000000000:q{number}",
+        settings=Settings(batch_size=10),
+        enabled=enabled,
+        state=state,
+        modified_ms=0,
+    )
+
+
+async def test_what_was_asked_of_mappings_before_a_crash_is_completed_at_the_start(parts: Parts) -> None:
+    states: list[tuple[State, bool]] = [
+        ("Creating", True),
+        ("Creating", False),
+        ("Updating", True),
+        ("Enabling", True),
+        ("Disabling", False),
+        ("Deleting", True),
+    ]
+    left = [mapping(number, state, enabled=enabled) for number, (state, enabled) in enumerate(states)]
+    left += [mapping(number, "Creating") for number in range(len(left), limits.MAPPINGS_SETTLED * 2)]
+    for one in left:
+        await parts.store.write(lambda tx, one=one: mappings.insert(tx, one))
+    parts.supervisor.start("settler", MappingSettler(parts).run())
+    while await parts.store.read(lambda tx: mappings.unsettled(tx, 1)):
+        pass
+    held = await parts.store.read(
+        lambda tx: mappings.page(tx, "000000000000", "us-east-1", "", len(left), function_arn="", source="")
+    )
+    assert [one.state for one in held[:5]] == ["Enabled", "Disabled", "Enabled", "Enabled", "Disabled"]
+    assert len(held) == len(left) - 1
+    assert {one.modified_ms for one in held} == {parts.now_ms()}

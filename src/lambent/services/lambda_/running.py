@@ -8,13 +8,13 @@ from lambent.compute.function import Invocation
 from lambent.kernel import limits
 from lambent.kernel.clock import deadline
 from lambent.services.lambda_ import errors
-from lambent.services.lambda_.errors import tenancy
-from lambent.services.lambda_.records import LATEST
+from lambent.services.lambda_.errors import recursion, tenancy
+from lambent.services.lambda_.records import LATEST, FunctionKey
+from lambent.services.lambda_.rules import traces
 
 if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion, Outcome
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records import FunctionKey
     from lambent.services.lambda_.routes import Route
 
 
@@ -46,8 +46,15 @@ async def invoke(
     tail: bool = False,
     streaming: bool = False,
     tenant_id: str | None = None,
+    trace: str = "",
 ) -> Outcome:
-    """Run one event through the engine. Raises AwsError where it takes no more."""
+    """Run one event through the engine. `trace` is the tracing header that came with it, empty where none did.
+
+    Raises AwsError where the engine takes no more, and where the event belongs to a recursive loop that is to stop.
+    """
+    following = traces.following(trace, version.arn, parts.ids, parts.clock.time())
+    if following.rounds >= limits.LOOP_ROUNDS:
+        await _check_loop(parts, version)
     return await parts.engine.invoke(
         version,
         Invocation(
@@ -55,7 +62,7 @@ async def invoke(
             payload=payload,
             invoked_arn=invoked_arn,
             client_context=client_context,
-            trace_id=_trace_id(parts),
+            trace_id=following.header,
             tail=tail,
             streaming=streaming,
             tenant_id=tenant_id,
@@ -63,10 +70,10 @@ async def invoke(
     )
 
 
-def _trace_id(parts: Parts) -> str:
-    """A trace of its own for every invocation, as X-Ray writes it; none is sampled, for nobody takes samples yet."""
-    random = parts.ids.bytes(20).hex()
-    return f"Root=1-{int(parts.clock.time()):08x}-{random[:24]};Parent={random[24:]};Sampled=0"
+async def _check_loop(parts: Parts, version: FunctionVersion) -> None:
+    function = await parts.directory.find(FunctionKey(version.account, version.region, version.name))
+    if function is None or function.recursive_loop == "Terminate":
+        raise recursion.stopped()
 
 
 async def _found(parts: Parts, key: FunctionKey, qualifier: str) -> Route:

@@ -22,11 +22,11 @@ class FunctionTarget:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def deliver(self, arn: Arn, event: bytes) -> None:  # noqa: ARG002 the road asks so
+    async def deliver(self, arn: Arn, event: bytes, trace: str = "") -> None:  # noqa: ARG002 the road asks so
         """Asynchronous invocation needs the queue that Lambent does not have yet: raises the not-built error."""
         raise errors.not_built("Invoke", f"InvocationType Event, which {arn} asked for")
 
-    async def call(self, arn: Arn, event: bytes) -> bytes:
+    async def call(self, arn: Arn, event: bytes, trace: str = "") -> bytes:
         """Invoke the function and return its answer. Raises AwsError where it is missing, refused or failed."""
         match = _RESOURCE.fullmatch(arn.resource)
         if match is None:
@@ -40,6 +40,7 @@ class FunctionTarget:
             request_id=self._parts.ids.uuid(),
             payload=payload,
             invoked_arn=str(arn),
+            trace=trace,
         )
         if outcome.error is not None:
             raise errors.function_failed(outcome.payload)

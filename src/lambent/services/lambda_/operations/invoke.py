@@ -38,6 +38,7 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
         client_context=context,
         tail=request.get("LogType") == "Tail",
         tenant_id=tenant,
+        trace=call.trace,
     )
     return {
         "StatusCode": 200,

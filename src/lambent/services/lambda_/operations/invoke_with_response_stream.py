@@ -41,6 +41,7 @@ async def invoke_with_response_stream(call: Call[Parts], request: Request) -> Re
         client_context=context,
         tail=request.get("LogType") == "Tail",
         tenant_id=tenant,
+        trace=call.trace,
         streaming=True,
     )
     return {
