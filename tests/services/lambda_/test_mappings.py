@@ -167,10 +167,10 @@ def test_what_a_document_database_is_read_for(client: Any) -> None:
     assert text == "Required 'databaseName' parameter is missing."
 
 
-def test_a_mapping_that_is_not_enabled_ends_disabled(client: Any) -> None:
+def test_a_mapping_that_is_not_enabled_is_disabled_from_the_start(client: Any) -> None:
     made = mapped(client, Enabled=False)
-    assert made["State"] == "Creating"
-    assert settled(client, made["UUID"])["State"] == "Disabled"
+    assert made["State"] == "Disabled"
+    assert client.get_event_source_mapping(UUID=made["UUID"])["LastModified"] == made["LastModified"]
 
 
 def test_the_states_of_a_mapping(client: Any) -> None:

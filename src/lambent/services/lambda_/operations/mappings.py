@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 async def create_event_source_mapping(call: Call[Parts], request: Request) -> Response:
-    """Let a function read from a queue or a stream. The mapping is being created; completing it is a worker's.
+    """Let a function read from a queue or a stream; completing that is a worker's.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
     """
@@ -37,6 +37,7 @@ async def create_event_source_mapping(call: Call[Parts], request: Request) -> Re
     settings = rules.new(kind, request, uuid, parts.clock.time())
     tags.check(request.get("Tags", {}))
     key, qualifier = names.parse(call, request["FunctionName"])
+    enabled = request.get("Enabled", True)
     mapping = EventSourceMapping(
         account=key.account,
         region=key.region,
@@ -46,7 +47,8 @@ async def create_event_source_mapping(call: Call[Parts], request: Request) -> Re
         qualifier=qualifier,
         source=request.get("EventSourceArn"),
         settings=settings,
-        enabled=request.get("Enabled", True),
+        enabled=enabled,
+        state="Creating" if enabled else "Disabled",
         modified_ms=parts.now_ms(),
         tags=request.get("Tags", {}),
     )

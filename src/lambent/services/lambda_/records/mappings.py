@@ -174,7 +174,7 @@ class EventSourceMapping(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     enabled: bool
     """Whether it is to be read from once no change is under way."""
-    state: State = "Creating"
+    state: State
     modified_ms: int
     """Milliseconds since the epoch, of the last change of anything, its state included."""
     tags: dict[str, str] = {}
