@@ -138,6 +138,24 @@ def test_a_consumer_group_is_the_mappings_own_where_none_is_named(client: Any) -
     assert other["AmazonManagedKafkaEventSourceConfig"] == {"ConsumerGroupId": "mine"}
 
 
+def test_a_consumer_group_is_for_good(client: Any) -> None:
+    uuid = mapped(client, "kafka", AmazonManagedKafkaEventSourceConfig={"ConsumerGroupId": "mine"})["UUID"]
+    settled(client, uuid)
+    other = {"ConsumerGroupId": "another"}
+    call = client.update_event_source_mapping
+    text = refused(client, INVALID, call, UUID=uuid, AmazonManagedKafkaEventSourceConfig=other)
+    assert text == "Unsupported 'consumerGroupId' parameter for given event source mapping type."
+    registry = {"SchemaRegistryConfig": {"SchemaRegistryURI": "https://registry:8081"}}
+    call(UUID=uuid, AmazonManagedKafkaEventSourceConfig=registry)
+    held = settled(client, uuid)
+    assert held["AmazonManagedKafkaEventSourceConfig"] == {"ConsumerGroupId": "mine"} | registry
+
+
+def test_a_cluster_is_named_in_one_way(client: Any) -> None:
+    text = refusal(client, "self-managed-kafka", EventSourceArn=MSK)
+    assert text == "Unsupported 'eventSourceArn' parameter for given event source mapping type."
+
+
 def test_a_schema_registry_is_kept(client: Any) -> None:
     registry = {
         "SchemaRegistryURI": "https://registry:8081",

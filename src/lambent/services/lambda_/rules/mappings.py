@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lambent.services.lambda_.rules.sources import Kind
 
 _IDENTITY = ("Enabled", "EventSourceArn", "FunctionName", "Tags", "UUID")
+_MERGED = ("AmazonManagedKafkaEventSourceConfig", "DocumentDBEventSourceConfig", "SelfManagedKafkaEventSourceConfig")
 _DROPPED_WHEN_EMPTY = ("FilterCriteria", "KMSKeyArn", "ProvisionedPollerConfig", "ScalingConfig")
 
 
@@ -41,7 +42,11 @@ def changed(mapping: EventSourceMapping, request: Request) -> Settings:
     given = _given(kind, request)
     if any(access.get("Type") == "VIRTUAL_HOST" for access in given.get("SourceAccessConfigurations", ())):
         raise errors.unsupported("SourceAccessConfigurations")
-    return _checked(kind, shown(mapping.settings) | given, mapping.source)
+    held = shown(mapping.settings)
+    for member in given.keys() & set(_MERGED):
+        _check_group(held.get(member, {}), given[member])
+        given[member] = held.get(member, {}) | given[member]
+    return _checked(kind, held | given, mapping.source)
 
 
 def shown(settings: Settings) -> dict[str, Any]:
@@ -62,6 +67,13 @@ def _given(kind: Kind, request: Request) -> dict[str, Any]:
     if "StartingPositionTimestamp" in taken:
         taken["StartingPositionTimestamp"] = taken["StartingPositionTimestamp"].timestamp()
     return taken
+
+
+def _check_group(held: dict[str, Any], given: dict[str, Any]) -> None:
+    """A consumer group is for good, because the broker keeps under its name what has been read."""
+    group = given.get("ConsumerGroupId")
+    if group is not None and group != held.get("ConsumerGroupId"):
+        raise errors.unsupported("ConsumerGroupId")
 
 
 def _unsupported(kind: Kind, member: str) -> Exception:

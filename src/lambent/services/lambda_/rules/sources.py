@@ -153,6 +153,8 @@ _FORMS: Final = {
 def kind_of(request: Request) -> Kind:
     """The kind of source that CreateEventSourceMapping names. Raises AWS's error where it names none."""
     if "SelfManagedEventSource" in request:
+        if "EventSourceArn" in request:
+            raise errors.unsupported("EventSourceArn")
         return KINDS["self-managed-kafka"]
     source = request.get("EventSourceArn", "")
     for name, form in _FORMS.items():
