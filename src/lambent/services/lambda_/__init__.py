@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from lambent.kernel.service import Service
 from lambent.services.lambda_ import crossing
+from lambent.services.lambda_.door import UrlDoor
 from lambent.services.lambda_.operations.aliases import (
     create_alias,
     delete_alias,
@@ -74,6 +75,7 @@ from lambent.services.lambda_.operations.urls import (
 )
 from lambent.services.lambda_.operations.versions import list_versions_by_function, publish_version
 from lambent.services.lambda_.parts import Parts
+from lambent.services.lambda_.rules.urls import KIND
 from lambent.services.lambda_.targets import FunctionTarget
 from lambent.services.lambda_.workers import CodeSweeper, MappingSettler, Settler, Snapshotter
 
@@ -87,8 +89,9 @@ __all__ = ["Parts", "build"]
 
 
 def build(parts: Parts) -> Service:
-    """The service, registered on the road of targets."""
+    """The service, registered on the roads of targets and of doors."""
     parts.targets.register("lambda", FunctionTarget(parts))
+    parts.doors.register(KIND, UrlDoor(parts))
     return Service(
         name="lambda",
         parts=parts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from lambent.services.lambda_.addresses import Addresses
 from lambent.services.lambda_.capacity import Capacity
 from lambent.services.lambda_.directory import Directory
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lambent.kernel.sources import Sources
     from lambent.kernel.targets import Targets
     from lambent.kernel.tasks import Supervisor
+    from lambent.services.lambda_.records import FunctionKey
     from lambent.store.api import Store
     from lambent.store.blobs import Blobs
 
@@ -100,13 +102,19 @@ class Parts:
     ids: Ids
     supervisor: Supervisor
     capacity: Capacity = field(init=False)
+    urls: Addresses = field(init=False)
     directory: Directory = field(init=False)
 
     def __post_init__(self) -> None:
         capacity = Capacity(self.store, self.engine)
-        directory = Directory(self.store, self.blobs, self.supervisor, capacity.tell)
+        directory = Directory(self.store, self.blobs, self.supervisor, self._changed)
         object.__setattr__(self, "capacity", capacity)
+        object.__setattr__(self, "urls", Addresses(self.store))
         object.__setattr__(self, "directory", directory)
+
+    async def _changed(self, key: FunctionKey) -> None:
+        self.urls.forget(key)
+        await self.capacity.tell(key)
 
     def now_us(self) -> int:
         """Microseconds since the epoch."""
