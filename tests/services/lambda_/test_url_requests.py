@@ -19,6 +19,7 @@ from lambent.kernel import limits
 from tests.conftest import serving, settings_for
 from tests.services.lambda_.calls import create, own_client, publish
 from tests.services.lambda_.visits import permit, publish_url, visit
+from tests.support import server_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -584,6 +585,20 @@ def test_a_url_works_after_a_restart(tmp_path: Path) -> None:
         url = publish_url(server.client("lambda"))
     with serving(settings_for(tmp_path)) as server:
         assert event(server, url)["version"] == "2.0"
+
+
+def test_a_url_and_who_may_use_it_survive_a_kill(tmp_path: Path) -> None:
+    with server_process(tmp_path) as server:
+        client = server.client("lambda")
+        create(client, "f")
+        url = publish_url(client)
+        client.create_alias(FunctionName="f", Name="gone", FunctionVersion="$LATEST")
+        gone = publish_url(client, Qualifier="gone")
+        client.delete_function_url_config(FunctionName="f", Qualifier="gone")
+        server.kill()
+    with server_process(tmp_path) as server:
+        assert visit(server, url).json()["version"] == "2.0"
+        assert visit(server, gone).body == b'{"Message":null}'
 
 
 def test_a_public_url_is_known_by_its_host(tmp_path: Path) -> None:

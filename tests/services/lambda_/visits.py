@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.conftest import Server
+    from tests.support import ServerProcess
 
 
 class Answer(NamedTuple):
@@ -27,7 +28,7 @@ class Answer(NamedTuple):
 
 
 def visit(
-    server: Server,
+    server: Server | ServerProcess,
     url: str,
     target: str = "/",
     *,
