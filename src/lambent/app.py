@@ -29,6 +29,7 @@ from lambent.store.sqlite import SqliteStore
 from lambent.wire.gateway import Gateway
 from lambent.wire.links import CodeLinks
 from lambent.wire.models import Models
+from lambent.wire.objects import S3Objects
 from lambent.wire.server import HttpServer
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class App:
             )
             unowned.pop_all()
             stack.push_async_callback(engine.close)
+            objects = S3Objects(settings, clock)
+            stack.push_async_callback(objects.close)
             targets = Targets()
             doors = Doors(settings.public_url)
             sweeper = Sweeper(store, clock)
@@ -112,6 +115,7 @@ class App:
                         blobs=blobs,
                         engine=engine,
                         links=links,
+                        objects=objects,
                         roles=roles,
                         settings=settings,
                         targets=targets,

@@ -119,6 +119,11 @@ INIT_S: Final = 10.0
 MEMORY_MEASURED_S: Final = 1.0
 MEMORY_UNMEASURED_MS: Final = 20.0
 CODE_LINK_S: Final = 600
+OBJECTS_READ: Final = 4
+OBJECTS_CONNECT_S: Final = 5.0
+OBJECTS_IDLE_S: Final = 10.0
+OBJECT_LINK_S: Final = 300
+OBJECT_ERROR_BYTES: Final = 64 * KIB
 LOG_LINE_BYTES: Final = 256 * KIB
 
 # Function URLs: https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html

@@ -67,6 +67,8 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
         blobs=Blobs(tmp_path, clock),
         engine=engine,
         links=unused,
+        objects=unused,
+        doors=unused,
         roles=unused,
         settings=ServerSettings(),
         targets=Targets(),

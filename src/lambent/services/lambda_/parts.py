@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lambent.kernel.doors import Doors
     from lambent.kernel.ids import Ids
     from lambent.kernel.links import Links
+    from lambent.kernel.objects import Objects
     from lambent.kernel.settings import Settings
     from lambent.kernel.sources import Sources
     from lambent.kernel.targets import Targets
@@ -93,6 +94,7 @@ class Parts:
     blobs: Blobs
     engine: Engine
     links: Links
+    objects: Objects
     roles: Roles
     settings: Settings
     targets: Targets
