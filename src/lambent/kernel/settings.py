@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     environment_idle_s: Annotated[float, msgspec.Meta(gt=0)] = limits.ENVIRONMENT_IDLE_S
     concurrency: Annotated[int, msgspec.Meta(ge=1)] = 1000
     """The account's limit of concurrent executions."""
+    code_bytes: Annotated[int, msgspec.Meta(ge=1)] = limits.ACCOUNT_CODE_BYTES
+    """How much of packages an account may store in a region."""
     sandbox: Literal["auto", "jail", "userns", "process"] = "auto"
     """How functions are held in; `auto` takes the strongest level that this machine has."""
     cpu: Literal["exact", "free"] | None = None

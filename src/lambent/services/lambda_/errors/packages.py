@@ -37,6 +37,11 @@ def object_refused(source: ObjectName, refusal: ObjectRefused) -> AwsError:
     return invalid(f"Error occurred while GetObject. S3 Error Code: {refusal.code}. S3 Error Message: {told}")
 
 
+def storage_exceeded() -> AwsError:
+    """The account has as much of packages as it may have."""
+    return AwsError("CodeStorageExceededException", "Code storage limit exceeded.")
+
+
 def objects_unreachable() -> AwsError:
     """S3 cannot be asked now."""
     return AwsError("ServiceException", "An error occurred while GetObject: S3 could not be reached.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.kernel import limits, page
-from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles
+from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles, room
 from lambent.services.lambda_.records import LATEST, Function, Version
 from lambent.services.lambda_.rules import answers, checks, configuration, names, refusals
 from lambent.services.lambda_.store import aliases, concurrency, event_invoke, functions, permissions, urls, versions
@@ -50,7 +50,9 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
     def work(tx: Transaction) -> Function | Version:
         if not functions.insert(tx, function):
             raise errors.already_exists(key.name)
-        return function if publication is None else publishing.publish(tx, function, publication, parts.blobs)
+        accepted = function if publication is None else publishing.publish(tx, function, publication, parts.blobs)
+        room.check(tx, call)
+        return accepted
 
     return answers.configuration(await parts.directory.change(key, work))
 
