@@ -65,6 +65,10 @@ from lambent.services.lambda_.operations.provisioned import (
     put_provisioned_concurrency_config,
 )
 from lambent.services.lambda_.operations.recursion import get_function_recursion_config, put_function_recursion_config
+from lambent.services.lambda_.operations.runtime_management import (
+    get_runtime_management_config,
+    put_runtime_management_config,
+)
 from lambent.services.lambda_.operations.tags import list_tags, tag_resource, untag_resource
 from lambent.services.lambda_.operations.urls import (
     create_function_url_config,
@@ -124,6 +128,7 @@ def build(parts: Parts) -> Service:
             get_layer_version_policy,
             get_policy,
             get_provisioned_concurrency_config,
+            get_runtime_management_config,
             invoke,
             invoke_async,
             invoke_with_response_stream,
@@ -143,6 +148,7 @@ def build(parts: Parts) -> Service:
             put_function_event_invoke_config,
             put_function_recursion_config,
             put_provisioned_concurrency_config,
+            put_runtime_management_config,
             remove_layer_version_permission,
             remove_permission,
             tag_resource,
