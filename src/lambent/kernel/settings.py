@@ -44,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     keys: tuple[KeyPair, ...] = ()
     """Access keys besides the `test`/`test` pair, which exists in development mode only."""
     environment_idle_s: Annotated[float, msgspec.Meta(gt=0)] = limits.ENVIRONMENT_IDLE_S
-    concurrency: Annotated[int, msgspec.Meta(ge=1)] = 1000
+    concurrency: Annotated[int, msgspec.Meta(ge=1)] = limits.ACCOUNT_CONCURRENCY
     """The account's limit of concurrent executions."""
     code_bytes: Annotated[int, msgspec.Meta(ge=1)] = limits.ACCOUNT_CODE_BYTES
     """How much of packages an account may store in a region."""
