@@ -13,11 +13,15 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.conftest import serving, settings_for
+from tests.services.lambda_.buckets import buckets
 from tests.services.lambda_.packages import package
 from tests.services.lambda_.visits import visit
 from tests.support import RUNTIME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.conftest import Server
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -51,10 +55,19 @@ HEADERS = {
 }
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server beside an S3 that has two packages in the bucket `recorded`."""
+    with buckets(signed=False) as held:
+        held.objects["recorded"] = {f"{name}.zip": package(name) for name in ("echo", "other")}
+        with serving(settings_for(tmp_path_factory.mktemp("server"), s3_endpoint=held.endpoint)) as running:
+            yield running
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_an_answer_is_that_of_aws(name: str, shared_lambent: Server) -> None:
+def test_an_answer_is_that_of_aws(name: str, server: Server) -> None:
     account = f"{list(SCENARIOS).index(name):012}"
-    replay = Replay(shared_lambent, account)
+    replay = Replay(server, account)
     for number, call in enumerate(SCENARIOS[name]["calls"], start=1):
         replay.play(call, f"call {number}, {call['call']}")
 
