@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from lambent.services.lambda_.records import FunctionKey
+from lambent.services.lambda_.store import functions
 from tests.conftest import serving, settings_for
 from tests.services.lambda_.calls import create, own_client, publish, refused, settle
 from tests.support import ROLE
@@ -13,6 +16,7 @@ from tests.support import ROLE
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lambent.store.api import Transaction
     from tests.conftest import Server
 
 WRONG = "InvalidParameterValueException"
@@ -94,6 +98,22 @@ def test_what_is_not_there_has_no_runtime(client: Any) -> None:
     client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
     for qualifier in ("7", "live"):
         refused(client, MISSING, client.get_runtime_management_config, FunctionName="f", Qualifier=qualifier)
+
+
+def test_a_function_that_is_being_changed_is_left_alone(lambent: Server) -> None:
+    client = lambent.client("lambda")
+    create(client, "f")
+    key = FunctionKey("000000000000", "us-east-1", "f")
+
+    def begin(tx: Transaction) -> None:
+        function = functions.find(tx, key)
+        assert function is not None
+        functions.update(tx, msgspec.structs.replace(function, update="InProgress"))
+
+    lambent.run(lambda: lambent.app.store.write(begin))  # the settler is not told, so it stays so
+    wanted = {"FunctionName": "f", "UpdateRuntimeOn": "FunctionUpdate"}
+    refused(client, "ResourceConflictException", client.put_runtime_management_config, **wanted)
+    assert got(client)["UpdateRuntimeOn"] == "Auto"
 
 
 def test_an_image_brings_its_own_runtime(client: Any) -> None:

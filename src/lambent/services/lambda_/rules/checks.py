@@ -26,6 +26,8 @@ def check_new(request: Request) -> None:
     tags.check(request.get("Tags", {}))
     _check(request, request.get("Runtime") or package_type, managed="CapacityProviderConfig" in request)
     _check_places(request.get("VpcConfig", {}).get("SubnetIds"), request.get("FileSystemConfigs"))
+    if request.get("FileSystemConfigs") and _snaps(request):
+        raise errors.file_systems_with_snapshots()
     if "TenancyConfig" in request and _snaps(request):
         raise tenancy.with_snapshots()
     if "DurableConfig" in request and "ExecutionTimeout" not in request["DurableConfig"]:
@@ -40,7 +42,10 @@ def check_update(request: Request, held: Configuration) -> None:
     managed = held.instances is not None
     _check(request, runtime, managed=managed, snap_start=held.snap_start, storage_mb=held.storage_mb)
     subnets = request["VpcConfig"].get("SubnetIds") if "VpcConfig" in request else held.vpc and held.vpc.subnets
-    _check_places(subnets, request.get("FileSystemConfigs", held.file_systems))
+    file_systems = request.get("FileSystemConfigs", held.file_systems)
+    _check_places(subnets, file_systems)
+    if file_systems and (_snaps(request) or ("SnapStart" not in request and held.snapshots)):
+        raise errors.file_systems_with_snapshots()
     if held.tenancy is not None and _snaps(request):
         raise tenancy.with_snapshots()
     if "CapacityProviderConfig" in request and held.instances is None:
