@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambent.kernel import limits
 from tests.conftest import serving, settings_for
 from tests.services.lambda_.buckets import KEY, buckets
 from tests.services.lambda_.calls import create, invoke, new, own_client, refused, settle
@@ -135,6 +136,12 @@ def test_an_object_that_is_no_zip_is_refused(client: Any) -> None:
     assert "Could not unzip" in refused(client, WRONG, client.create_function, **new("f", Code=on_s3("text")))
 
 
+def test_an_object_larger_than_a_package_may_be_is_refused(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FUNCTION_UNZIPPED_BYTES", len(package("version_one")) - 1)
+    text = refused(client, WRONG, client.create_function, **new("f", Code=on_s3("one.zip")))
+    assert text == f"Unzipped size must be smaller than {len(package('version_one')) - 1} bytes"
+
+
 def test_a_transfer_that_breaks_off_leaves_nothing(client: Any) -> None:
     refused(client, "ServiceException", client.create_function, **new("f", Code=on_s3("broken.zip")))
     assert client.list_functions()["Functions"] == []
@@ -144,6 +151,21 @@ def test_bucket_and_key_go_together(client: Any) -> None:
     for code in ({"S3Bucket": "bucket"}, {"S3Key": "one.zip"}):
         text = refused(client, WRONG, client.create_function, **new("f", Code=code))
         assert text == "Please provide a source for function code."
+
+
+@pytest.mark.parametrize("bucket", ["../bucket", "bucket/a", "a b c", "bucket."])
+def test_what_is_no_name_of_a_bucket_is_not_asked_for(client: Any, held: Buckets, bucket: str) -> None:
+    before = list(held.asked)
+    code = on_s3("one.zip", bucket)
+    create(client, "g")
+    for call, members, path in (
+        (client.create_function, new("f", Code=code), "code.s3Bucket"),
+        (client.update_function_code, {"FunctionName": "g", **code}, "s3Bucket"),
+        (client.publish_layer_version, {"LayerName": "l", "Content": code}, "content.s3Bucket"),
+    ):
+        text = refused(client, "ValidationException", call, **members)
+        assert text.startswith(f"1 validation error detected: Value '{bucket}' at '{path}' failed to satisfy")
+    assert held.asked == before
 
 
 def test_what_is_refused_otherwise_is_not_fetched(client: Any, held: Buckets) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import zipfile
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from lambent.services.lambda_.parts import Parts
     from lambent.services.lambda_.records.configuration import UsedLayer
     from lambent.store.blobs import Blob
+
+
+_BUCKET = re.compile(r"[0-9A-Za-z.\-_]*[0-9A-Za-z\-_]")
+_PATHS = {"CreateFunction": "code.", "PublishLayerVersion": "content."}
+"""Where an operation has the members of a package, where that is not at the top."""
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -61,7 +67,7 @@ async def receive(call: Call[Parts], code: dict[str, Any]) -> Package:
 
     Raises AWS's errors for what is not a zip, too large or not there at all.
     """
-    source = _source(code)
+    source = _source(call.operation, code)
     blob = await (_given(call, code["ZipFile"]) if source is None else _fetched(call, source))
     await call.parts.engine.prepare(blob.digest)
     referred = code.get("S3ObjectStorageMode") == "REFERENCE"
@@ -70,14 +76,17 @@ async def receive(call: Call[Parts], code: dict[str, Any]) -> Package:
     )
 
 
-def _source(code: dict[str, Any]) -> ObjectName | None:
-    """The object that holds the zip; None where the request itself does."""
+def _source(operation: str, code: dict[str, Any]) -> ObjectName | None:
+    """The object that holds the zip; None where the request itself does. The front door does not test the pattern of
+    buckets, which looks behind."""
     if "ZipFile" in code:
         if "S3Bucket" in code or "S3Key" in code:
             raise package_errors.two_sources()
         return None
     if "S3Bucket" not in code or "S3Key" not in code:
         raise package_errors.no_code()
+    if _BUCKET.fullmatch(code["S3Bucket"]) is None:
+        raise package_errors.bad_bucket(code["S3Bucket"], _PATHS.get(operation, "") + "s3Bucket")
     return ObjectName(code["S3Bucket"], code["S3Key"], code.get("S3ObjectVersion"))
 
 

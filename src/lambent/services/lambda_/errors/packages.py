@@ -22,6 +22,15 @@ def two_sources() -> AwsError:
     return invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.")
 
 
+def bad_bucket(bucket: str, path: str) -> AwsError:
+    """No bucket has this name. It is said in the words of the front door; `path` names the member."""
+    message = (
+        f"1 validation error detected: Value '{bucket}' at '{path}' failed to satisfy constraint: "
+        r"Member must satisfy regular expression pattern: [0-9A-Za-z\.\-_]*(?<!\.)"
+    )
+    return AwsError("ValidationException", message, status=400)
+
+
 def object_refused(source: ObjectName, refusal: ObjectRefused) -> AwsError:
     """S3 does not give the zip, in the words that Lambda puts around S3's own."""
     if refusal.code == "AccessDenied":
