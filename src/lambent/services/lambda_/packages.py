@@ -47,8 +47,8 @@ class Package(msgspec.Struct, frozen=True):
     """The KMS key that the caller wants it encrypted with."""
 
 
-async def check_runtime(parts: Parts, runtime: str | None) -> None:
-    """Raise where functions of `runtime` cannot run on this machine; an image has none."""
+async def check_runtime(parts: Parts, runtime: str) -> None:
+    """Raise where functions of `runtime` cannot run on this machine; it is empty for an image."""
     refusal = await parts.engine.refusal(runtime) if runtime else None
     if refusal is not None:
         raise errors.invalid(refusal)
