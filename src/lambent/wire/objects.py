@@ -1,6 +1,6 @@
 """Reads objects from an S3 elsewhere, the one that the settings name, by presigned URLs.
 
-urllib3 speaks HTTP, on a few threads of its own (docs/decisions/0020-objects.md).
+urllib3 speaks HTTP, on a few threads of its own (docs/decisions/0022-objects.md).
 """
 
 from __future__ import annotations

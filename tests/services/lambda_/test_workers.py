@@ -68,7 +68,6 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
         engine=engine,
         links=unused,
         objects=unused,
-        doors=unused,
         roles=unused,
         settings=ServerSettings(),
         targets=Targets(),
