@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from lambent.kernel.authority import Principal
 
-Headers = list[tuple[str, str]]
-
 PATHS = "/_lambent/"
 """What the path of an address below the endpoint starts with; the kind and the name follow."""
 
@@ -53,7 +51,7 @@ class Visit(Protocol):
     """Below the address, as it was sent: still encoded, not normalised."""
     query: str
     """As it was sent, without the question mark."""
-    headers: Headers
+    headers: list[tuple[str, str]]
     """Names in lower case, in the order in which they came; some may repeat."""
     source: str
     """The IP address of whoever is at the other end of the connection."""
@@ -74,7 +72,7 @@ class Reply(msgspec.Struct):
     """The answer to a visit. Of a body that is an iterator the `aclose` is called in the end, be it read or not."""
 
     status: int
-    headers: Headers
+    headers: list[tuple[str, str]]
     body: bytes | AsyncIterator[bytes] = b""
 
 
@@ -99,6 +97,11 @@ class Doors:
         if kind in self._doors:
             raise ValueError(f"{kind} has a door already")
         self._doors[kind] = door
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that have a door."""
+        return tuple(self._doors)
 
     def door(self, address: Address) -> Door:
         """Who answers at an address that was found here."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from lambent.services.lambda_.addresses import Addresses
 from lambent.services.lambda_.capacity import Capacity
 from lambent.services.lambda_.directory import Directory
 
@@ -16,12 +15,10 @@ if TYPE_CHECKING:
     from lambent.kernel.doors import Doors
     from lambent.kernel.ids import Ids
     from lambent.kernel.links import Links
-    from lambent.kernel.objects import Objects
     from lambent.kernel.settings import Settings
     from lambent.kernel.sources import Sources
     from lambent.kernel.targets import Targets
     from lambent.kernel.tasks import Supervisor
-    from lambent.services.lambda_.records import FunctionKey
     from lambent.store.api import Store
     from lambent.store.blobs import Blobs
 
@@ -94,7 +91,6 @@ class Parts:
     blobs: Blobs
     engine: Engine
     links: Links
-    objects: Objects
     roles: Roles
     settings: Settings
     targets: Targets
@@ -104,19 +100,13 @@ class Parts:
     ids: Ids
     supervisor: Supervisor
     capacity: Capacity = field(init=False)
-    urls: Addresses = field(init=False)
     directory: Directory = field(init=False)
 
     def __post_init__(self) -> None:
         capacity = Capacity(self.store, self.engine)
-        directory = Directory(self.store, self.blobs, self.supervisor, self._changed)
+        directory = Directory(self.store, self.blobs, self.supervisor, capacity.tell)
         object.__setattr__(self, "capacity", capacity)
-        object.__setattr__(self, "urls", Addresses(self.store))
         object.__setattr__(self, "directory", directory)
-
-    async def _changed(self, key: FunctionKey) -> None:
-        self.urls.forget(key)
-        await self.capacity.tell(key)
 
     def now_us(self) -> int:
         """Microseconds since the epoch."""

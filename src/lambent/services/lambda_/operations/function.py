@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.kernel import limits, page
-from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles, room
+from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles
 from lambent.services.lambda_.records import LATEST, Function, Version
 from lambent.services.lambda_.rules import answers, checks, configuration, names, refusals
 from lambent.services.lambda_.store import aliases, concurrency, event_invoke, functions, permissions, urls, versions
@@ -29,19 +29,18 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
     key = names.parse_new(call, request["FunctionName"])
     refusals.check(call.operation, request, refusals.CONFIGURATION)
     checks.check_new(request)
-    wanted = configuration.new(request, key.name, await layering.used(call, request.get("Layers", ())))
-    checks.check_whole(wanted)
-    await packages.check_runtime(parts, wanted.runtime)
-    await roles.check(parts, call.account, wanted.role)
+    used = await layering.used(call, request.get("Layers", ()))
+    await packages.check_runtime(parts, request.get("Runtime"))
+    await roles.check(parts, call.account, request["Role"])
     if await parts.directory.find(key) is not None:
         raise errors.already_exists(key.name)
-    package = await packages.receive_code(call, request["Code"], wanted.package_type)
-    await packages.check_size(parts, package.digest, wanted.layers)
+    package = await packages.receive_code(call, request["Code"], request.get("PackageType", "Zip"))
+    await packages.check_size(parts, package.digest, used)
     function = Function(
         account=key.account,
         region=key.region,
         name=key.name,
-        configuration=configuration.repackaged(wanted, package, parts.ids.uuid()),
+        configuration=configuration.new(request, key.name, parts.ids.uuid(), package, used),
         revision_id=parts.ids.uuid(),
         modified_ms=parts.now_ms(),
         tags=request.get("Tags", {}),
@@ -51,9 +50,7 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
     def work(tx: Transaction) -> Function | Version:
         if not functions.insert(tx, function):
             raise errors.already_exists(key.name)
-        accepted = function if publication is None else publishing.publish(tx, function, publication, parts.blobs)
-        room.check(tx, call)
-        return accepted
+        return function if publication is None else publishing.publish(tx, function, publication, parts.blobs)
 
     return answers.configuration(await parts.directory.change(key, work))
 

@@ -15,6 +15,7 @@ CONFIGURATION = (
     "CodeSigningConfigArn",
     "RuntimeConfig",
 )
+CODE = ("S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion")
 INVOKE = ("DurableExecutionName",)
 
 
