@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 CONFIGURATION = (
     "AcceleratorConfig",
-    "CodeSigningConfigArn",
     "RuntimeConfig",
 )
 CODE = ("S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion")
