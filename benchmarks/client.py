@@ -40,7 +40,15 @@ class Connection:
 
     def exchange(self, request: bytes) -> tuple[int, bytes]:
         """Send `request`; returns the status and the body."""
+        self.send(request)
+        return self.receive()
+
+    def send(self, request: bytes) -> None:
+        """Send `request`, the answer to which is to be received."""
         self._socket.sendall(request)
+
+    def receive(self) -> tuple[int, bytes]:
+        """The status and the body of the next answer."""
         data = self._socket.recv(65536)
         while (end := data.find(HEAD_END)) < 0:
             data += self._more()
@@ -68,6 +76,10 @@ class Connection:
 
     def __exit__(self, *_failure: object) -> None:
         self.close()
+
+    def fileno(self) -> int:
+        """The descriptor of the socket."""
+        return self._socket.fileno()
 
     def close(self) -> None:
         """Hang up."""

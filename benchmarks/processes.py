@@ -28,6 +28,10 @@ class Process:
         """CPU seconds that the threads of the process and of its descendants have used, as far as they live."""
         return sum(_cpu_s(pid) for pid in tree(self.pid))
 
+    def own_cpu_s(self) -> float:
+        """CPU seconds that the threads of the process itself have used."""
+        return _cpu_s(self.pid)
+
     def memory(self) -> int:
         """Bytes of memory that the process and its descendants hold: each page at its share, and the kernel's own."""
         return sum(memory(pid) for pid in tree(self.pid))

@@ -34,9 +34,9 @@ async def echo() -> None:
     await server.close()
 
 
-async def lambent(data: str) -> None:
-    """Lambent itself, with its data below `data`."""
-    async with App.running(Settings(port=0, data=data)) as app:
+async def lambent(data: str, fronts: int = 0) -> None:
+    """Lambent itself, with its data below `data`, and with so many fronts."""
+    async with App.running(Settings(port=0, data=data, fronts=fronts)) as app:
         gc.collect()
         gc.freeze()  # as the command line does
         print(app.endpoint, app.sandbox, flush=True)
@@ -44,9 +44,10 @@ async def lambent(data: str) -> None:
 
 
 def main() -> None:
-    """Run the server that the first argument names; Lambent takes its data folder as the second."""
+    """Run the server that the first argument names; Lambent takes its data folder and its number of fronts as well."""
+    kind, *arguments = sys.argv[1:]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(echo() if sys.argv[1] == "echo" else lambent(sys.argv[2]))
+        runner.run(echo() if kind == "echo" else lambent(arguments[0], *map(int, arguments[1:])))
 
 
 if __name__ == "__main__":

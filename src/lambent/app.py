@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
 from ipaddress import ip_address
@@ -26,6 +29,9 @@ from lambent.store import keys
 from lambent.store.blobs import Blobs
 from lambent.store.outbox import Outbox
 from lambent.store.sqlite import SqliteStore
+from lambent.wire.fronts.lobby import Lobby
+from lambent.wire.fronts.messages import Hello
+from lambent.wire.fronts.reception import Reception
 from lambent.wire.gateway import Gateway
 from lambent.wire.links import CodeLinks
 from lambent.wire.models import Models
@@ -38,6 +44,9 @@ if TYPE_CHECKING:
     from lambent.kernel.service import Service
     from lambent.kernel.settings import Settings
 
+FRONT = "lambent.front"
+"""The module that a front runs."""
+
 SCHEMAS = ("iam", "lambda_", "logs")
 """The services that store something; each names its own tables in `schema/`."""
 
@@ -49,7 +58,13 @@ class App:
     """A running server; `running` is the way to one."""
 
     def __init__(
-        self, endpoint: str, sandbox: str, obstacle: str, services: tuple[Service, ...], store: SqliteStore
+        self,
+        endpoint: str,
+        sandbox: str,
+        obstacle: str,
+        services: tuple[Service, ...],
+        store: SqliteStore,
+        lobby: Lobby,
     ) -> None:
         self.endpoint = endpoint
         """The URL at which clients on this machine reach it."""
@@ -59,6 +74,7 @@ class App:
         """Why that has no walls, for people; empty where it has, or where none are asked for."""
         self.services = services
         self.store = store
+        self.lobby = lobby
 
     @classmethod
     @asynccontextmanager
@@ -78,7 +94,8 @@ class App:
             facts = LogFacts(store, clock)
             stack.push_async_callback(facts.close)
             blobs = Blobs(folder, clock)
-            authority = SessionAuthority(settings, clock, ids, await keys.key(store, ids, "sessions"))
+            sessions = await keys.key(store, ids, "sessions")
+            authority = SessionAuthority(settings, clock, ids, sessions)
             roles = StoredRoles(store)
             links = CodeLinks(await keys.key(store, ids, "links"), clock)
             sandbox, obstacle = await levels.choose(settings, folder, clock, ids, supervisor)
@@ -139,17 +156,46 @@ class App:
             )
             server = HttpServer(gateway.handle, clock)
             stack.push_async_callback(server.close)
+            lobby = Lobby(
+                settings.fronts,
+                _front,
+                gateway.perform,
+                lambda: Hello(settings, sessions, doors.kinds, logging.getLogger().getEffectiveLevel()),
+                clock,
+                supervisor,
+            )
             port = await server.bind(settings.host, settings.port)
             gateway.endpoint = f"http://{_reachable(settings.host)}:{port}"
             for service in services:
                 for prepare in service.preparations:
                     await prepare()
-            await server.open()
+            if settings.fronts:
+                door = server.door(lambda: lobby.lent)
+                stack.push_async_callback(lobby.close)
+                await lobby.open()
+                stack.callback(door.close)
+                for listener in server.bound():
+                    reception = Reception(listener, door, lobby, clock, supervisor)
+                    lobby.take = reception.serve
+                    door.attend(reception)
+            else:
+                await server.open()
             supervisor.keep("outbox", Outbox(store, targets.deliver, clock).run)
             for service in services:
                 for name, worker in service.workers.items():
                     supervisor.keep(f"{service.name}.{name}", worker.run)
-            yield cls(gateway.endpoint, engine.level, obstacle, services, store)
+            yield cls(gateway.endpoint, engine.level, obstacle, services, store, lobby)
+
+
+async def _front(link: int, passage: int) -> asyncio.subprocess.Process:
+    """A front that is to serve over these descriptors, in a session of its own: a Ctrl-C is the server's to hear."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", FRONT, str(link), str(passage),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        pass_fds=(link, passage),
+        start_new_session=True,
+    )  # fmt: skip
 
 
 def _schemas() -> dict[str, Traversable]:

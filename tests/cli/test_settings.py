@@ -50,6 +50,7 @@ def test_every_setting_but_the_secrets_has_a_variable(tmp_path: Path) -> None:
         "LAMBENT_REGION": "eu-west-1",
         "LAMBENT_ENVIRONMENT_IDLE_S": "2.5",
         "LAMBENT_CONCURRENCY": "7",
+        "LAMBENT_FRONTS": "2",
         "LAMBENT_SANDBOX": "userns",
         "LAMBENT_CPU": "exact",
         "LAMBENT_INTERNET": "off",
@@ -58,7 +59,7 @@ def test_every_setting_but_the_secrets_has_a_variable(tmp_path: Path) -> None:
     assert {f"LAMBENT_{name.upper()}" for name in settings.FROM_VARIABLES} == set(environ)
     assert settings.load({}, environ, tmp_path).settings == Settings(
         host="::1", port=0, data="/srv/data", account="123456789012", region="eu-west-1",
-        environment_idle_s=2.5, concurrency=7, sandbox="userns", cpu="exact", internet="off",
+        environment_idle_s=2.5, concurrency=7, fronts=2, sandbox="userns", cpu="exact", internet="off",
         public_url="https://f.example.com",
     )  # fmt: skip
 

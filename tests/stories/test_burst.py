@@ -21,14 +21,17 @@ ENVIRONMENTS = 100
 ROUNDS = 50
 ACCOUNT = 120
 """The account's limit where something is reserved: 100 must stay free for all others."""
+FRONTS = ("no fronts", "two fronts")
 RESERVED = "ReservedFunctionConcurrentInvocationLimitExceeded"
 UNRESERVED = "ConcurrentInvocationLimitExceeded"
 
 
 @pytest.fixture
 def crowded(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Premises, Crowd]]:
-    """A server whose account runs as many invocations at once as the test's parameter says, and a crowd."""
-    with premises(tmp_path, environment_idle_s=30, concurrency=request.param) as site:
+    """A server whose account runs as many invocations at once as the test's parameter says, and a crowd. Whether it has
+    fronts makes no difference to who may run."""
+    concurrency, fronts = request.param
+    with premises(tmp_path, environment_idle_s=30, concurrency=concurrency, fronts=fronts) as site:
         crowd = Crowd(site)
         yield site, crowd
     crowd.close()
@@ -61,7 +64,7 @@ def check_crowd(crowd: Crowd, turnstile: Turnstile, names: list[str], limit: int
     return used | {answer.value[1] for answer in answers}
 
 
-@pytest.mark.parametrize("crowded", [ACCOUNT], indirect=True)
+@pytest.mark.parametrize("crowded", [(ACCOUNT, 0), (ACCOUNT, 2)], indirect=True, ids=FRONTS)
 def test_a_reservation_is_exact_under_ten_times_as_many_clients(crowded: tuple[Premises, Crowd]) -> None:
     site, crowd = crowded
     turnstile = made(site, ["reserved", "other"])
@@ -74,7 +77,7 @@ def test_a_reservation_is_exact_under_ten_times_as_many_clients(crowded: tuple[P
     turnstile.close()
 
 
-@pytest.mark.parametrize("crowded", [LIMIT], indirect=True)
+@pytest.mark.parametrize("crowded", [(LIMIT, 0), (LIMIT, 2)], indirect=True, ids=FRONTS)
 def test_the_limit_of_the_account_is_exact_over_all_functions(crowded: tuple[Premises, Crowd]) -> None:
     site, crowd = crowded
     names = [f"function-{number}" for number in range(5)]
@@ -84,7 +87,7 @@ def test_the_limit_of_the_account_is_exact_over_all_functions(crowded: tuple[Pre
     turnstile.close()
 
 
-@pytest.mark.parametrize("crowded", [LIMIT], indirect=True)
+@pytest.mark.parametrize("crowded", [(LIMIT, 0), (LIMIT, 2)], indirect=True, ids=FRONTS)
 def test_as_many_clients_as_may_run_are_never_refused(crowded: tuple[Premises, Crowd]) -> None:
     site, crowd = crowded
     made(site, ["steady"]).close()
@@ -95,7 +98,7 @@ def test_as_many_clients_as_may_run_are_never_refused(crowded: tuple[Premises, C
     assert set().union(*together([client] * LIMIT)) == {None}
 
 
-@pytest.mark.parametrize("crowded", [1000], indirect=True)
+@pytest.mark.parametrize("crowded", [(1000, 0), (1000, 2)], indirect=True, ids=FRONTS)
 def test_a_hundred_calls_at_once_have_a_hundred_environments_and_keep_them(crowded: tuple[Premises, Crowd]) -> None:
     site, crowd = crowded
     turnstile = made(site, ["burst"])
@@ -110,7 +113,7 @@ def test_a_hundred_calls_at_once_have_a_hundred_environments_and_keep_them(crowd
     turnstile.close()
 
 
-@pytest.mark.parametrize("crowded", [1000], indirect=True)
+@pytest.mark.parametrize("crowded", [(1000, 0), (1000, 2)], indirect=True, ids=FRONTS)
 def test_a_hundred_functions_at_once_answer_for_themselves(crowded: tuple[Premises, Crowd]) -> None:
     site, crowd = crowded
     names = [f"function-{number}" for number in range(ENVIRONMENTS)]

@@ -33,6 +33,7 @@ ALLOWED: Final = {
     "keys": "tables with access_key_id, secret_access_key and, if wanted, account",
     "environment_idle_s": "seconds, more than 0",
     "concurrency": "a whole number from 1",
+    "fronts": "a whole number from 0 to 64",
     "sandbox": "auto, jail, userns or process",
     "cpu": "exact or free",
     "internet": "on or off",

@@ -98,6 +98,11 @@ class Doors:
             raise ValueError(f"{kind} has a door already")
         self._doors[kind] = door
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that have a door."""
+        return tuple(self._doors)
+
     def door(self, address: Address) -> Door:
         """Who answers at an address that was found here."""
         return self._doors[address.kind]

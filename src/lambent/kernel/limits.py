@@ -28,6 +28,8 @@ HTTP_BODY_PIECES: Final = 64
 HTTP_PIECE_BYTES: Final = 64
 HTTP_DRAIN_BYTES: Final = MIB
 HTTP_TRICKLE_BYTES: Final = 64 * KIB
+ACCEPTED_PER_TURN: Final = 16
+ACCEPT_RETRY_S: Final = 1.0
 HOSTS_CACHED: Final = 256
 REQUEST_BODY_BYTES: Final = 16 * MIB
 REQUEST_BODIES_BYTES: Final = 512 * MIB
@@ -47,6 +49,15 @@ ROUTES_REMEMBERED: Final = 1024
 ROUTE_REMEMBERED_LENGTH: Final = 256
 VALUES_REMEMBERED: Final = 1024
 VALUE_REMEMBERED_LENGTH: Final = 256
+
+# Fronts: further processes that speak HTTP.
+FRONTS: Final = 64
+FRONT_BODY_BYTES: Final = 256 * KIB
+FRONT_MESSAGE_BYTES: Final = 32 * MIB
+FRONT_PACKET_BYTES: Final = 64 * KIB
+FRONT_PACKETS_PER_TURN: Final = 64
+FRONT_PATIENCE_S: Final = 2.0
+FRONT_TASKS_RESTING: Final = 256
 
 # Signatures: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 AUTHORIZATION_BYTES: Final = 8 * KIB

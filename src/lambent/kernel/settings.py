@@ -39,6 +39,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     environment_idle_s: Annotated[float, msgspec.Meta(gt=0)] = limits.ENVIRONMENT_IDLE_S
     concurrency: Annotated[int, msgspec.Meta(ge=1)] = 1000
     """The account's limit of concurrent executions."""
+    fronts: Annotated[int, msgspec.Meta(ge=0, le=limits.FRONTS)] = 0
+    """How many further processes speak HTTP for the server, so that it has its own core for the invocations; with none
+    it does so itself."""
     sandbox: Literal["auto", "jail", "userns", "process"] = "auto"
     """How functions are held in; `auto` takes the strongest level that this machine has."""
     cpu: Literal["exact", "free"] | None = None

@@ -157,6 +157,12 @@ class Connection(asyncio.Protocol):
             self._writable.set_result(None)
         self._writable = None
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way: no request, not a part of one, and no answer that is not sent."""
+        began = self._in_head or self._held or self._job is not None or self._task is not None
+        return not (began or self._last or self._lost or self._transport.get_write_buffer_size())
+
     # What the server asks.
 
     def finish(self) -> None:

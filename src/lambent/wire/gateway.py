@@ -27,9 +27,10 @@ from lambent.wire.checked import CheckedBody
 from lambent.wire.chunked import ChunkedBody
 from lambent.wire.cors import Browsers
 from lambent.wire.doorway import Doorway
+from lambent.wire.fronts import screen
 from lambent.wire.http import HttpResponse
 from lambent.wire.links import CodePage
-from lambent.wire.route import Router, Unroutable
+from lambent.wire.route import Route, Router, Unroutable
 from lambent.wire.sigv4 import UNSIGNED_PAYLOAD, Fault, NotAuthentic, Verifier, read_claim
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ if TYPE_CHECKING:
     from lambent.kernel.settings import Settings
     from lambent.store.blobs import Blobs
     from lambent.wire.codec import OperationCodec
+    from lambent.wire.fronts.messages import Ask
     from lambent.wire.http import Handler, HttpRequest
     from lambent.wire.links import CodeLinks
     from lambent.wire.models import Models
-    from lambent.wire.route import Route
     from lambent.wire.sigv4 import Admission, Claim
 
 log = logging.getLogger(__name__)
@@ -206,6 +207,25 @@ class Gateway:
             trace=http.fields.get("x-amzn-trace-id", ""),
         )
         return await operation(call, request)
+
+    async def perform(self, ask: Ask) -> Response | HttpResponse:
+        """The output of a call that a front has read and verified, or the response that is its error."""
+        codec = self._models.codec(screen.SERVICE, ask.operation, screen.PROTOCOL)
+        operation, parts = self._operations[screen.SERVICE, codec.method]
+        call: Call[Any] = Call(
+            parts=parts,
+            operation=ask.operation,
+            account=ask.principal.account,
+            region=ask.region,
+            principal=ask.principal,
+            request_id=ask.request_id,
+            endpoint=self._endpoint_of(ask.host),
+        )
+        try:
+            return await operation(call, ask.request) or {}
+        except Exception as failure:  # noqa: BLE001 as above
+            route = Route(screen.SERVICE, ask.operation, screen.PROTOCOL)
+            return codec.encode_error(self._error(failure, codec, route, ask.request_id), ask.request_id)
 
     async def _admit(
         self, http: HttpRequest, admission: Admission | None, codec: OperationCodec, hold: Hold

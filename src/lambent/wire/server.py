@@ -11,14 +11,16 @@ import contextlib
 import errno
 import logging
 import socket
-from email.utils import formatdate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lambent.kernel import limits
 from lambent.kernel.clock import deadline
 from lambent.wire.connection import Connection
+from lambent.wire.stamp import Stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lambent.kernel.clock import Clock
     from lambent.kernel.tasks import Supervisor
     from lambent.wire.http import Handler
@@ -38,17 +40,28 @@ class CannotListen(Exception):
         self.reason = reason
 
 
-class Door:
-    """Some listening sockets and the connections that came through them; the owner of each of these."""
+class Listening(Protocol):
+    """What accepts connections."""
 
-    def __init__(self, server: HttpServer, limit: int) -> None:
+    def close(self) -> None:
+        """Accept nothing more."""
+
+
+class Door:
+    """Some listening sockets and the connections that came through them; the owner of each of these.
+
+    `elsewhere` counts those that came through it and are served by others.
+    """
+
+    def __init__(self, server: HttpServer, limit: int, elsewhere: Callable[[], int] | None = None) -> None:
         self.handler = server.handler
         self.clock = server.clock
         self.stamp = server.stamp
         self.connections: set[Connection] = set()
         self._server = server
         self._limit = limit
-        self._listening: list[asyncio.Server] = []
+        self._elsewhere = elsewhere
+        self._listening: list[Listening] = []
         self._closed = False
 
     async def listen(self, listener: socket.socket) -> None:
@@ -61,6 +74,15 @@ class Door:
         self._listening.append(server)
         if self._over():
             self.close()
+
+    def attend(self, listening: Listening) -> None:
+        """Accept what `listening` accepts, until the door is closed."""
+        self._listening.append(listening)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may come."""
+        return self._count() < self._limit
 
     def close(self) -> None:
         """Accept nothing more, and close each connection once what it has asked is answered. Harmless twice."""
@@ -79,7 +101,10 @@ class Door:
         """Take note of a new connection; False where there are too many."""
         self.connections.add(connection)
         self._server.filled(self)
-        return len(self.connections) <= self._limit
+        return self._count() <= self._limit
+
+    def _count(self) -> int:
+        return len(self.connections) + (0 if self._elsewhere is None else self._elsewhere())
 
     def gone(self, connection: Connection) -> None:
         """Forget a connection that is closed and whose last request is finished."""
@@ -99,8 +124,7 @@ class HttpServer:
         self._filled: set[Door] = set()
         self._nobody = asyncio.Event()
         self._nobody.set()
-        self._second = -1
-        self._stamp = b""
+        self.stamp = Stamp(clock).lines
 
     async def bind(self, host: str, port: int) -> int:
         """Take the address and return the port; 0 takes a free one. Who connects waits until `open`. Raises
@@ -111,9 +135,18 @@ class HttpServer:
 
     async def open(self) -> None:
         """Answer whoever connects, and who waits since `bind`."""
-        door = self._door(limits.HTTP_CONNECTIONS)
-        while self._bound:
-            await door.listen(self._bound.pop(0))
+        door = self.door()
+        for listener in self.bound():
+            await door.listen(listener)
+
+    def bound(self) -> list[socket.socket]:
+        """What `bind` has made, for the caller to listen with; once."""
+        bound, self._bound = self._bound, []
+        return bound
+
+    def door(self, elsewhere: Callable[[], int] | None = None) -> Door:
+        """The main door, with nothing that it listens at yet. `elsewhere` as a Door has it."""
+        return self._door(limits.HTTP_CONNECTIONS, elsewhere)
 
     async def start(self, host: str, port: int) -> int:
         """`bind` and `open` in one."""
@@ -161,18 +194,10 @@ class HttpServer:
         """Nobody comes through `door` any more."""
         self._doors.discard(door)
 
-    def _door(self, limit: int) -> Door:
-        door = Door(self, limit)
+    def _door(self, limit: int, elsewhere: Callable[[], int] | None = None) -> Door:
+        door = Door(self, limit, elsewhere)
         self._doors.add(door)
         return door
-
-    def stamp(self) -> bytes:
-        """The Date and Server header lines, made once a second."""
-        now = int(self.clock.time())
-        if now != self._second:
-            self._second = now
-            self._stamp = f"Date: {formatdate(now, usegmt=True)}\r\nServer: Lambent\r\n".encode()
-        return self._stamp
 
 
 async def _bind(host: str, port: int) -> list[socket.socket]:

@@ -33,8 +33,8 @@ class Directory:
 
     While a change of a function is under way nothing about it is kept, so everybody sees what the store has: the old
     function or the new one. What a read finds is kept only when no change of its function was under way at any
-    moment of the read, so no slow read brings back what a change has replaced. Each of `changed` is awaited with the
-    key of a function after each change of it and before the answer to that.
+    moment of the read, so no slow read brings back what a change has replaced. `changed` is awaited with the key of
+    a function after each change of it and before the answer to that.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Directory:
         store: Store,
         blobs: Blobs,
         supervisor: Supervisor,
-        *changed: Callable[[FunctionKey], Awaitable[None]],
+        changed: Callable[[FunctionKey], Awaitable[None]],
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -156,8 +156,7 @@ class Directory:
         try:
             with self._unkept(key):
                 result = await self._store.write(watched)
-            for tell in self._told:
-                await tell(key)
+            await self._told(key)
         except AwsError as refusal:
             return refusal
         finally:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from lambent.services.lambda_.capacity import Capacity
-from lambent.services.lambda_.denials import Denials
 from lambent.services.lambda_.directory import Directory
 
 if TYPE_CHECKING:
@@ -101,15 +100,12 @@ class Parts:
     ids: Ids
     supervisor: Supervisor
     capacity: Capacity = field(init=False)
-    denials: Denials = field(init=False)
     directory: Directory = field(init=False)
 
     def __post_init__(self) -> None:
         capacity = Capacity(self.store, self.engine)
-        denials = Denials(self.store)
-        directory = Directory(self.store, self.blobs, self.supervisor, capacity.tell, denials.tell)
+        directory = Directory(self.store, self.blobs, self.supervisor, capacity.tell)
         object.__setattr__(self, "capacity", capacity)
-        object.__setattr__(self, "denials", denials)
         object.__setattr__(self, "directory", directory)
 
     def now_us(self) -> int:

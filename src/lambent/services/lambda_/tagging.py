@@ -9,14 +9,12 @@ import msgspec
 from lambent.services.lambda_ import errors
 from lambent.services.lambda_.errors import tags as tag_errors
 from lambent.services.lambda_.records import FunctionKey
-from lambent.services.lambda_.records.signing import SigningKey
-from lambent.services.lambda_.store import functions, mappings, signing
+from lambent.services.lambda_.store import functions, mappings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lambent.kernel.arn import Arn
-    from lambent.services.lambda_.records.signing import SigningConfig
     from lambent.store.api import Transaction
 
 
@@ -69,27 +67,11 @@ def _write_mapping(tx: Transaction, arn: Arn, tags: dict[str, str], revision_id:
     mappings.update(tx, msgspec.structs.replace(mapping, tags=tags))
 
 
-def _read_signing(tx: Transaction, arn: Arn) -> dict[str, str]:
-    return _signing(tx, arn).tags
-
-
-def _write_signing(tx: Transaction, arn: Arn, tags: dict[str, str], revision_id: str) -> None:  # noqa: ARG001 it has none
-    signing.put(tx, msgspec.structs.replace(_signing(tx, arn), tags=tags))
-
-
-def _signing(tx: Transaction, arn: Arn) -> SigningConfig:
-    config = signing.find(tx, SigningKey(arn.account, arn.region, _name(arn)))
-    if config is None:
-        raise tag_errors.not_found()
-    return config
-
-
 def _name(arn: Arn) -> str:
     return arn.resource.split(":")[1]
 
 
 TAGGED: Final = {
-    "code-signing-config": Tagged(_read_signing, _write_signing),
     "event-source-mapping": Tagged(_read_mapping, _write_mapping),
     "function": Tagged(_read_function, _write_function),
 }

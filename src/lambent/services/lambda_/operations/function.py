@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.kernel import limits, page
-from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles, signing
+from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles
 from lambent.services.lambda_.records import LATEST, Function, Version
 from lambent.services.lambda_.rules import answers, checks, configuration, names, refusals
 from lambent.services.lambda_.store import aliases, concurrency, event_invoke, functions, permissions, urls, versions
-from lambent.services.lambda_.store import signing as signing_store
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
@@ -51,7 +50,6 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
     def work(tx: Transaction) -> Function | Version:
         if not functions.insert(tx, function):
             raise errors.already_exists(key.name)
-        signing.begin(tx, call, function, request.get("CodeSigningConfigArn"))
         return function if publication is None else publishing.publish(tx, function, publication, parts.blobs)
 
     return answers.configuration(await parts.directory.change(key, work))
@@ -120,7 +118,6 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
         urls.delete_all(tx, key)
         permissions.delete_all(tx, key)
         event_invoke.delete_all(tx, key)
-        signing_store.detach(tx, key)
 
     await call.parts.directory.change(key, work)
     call.parts.engine.retire(key.arn())

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 CONFIGURATION = (
     "AcceleratorConfig",
+    "CodeSigningConfigArn",
     "RuntimeConfig",
 )
 CODE = ("S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion")

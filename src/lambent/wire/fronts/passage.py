@@ -1,0 +1,119 @@
+"""The passage between the server and a front: connections as descriptors, each with what was read of it already.
+
+Packets over a socket pair that keeps their bounds (SOCK_SEQPACKET). The first packet of a connection has its descriptor
+and the number of bytes that were read; those that do not fit into it follow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import sys
+from collections import deque
+from typing import TYPE_CHECKING
+
+from lambent.kernel import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LENGTH_BYTES = 4
+_ROOM = socket.CMSG_LEN(struct.calcsize("i"))
+"""For one descriptor. `socket.recv_fds` would leave it open in every program that the server starts."""
+
+
+class Passage:
+    """One end; takes `ours` over. `arrived` is told each connection that comes, with what was read of it."""
+
+    def __init__(self, ours: socket.socket, arrived: Callable[[socket.socket, bytes], None]) -> None:
+        self._socket = ours
+        self._arrived = arrived
+        self._loop = asyncio.get_running_loop()
+        self._unsent: deque[tuple[bytes, int | None]] = deque()
+        self._coming: socket.socket | None = None
+        self._pieces: list[bytes] = []
+        self._missing = 0
+        self._open = True
+        ours.setblocking(False)
+        self._loop.add_reader(ours.fileno(), self._readable)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the other end does not keep up, or is gone."""
+        return bool(self._unsent) or not self._open
+
+    def hand(self, descriptor: int, read: bytes) -> None:
+        """Hand over the connection of `descriptor`, of which `read` was read. The caller closes its own descriptor."""
+        first = limits.FRONT_PACKET_BYTES - _LENGTH_BYTES
+        self._send(len(read).to_bytes(_LENGTH_BYTES, "big") + read[:first], os.dup(descriptor))
+        for start in range(first, len(read), limits.FRONT_PACKET_BYTES):
+            self._send(read[start : start + limits.FRONT_PACKET_BYTES], None)
+
+    def close(self) -> None:
+        """Let go of the socket, and of what is still to be handed over. Harmless twice."""
+        if not self._open:
+            return
+        self._open = False
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.remove_writer(self._socket.fileno())
+        for _, descriptor in self._unsent:
+            if descriptor is not None:
+                os.close(descriptor)
+        self._unsent.clear()
+        if self._coming is not None:
+            self._coming.close()
+        self._socket.close()
+
+    def _send(self, packet: bytes, descriptor: int | None) -> None:
+        if self._unsent or not self._taken(packet, descriptor):
+            if not self._unsent:
+                self._loop.add_writer(self._socket.fileno(), self._writable)
+            self._unsent.append((packet, descriptor))
+
+    def _writable(self) -> None:
+        while self._unsent and self._taken(*self._unsent[0]):
+            self._unsent.popleft()
+        if not self._unsent and self._open:
+            self._loop.remove_writer(self._socket.fileno())
+
+    def _taken(self, packet: bytes, descriptor: int | None) -> bool:
+        try:
+            if descriptor is None:
+                self._socket.send(packet)
+            else:
+                socket.send_fds(self._socket, [packet], [descriptor])
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            pass  # the other process is gone, which its link tells; its clients are told by their connections' end
+        if descriptor is not None:
+            os.close(descriptor)
+        return True
+
+    def _readable(self) -> None:
+        for _ in range(limits.FRONT_PACKETS_PER_TURN):
+            try:
+                packet, told, _, _ = self._socket.recvmsg(limits.FRONT_PACKET_BYTES, _ROOM, socket.MSG_CMSG_CLOEXEC)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                packet, told = b"", []
+            if not packet:
+                self.close()
+                return
+            self._packet(packet, told)
+
+    def _packet(self, packet: bytes, told: list[tuple[int, int, bytes]]) -> None:
+        for _, _, descriptor in told:
+            self._coming = socket.socket(fileno=int.from_bytes(descriptor, sys.byteorder))
+            self._missing = int.from_bytes(packet[:_LENGTH_BYTES], "big")
+            packet = packet[_LENGTH_BYTES:]
+        self._pieces.append(packet)
+        self._missing -= len(packet)
+        if self._missing <= 0 and self._coming is not None:
+            connection, self._coming = self._coming, None
+            read = b"".join(self._pieces)
+            self._pieces.clear()
+            self._arrived(connection, read)
