@@ -50,6 +50,8 @@ class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = "x86_64"
     per_tenant: bool = False
     """Whether invocations name a tenant, and no environment ever serves two of them."""
+    durable: bool = False
+    """Whether its invocations belong to durable executions."""
 
     @property
     def arn(self) -> str:

@@ -215,7 +215,6 @@ def test_a_function_keeps_its_tenancy(client: Any) -> None:
     ("member", "value"),
     [
         ("CapacityProviderConfig", {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": PROVIDER}}),
-        ("DurableConfig", {"ExecutionTimeout": 60}),
     ],
 )
 def test_what_cannot_be_run_yet_says_so(client: Any, member: str, value: Any) -> None:

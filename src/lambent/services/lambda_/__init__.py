@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from lambent.kernel.service import Service
 from lambent.services.lambda_ import crossing
+from lambent.services.lambda_.driving import Driver
 from lambent.services.lambda_.operations.aliases import (
     create_alias,
     delete_alias,
@@ -20,6 +21,24 @@ from lambent.services.lambda_.operations.concurrency import (
     put_function_concurrency,
 )
 from lambent.services.lambda_.operations.configuration import get_function_configuration, update_function_configuration
+from lambent.services.lambda_.operations.durable_callbacks import (
+    send_durable_execution_callback_failure,
+    send_durable_execution_callback_heartbeat,
+    send_durable_execution_callback_success,
+)
+from lambent.services.lambda_.operations.durable_checkpoints import (
+    checkpoint_durable_execution,
+    get_durable_execution_state,
+)
+from lambent.services.lambda_.operations.durable_executions import (
+    delete_durable_execution,
+    get_durable_execution,
+    get_durable_execution_history,
+    list_durable_executions_by_function,
+    pause_durable_execution,
+    resume_durable_execution,
+    stop_durable_execution,
+)
 from lambent.services.lambda_.operations.event_invoke import (
     delete_function_event_invoke_config,
     get_function_event_invoke_config,
@@ -95,11 +114,13 @@ def build(parts: Parts) -> Service:
         operations=crossing.guarded(
             add_layer_version_permission,
             add_permission,
+            checkpoint_durable_execution,
             create_alias,
             create_event_source_mapping,
             create_function,
             create_function_url_config,
             delete_alias,
+            delete_durable_execution,
             delete_event_source_mapping,
             delete_function,
             delete_function_concurrency,
@@ -109,6 +130,9 @@ def build(parts: Parts) -> Service:
             delete_provisioned_concurrency_config,
             get_account_settings,
             get_alias,
+            get_durable_execution,
+            get_durable_execution_history,
+            get_durable_execution_state,
             get_event_source_mapping,
             get_function,
             get_function_concurrency,
@@ -125,6 +149,7 @@ def build(parts: Parts) -> Service:
             invoke_async,
             invoke_with_response_stream,
             list_aliases,
+            list_durable_executions_by_function,
             list_event_source_mappings,
             list_function_event_invoke_configs,
             list_function_url_configs,
@@ -134,6 +159,7 @@ def build(parts: Parts) -> Service:
             list_provisioned_concurrency_configs,
             list_tags,
             list_versions_by_function,
+            pause_durable_execution,
             publish_layer_version,
             publish_version,
             put_function_concurrency,
@@ -142,6 +168,11 @@ def build(parts: Parts) -> Service:
             put_provisioned_concurrency_config,
             remove_layer_version_permission,
             remove_permission,
+            resume_durable_execution,
+            send_durable_execution_callback_failure,
+            send_durable_execution_callback_heartbeat,
+            send_durable_execution_callback_success,
+            stop_durable_execution,
             tag_resource,
             untag_resource,
             update_alias,
@@ -155,6 +186,7 @@ def build(parts: Parts) -> Service:
         notes=_NOTES,
         workers={
             "code-sweeper": CodeSweeper(parts),
+            "driver": Driver(parts),
             "mapping-settler": MappingSettler(parts),
             "settler": Settler(parts),
             "snapshotter": Snapshotter(parts),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from lambent.services.lambda_.capacity import Capacity
 from lambent.services.lambda_.directory import Directory
+from lambent.services.lambda_.executions import Executions
 
 if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
@@ -101,12 +102,14 @@ class Parts:
     supervisor: Supervisor
     capacity: Capacity = field(init=False)
     directory: Directory = field(init=False)
+    executions: Executions = field(init=False)
 
     def __post_init__(self) -> None:
         capacity = Capacity(self.store, self.engine)
         directory = Directory(self.store, self.blobs, self.supervisor, capacity.tell)
         object.__setattr__(self, "capacity", capacity)
         object.__setattr__(self, "directory", directory)
+        object.__setattr__(self, "executions", Executions(self.store, self.supervisor, self.clock))
 
     def now_us(self) -> int:
         """Microseconds since the epoch."""

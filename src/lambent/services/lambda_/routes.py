@@ -33,10 +33,16 @@ class Route(msgspec.Struct, frozen=True):
 
         https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
         """
-        if self.other is None:
-            return self.version
-        drawn = int.from_bytes(ids.bytes(_DRAW_BYTES), "big") / (1 << 8 * _DRAW_BYTES)
-        return self.other if drawn < self.weight else self.version
+        return self.version if self.other is None else self.at(drawn(ids))
+
+    def at(self, share: float) -> FunctionVersion:
+        """The version that an invocation runs for which `share` (0 to 1) was drawn."""
+        return self.version if self.other is None or share >= self.weight else self.other
+
+
+def drawn(ids: Ids) -> float:
+    """A number from 0 to 1, by which an invocation gets the one version or the other."""
+    return int.from_bytes(ids.bytes(_DRAW_BYTES), "big") / (1 << 8 * _DRAW_BYTES)
 
 
 def find(tx: Transaction, key: FunctionKey, qualifier: str) -> Route | None:

@@ -28,11 +28,16 @@ async def resolve(
     """
     route = parts.directory.known(key, qualifier or LATEST) or await _found(parts, key, qualifier or LATEST)
     version = route.pick(parts.ids)
+    check_tenant(version, tenant_id)
+    return version
+
+
+def check_tenant(version: FunctionVersion, tenant_id: str | None) -> None:
+    """Raise AWS's errors where a tenant is missing or not wanted."""
     if version.per_tenant and tenant_id is None:
         raise tenancy.missing()
     if tenant_id is not None and not version.per_tenant:
         raise tenancy.unexpected()
-    return version
 
 
 async def invoke(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import errors, running
+from lambent.services.lambda_ import errors, executions, running
+from lambent.services.lambda_.errors import durable
 from lambent.services.lambda_.records import FunctionKey
-from lambent.services.lambda_.rules import payloads
+from lambent.services.lambda_.rules import durable_answers, payloads
 
 if TYPE_CHECKING:
+    from lambent.compute.function import FunctionVersion
     from lambent.kernel.arn import Arn
     from lambent.services.lambda_.parts import Parts
 
@@ -17,23 +19,24 @@ _RESOURCE = re.compile(r"function:(?P<name>[a-zA-Z0-9-_.]+)(:(?P<qualifier>[^:]+
 
 
 class FunctionTarget:
-    """Functions as targets: a call is a synchronous invocation."""
+    """Functions as targets: a call is a synchronous invocation. A durable function begins an execution either way."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def deliver(self, arn: Arn, event: bytes, trace: str = "") -> None:  # noqa: ARG002 the road asks so
-        """Asynchronous invocation needs the queue that Lambent does not have yet: raises the not-built error."""
-        raise errors.not_built("Invoke", f"InvocationType Event, which {arn} asked for")
+    async def deliver(self, arn: Arn, event: bytes, trace: str = "") -> None:
+        """Begin an execution of a durable function, which is stored then. Asynchronous invocation of all others needs
+        the queue that Lambent does not have yet: raises the not-built error."""
+        version, payload = await self._resolved(arn, event)
+        if not version.durable:
+            raise errors.not_built("Invoke", f"InvocationType Event, which {arn} asked for")
+        await executions.start(self._parts, version, payload, name=None, waits=False, trace=trace)
 
     async def call(self, arn: Arn, event: bytes, trace: str = "") -> bytes:
         """Invoke the function and return its answer. Raises AwsError where it is missing, refused or failed."""
-        match = _RESOURCE.fullmatch(arn.resource)
-        if match is None:
-            raise errors.invalid(f"{arn} does not name a function.")
-        key = FunctionKey(arn.account, arn.region, match["name"])
-        payload = payloads.checked(event)
-        version = await running.resolve(self._parts, key, match["qualifier"])
+        version, payload = await self._resolved(arn, event)
+        if version.durable:
+            return await self._lasting(version, payload, trace)
         outcome = await running.invoke(
             self._parts,
             version,
@@ -45,3 +48,22 @@ class FunctionTarget:
         if outcome.error is not None:
             raise errors.function_failed(outcome.payload)
         return outcome.payload
+
+    async def _lasting(self, version: FunctionVersion, payload: bytes, trace: str) -> bytes:
+        begun = await executions.start(self._parts, version, payload, name=None, waits=True, trace=trace)
+        ended = await self._parts.executions.ended(begun.id)
+        if ended.ending != "SUCCEEDED":
+            raise errors.function_failed(durable_answers.returned(ended))
+        return durable_answers.returned(ended)
+
+    async def _resolved(self, arn: Arn, event: bytes) -> tuple[FunctionVersion, bytes]:
+        """The version that the ARN names, and the event checked. Raises AWS's errors."""
+        match = _RESOURCE.fullmatch(arn.resource)
+        if match is None:
+            raise errors.invalid(f"{arn} does not name a function.")
+        payload = payloads.checked(event)
+        key = FunctionKey(arn.account, arn.region, match["name"])
+        version = await running.resolve(self._parts, key, match["qualifier"])
+        if version.durable and match["qualifier"] is None:
+            raise durable.not_qualified()
+        return version, payload

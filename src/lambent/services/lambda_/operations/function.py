@@ -10,7 +10,16 @@ from lambent.kernel import limits, page
 from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles
 from lambent.services.lambda_.records import LATEST, Function, Version
 from lambent.services.lambda_.rules import answers, checks, configuration, names, refusals
-from lambent.services.lambda_.store import aliases, concurrency, event_invoke, functions, permissions, urls, versions
+from lambent.services.lambda_.store import (
+    aliases,
+    concurrency,
+    durable,
+    event_invoke,
+    functions,
+    permissions,
+    urls,
+    versions,
+)
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
@@ -107,7 +116,7 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
 
     blobs = call.parts.blobs
 
-    def work(tx: Transaction) -> None:
+    def work(tx: Transaction) -> list[str]:
         if not functions.delete(tx, key):
             raise errors.not_found(key)
         for version in versions.of(tx, key):
@@ -118,8 +127,9 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
         urls.delete_all(tx, key)
         permissions.delete_all(tx, key)
         event_invoke.delete_all(tx, key)
+        return durable.delete_all(tx, key)
 
-    await call.parts.directory.change(key, work)
+    call.parts.executions.tell(*await call.parts.directory.change(key, work))
     call.parts.engine.retire(key.arn())
     return {"StatusCode": 204}
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import errors, running
-from lambent.services.lambda_.rules import contexts, names, payloads, refusals
+from lambent.services.lambda_ import errors, executions, running
+from lambent.services.lambda_.errors import durable
+from lambent.services.lambda_.rules import contexts, durable_answers, names, payloads
 
 if TYPE_CHECKING:
+    from lambent.compute.function import FunctionVersion
     from lambent.kernel.call import Call, Request, Response
     from lambent.services.lambda_.parts import Parts
 
@@ -19,16 +21,15 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
     https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
     """
     key, qualifier = names.parse(call, request["FunctionName"], request.get("Qualifier"))
-    kind = request.get("InvocationType", "RequestResponse")
-    if kind == "Event":
-        raise errors.not_built(call.operation, "InvocationType Event")
-    refusals.check(call.operation, request, refusals.INVOKE)
     payload = payloads.checked(request.get("Payload", b""))
     context = contexts.decoded(request.get("ClientContext"))
-    tenant = request.get("TenantId")
+    kind, tenant = request.get("InvocationType", "RequestResponse"), request.get("TenantId")
     version = await running.resolve(call.parts, key, qualifier, tenant)
+    _check(call, request, version, qualifier)
     if kind == "DryRun":
         return {"StatusCode": 204}
+    if version.durable:
+        return await _begin(call, request, version, payload)
     outcome = await running.invoke(
         call.parts,
         version,
@@ -46,4 +47,41 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
         "FunctionError": outcome.error,
         "LogResult": None if outcome.log_tail is None else base64.b64encode(outcome.log_tail).decode(),
         "Payload": outcome.payload,
+    }
+
+
+def _check(call: Call[Parts], request: Request, version: FunctionVersion, qualifier: str | None) -> None:
+    """Raise where the version cannot be invoked so."""
+    if version.durable and qualifier is None:
+        raise durable.not_qualified()
+    if version.durable:
+        return
+    if request.get("InvocationType") == "Event":
+        raise errors.not_built(call.operation, "InvocationType Event")
+    if "DurableExecutionName" in request:
+        raise durable.name_without_durability()
+
+
+async def _begin(call: Call[Parts], request: Request, version: FunctionVersion, payload: bytes) -> Response:
+    """Begin a durable execution, and wait for its end where the caller does."""
+    waits = request.get("InvocationType") != "Event"
+    execution = await executions.start(
+        call.parts,
+        version,
+        payload,
+        name=request.get("DurableExecutionName"),
+        waits=waits,
+        tenant_id=request.get("TenantId"),
+        trace=call.trace,
+    )
+    if not waits:
+        return {"StatusCode": 202, "DurableExecutionArn": execution.arn}
+    execution = await call.parts.executions.ended(execution.id)
+    succeeded = execution.ending == "SUCCEEDED"
+    return {
+        "StatusCode": 200,
+        "DurableExecutionArn": execution.arn,
+        "ExecutedVersion": version.version,
+        "FunctionError": None if succeeded else "Unhandled",
+        "Payload": durable_answers.returned(execution),
     }

@@ -6,8 +6,8 @@ import base64
 from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
-from lambent.services.lambda_ import running
-from lambent.services.lambda_.rules import contexts, names, payloads, refusals
+from lambent.services.lambda_ import errors, running
+from lambent.services.lambda_.rules import contexts, names, payloads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -25,11 +25,12 @@ async def invoke_with_response_stream(call: Call[Parts], request: Request) -> Re
     https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
     """
     key, qualifier = names.parse(call, request["FunctionName"], request.get("Qualifier"))
-    refusals.check(call.operation, request, refusals.INVOKE)
     payload = payloads.checked(request.get("Payload", b""))
     context = contexts.decoded(request.get("ClientContext"))
     tenant = request.get("TenantId")
     version = await running.resolve(call.parts, key, qualifier, tenant)
+    if version.durable:
+        raise errors.not_built(call.operation, "a durable function")
     if request.get("InvocationType") == "DryRun":
         return {"StatusCode": 204}
     outcome = await running.invoke(

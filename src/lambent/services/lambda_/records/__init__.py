@@ -282,4 +282,5 @@ def _runnable(key: FunctionKey, version: str, held: Configuration) -> FunctionVe
         tracing=held.tracing == "Active",
         architecture=held.architecture,
         per_tenant=held.tenancy == "PER_TENANT",
+        durable=held.durability is not None,
     )

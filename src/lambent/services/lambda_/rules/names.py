@@ -39,10 +39,7 @@ def parse(call: Call[Any], text: str, qualifier: str | None = None) -> tuple[Fun
 
 def named(call: Call[Any], text: str, qualifier: str | None = None) -> tuple[FunctionKey, str | None]:
     """The same for a function of whatever account."""
-    match = _NAME.fullmatch(text)
-    assert match is not None, "the model's pattern let the name through"
-    key = FunctionKey(match["account"] or call.account, match["region"] or call.region, match["name"])
-    own = match["qualifier"]
+    key, own = split(text, FunctionKey(call.account, call.region, ""))
     if key.region != call.region:
         raise errors.other_region(key.region, call.region)
     if qualifier and own and qualifier != own:
@@ -54,6 +51,17 @@ def owner(text: str) -> str | None:
     """The account that `text`, a FunctionName or an ARN, names; None where it names none."""
     match = _NAME.fullmatch(text) if ":" in text else None
     return None if match is None else match["account"]
+
+
+def split(text: str, caller: FunctionKey) -> tuple[FunctionKey, str | None]:
+    """The function that `text`, a FunctionName of the model, names, and its qualifier. What it does not say of account
+    and region is `caller`'s."""
+    if ":" not in text:
+        return FunctionKey(caller.account, caller.region, text), None
+    match = _NAME.fullmatch(text)
+    assert match is not None, "the model's pattern let the name through"
+    key = FunctionKey(match["account"] or caller.account, match["region"] or caller.region, match["name"])
+    return key, match["qualifier"]
 
 
 def parse_new(call: Call[Any], text: str) -> FunctionKey:

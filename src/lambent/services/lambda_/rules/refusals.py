@@ -16,7 +16,6 @@ CONFIGURATION = (
     "RuntimeConfig",
 )
 CODE = ("S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion")
-INVOKE = ("DurableExecutionName",)
 
 
 def check(operation: str, request: Request, members: tuple[str, ...]) -> None:
@@ -33,7 +32,6 @@ def check_runs(held: Configuration) -> None:
     """Raise the not-built error where a function of this configuration is stored, and cannot be run yet."""
     for member, asked in (
         ("CapacityProviderConfig", held.instances is not None),
-        ("DurableConfig", held.durability is not None),
         ("FileSystemConfigs", bool(held.file_systems)),
         ("PackageType Image", held.image is not None),
     ):

@@ -1,0 +1,302 @@
+"""Durable executions in the store: each with its operations and its history, and the order in which they are due."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lambent.services.lambda_.records.durable import Event, Execution, Operation
+from lambent.services.lambda_.rules.durable_drafts import Draft
+from lambent.services.lambda_.rules.durable_life import due_ms
+from lambent.services.lambda_.rules.durable_updates import covers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lambent.services.lambda_.records import FunctionKey
+    from lambent.services.lambda_.records.durable import Filter
+    from lambent.store.api import Transaction
+
+_execution = msgspec.json.Decoder(Execution).decode
+_operation = msgspec.json.Decoder(Operation).decode
+_event = msgspec.json.Decoder(Event).decode
+
+
+def find(tx: Transaction, execution_id: str) -> Execution | None:
+    """The execution, or None."""
+    row = tx.one("SELECT record FROM lambda_durable_execution WHERE id = :id", id=execution_id)
+    return None if row is None else _execution(row[0])
+
+
+def find_name(tx: Transaction, key: FunctionKey, name: str) -> Execution | None:
+    """The function's execution of that name, or None."""
+    row = tx.one(
+        "SELECT record FROM lambda_durable_execution"
+        " WHERE account = :account AND region = :region AND function = :function AND name = :name",
+        **_columns(key),
+        name=name,
+    )
+    return None if row is None else _execution(row[0])
+
+
+def draft(tx: Transaction, execution: Execution, now_ms: int, operation_ids: Iterable[str] = ()) -> Draft:
+    """The execution to be changed, with its first operation, those named, and those that are due."""
+    return Draft(execution, _named(tx, execution, {execution.id, *operation_ids}, now_ms), now_ms)
+
+
+def operation(tx: Transaction, execution_id: str, operation_id: str) -> Operation | None:
+    """One operation, or None."""
+    row = tx.one(
+        "SELECT record FROM lambda_durable_operation WHERE execution = :execution AND id = :id",
+        execution=execution_id,
+        id=operation_id,
+    )
+    return None if row is None else _operation(row[0])
+
+
+def operations(tx: Transaction, execution_id: str, after: int, count: int, size: int) -> tuple[list[Operation], bool]:
+    """The operations that a replay needs and that follow the ordinal `after`, in order: up to `count` of them, and
+    about `size` bytes. Whether there are more."""
+    rows = tx.all(
+        "SELECT ordinal, size FROM lambda_durable_operation"
+        " WHERE execution = :execution AND hidden = 0 AND ordinal > :after ORDER BY ordinal LIMIT :count",
+        execution=execution_id,
+        after=after,
+        count=count + 1,
+    )
+    last, left = after, size
+    for ordinal, bytes_ in rows[:count]:
+        left -= bytes_
+        if left < 0:
+            break
+        last = ordinal
+    found = tx.all(
+        "SELECT record FROM lambda_durable_operation"
+        " WHERE execution = :execution AND hidden = 0 AND ordinal > :after AND ordinal <= :last ORDER BY ordinal",
+        execution=execution_id,
+        after=after,
+        last=last,
+    )
+    return [_operation(row[0]) for row in found], len(rows) > len(found)
+
+
+def changed(tx: Transaction, execution_id: str, seen: int) -> list[Operation]:
+    """The operations that have changed since the change `seen`, in the order of their starts."""
+    rows = tx.all(
+        "SELECT record FROM lambda_durable_operation WHERE execution = :execution AND change > :seen ORDER BY ordinal",
+        execution=execution_id,
+        seen=seen,
+    )
+    return [_operation(row[0]) for row in rows]
+
+
+def waits(tx: Transaction, execution_id: str) -> bool:
+    """Whether any operation goes on without the function."""
+    sql = "SELECT 1 FROM lambda_durable_operation WHERE execution = :execution AND waiting = 1 LIMIT 1"
+    return tx.one(sql, execution=execution_id) is not None
+
+
+def insert(tx: Transaction, draft: Draft) -> None:
+    """Store a new execution; its name is free."""
+    tx.run(
+        "INSERT INTO lambda_durable_execution"
+        " (id, account, region, function, version, name, status, started_ms, due_ms, running, record)"
+        " VALUES (:id, :account, :region, :function, :version, :name, :status, :started_ms, 0, 0, '')",
+        id=draft.execution.id,
+        version=draft.execution.version,
+        name=draft.execution.name,
+        status=draft.execution.status,
+        started_ms=draft.execution.started_ms,
+        **_columns(draft.execution.key),
+    )
+    save(tx, draft)
+
+
+def save(tx: Transaction, draft: Draft) -> None:
+    """Store what has become of an execution that exists."""
+    execution = draft.execution
+    for held in draft.changed:
+        _put(tx, execution.id, held)
+    for held in draft.changed:
+        if covers(held):
+            _hide(tx, execution.id, held.id)
+    for event in draft.events:
+        _write(tx, execution.id, event)
+    tx.run(
+        "UPDATE lambda_durable_execution SET status = :status, due_ms = :due_ms, running = :running, record = :record"
+        " WHERE id = :id",
+        id=execution.id,
+        status=execution.status,
+        due_ms=due_ms(execution, _timers(tx, execution.id)),
+        running=int(execution.invocation is not None),
+        record=msgspec.json.encode(execution).decode(),
+    )
+
+
+def due(tx: Transaction, now_ms: int, count: int) -> list[Execution]:
+    """Up to `count` executions that somebody has to look at, the longest due first."""
+    rows = tx.all(
+        "SELECT record FROM lambda_durable_execution WHERE due_ms <= :now ORDER BY due_ms LIMIT :count",
+        now=now_ms,
+        count=count,
+    )
+    return [_execution(row[0]) for row in rows]
+
+
+def next_due(tx: Transaction) -> int | None:
+    """When the next execution is due; None where there is none."""
+    row = tx.one("SELECT MIN(due_ms) FROM lambda_durable_execution")
+    return None if row is None or row[0] is None else int(row[0])
+
+
+def running(tx: Transaction) -> list[Execution]:
+    """The executions with an invocation under way."""
+    rows = tx.all("SELECT record FROM lambda_durable_execution WHERE running = 1")
+    return [_execution(row[0]) for row in rows]
+
+
+def calling(tx: Transaction) -> list[tuple[str, str]]:
+    """The execution and the id of every operation whose call is under way."""
+    rows = tx.all("SELECT execution, id FROM lambda_durable_operation WHERE running = 1")
+    return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def page(
+    tx: Transaction, key: FunctionKey, wanted: Filter, after: tuple[int, str] | None, count: int
+) -> list[Execution]:
+    """Up to `count` executions of the function by their starts; they follow the one with the start and the id
+    `after`."""
+    step, order = (">", "ASC") if wanted.oldest_first else ("<", "DESC")
+    where, values = _conditions(wanted)
+    if after is not None:
+        where += f" AND (started_ms {step} :at OR (started_ms = :at AND id {step} :after))"
+        values |= {"at": after[0], "after": after[1]}
+    rows = tx.all(
+        "SELECT record FROM lambda_durable_execution"  # noqa: S608 the parts are ours, every value is a parameter
+        f" WHERE account = :account AND region = :region AND function = :function{where}"
+        f" ORDER BY started_ms {order}, id {order} LIMIT :count",
+        **_columns(key),
+        **values,
+        count=count,
+    )
+    return [_execution(row[0]) for row in rows]
+
+
+def history(tx: Transaction, execution_id: str, after: int | None, count: int, *, newest_first: bool) -> list[Event]:
+    """Up to `count` events that follow the one with the id `after`, in the order asked for."""
+    step, order = ("<", "DESC") if newest_first else (">", "ASC")
+    rows = tx.all(
+        "SELECT record FROM lambda_durable_event WHERE execution = :execution"  # noqa: S608 as above
+        f"{'' if after is None else f' AND id {step} :after'} ORDER BY id {order} LIMIT :count",
+        execution=execution_id,
+        count=count,
+        **({} if after is None else {"after": after}),
+    )
+    return [_event(row[0]) for row in rows]
+
+
+def delete(tx: Transaction, execution_id: str) -> None:
+    """Remove an execution with all that belongs to it."""
+    for sql in (
+        "DELETE FROM lambda_durable_event WHERE execution = :id",
+        "DELETE FROM lambda_durable_operation WHERE execution = :id",
+        "DELETE FROM lambda_durable_execution WHERE id = :id",
+    ):
+        tx.run(sql, id=execution_id)
+
+
+def delete_all(tx: Transaction, key: FunctionKey) -> list[str]:
+    """Remove every execution of the function; returns their ids."""
+    rows = tx.all(
+        "SELECT id FROM lambda_durable_execution"
+        " WHERE account = :account AND region = :region AND function = :function",
+        **_columns(key),
+    )
+    gone = [str(row[0]) for row in rows]
+    for execution_id in gone:
+        delete(tx, execution_id)
+    return gone
+
+
+def _named(tx: Transaction, execution: Execution, ids: set[str], now_ms: int) -> list[Operation]:
+    found = [operation(tx, execution.id, name) for name in sorted(ids)]
+    rows = tx.all(
+        "SELECT record FROM lambda_durable_operation WHERE execution = :execution AND waiting = 1 AND due_ms <= :now",
+        execution=execution.id,
+        now=now_ms,
+    )
+    return [*(held for held in found if held is not None), *(_operation(row[0]) for row in rows)]
+
+
+def _put(tx: Transaction, execution_id: str, held: Operation) -> None:
+    record = msgspec.json.encode(held).decode()
+    tx.run(
+        "INSERT INTO lambda_durable_operation"
+        " (execution, id, parent, ordinal, change, hidden, waiting, running, due_ms, size, record)"
+        " VALUES (:execution, :id, :parent, :ordinal, :change, :hidden, :waiting, :running, :due_ms, :size, :record)"
+        " ON CONFLICT (execution, id) DO UPDATE SET change = excluded.change, waiting = excluded.waiting,"
+        " running = excluded.running, due_ms = excluded.due_ms, size = excluded.size, record = excluded.record",
+        execution=execution_id,
+        id=held.id,
+        parent=held.parent_id,
+        ordinal=held.ordinal,
+        change=held.change,
+        hidden=int(held.hidden),
+        waiting=int(held.waiting),
+        running=int(held.calling),
+        due_ms=held.due_ms,
+        size=len(record),
+        record=record,
+    )
+
+
+def _hide(tx: Transaction, execution_id: str, context_id: str) -> None:
+    """No replay needs what lies in a context that is complete."""
+    tx.run(
+        "WITH RECURSIVE inner_operation (id) AS ("
+        " SELECT id FROM lambda_durable_operation WHERE execution = :execution AND parent = :context"
+        " UNION SELECT o.id FROM lambda_durable_operation o"
+        " JOIN inner_operation i ON o.execution = :execution AND o.parent = i.id)"
+        " UPDATE lambda_durable_operation SET hidden = 1"
+        " WHERE execution = :execution AND id IN (SELECT id FROM inner_operation)",
+        execution=execution_id,
+        context=context_id,
+    )
+
+
+def _write(tx: Transaction, execution_id: str, event: Event) -> None:
+    tx.run(
+        "INSERT INTO lambda_durable_event (execution, id, record) VALUES (:execution, :id, :record)",
+        execution=execution_id,
+        id=event.id,
+        record=msgspec.json.encode(event).decode(),
+    )
+
+
+def _timers(tx: Transaction, execution_id: str) -> int | None:
+    row = tx.one(
+        "SELECT MIN(due_ms) FROM lambda_durable_operation WHERE execution = :execution AND waiting = 1",
+        execution=execution_id,
+    )
+    return None if row is None or row[0] is None else int(row[0])
+
+
+def _conditions(wanted: Filter) -> tuple[str, dict[str, Any]]:
+    conditions = {
+        "version": ("version = :version", wanted.version),
+        "name": ("name = :name", wanted.name),
+        "after_ms": ("started_ms > :after_ms", wanted.after_ms),
+        "before_ms": ("started_ms < :before_ms", wanted.before_ms),
+    }
+    values: dict[str, Any] = {name: value for name, (_, value) in conditions.items() if value is not None}
+    where = "".join(f" AND {conditions[name][0]}" for name in values)
+    if wanted.statuses is not None:
+        names = {f"status_{number}": status for number, status in enumerate(wanted.statuses)}
+        where += f" AND status IN ({', '.join(f':{name}' for name in names)})"
+        values |= names
+    return where, values
+
+
+def _columns(key: FunctionKey) -> dict[str, str]:
+    return {"account": key.account, "region": key.region, "function": key.name}
