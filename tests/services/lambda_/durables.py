@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from lambent.compute.function import FunctionVersion, Invocation
     from lambent.services.lambda_.records.durable import Execution
+    from lambent.store.api import Transaction
     from tests.conftest import Server
 
 PATIENCE_S = 30
@@ -180,6 +181,37 @@ class Stage:
         )
         turn.token = answer.get("CheckpointToken", "")
         return {operation["Id"]: operation for operation in answer["NewExecutionState"]["Operations"]}
+
+    def suspended(self, arn: str, name: str | None) -> None:
+        """Return when no invocation is under way, and something waits whose name begins so (None: has no name)."""
+
+        def waits(tx: Transaction) -> bool:
+            held = durable.find(tx, arn.rpartition("/")[2])
+            assert held is not None
+            names = [operation.name for operation in durable.changed(tx, held.id, 0) if operation.waiting]
+            found = [one for one in names if one is name or (one and name and one.startswith(name))]
+            return held.invocation is None and not held.wanted and bool(found)
+
+        async def until() -> None:
+            while not await self.parts.store.read(waits):
+                await settle()
+
+        self.server.run(until)
+
+    def callback(self, arn: str, number: int) -> str:
+        """The id of the callback that is the execution's first, second, third, once it is asked for."""
+
+        def asked(tx: Transaction) -> list[str | None]:
+            operations = durable.changed(tx, arn.rpartition("/")[2], 0)
+            return [operation.callback_id for operation in operations if operation.type == "CALLBACK"]
+
+        async def until() -> str | None:
+            while len(found := await self.parts.store.read(asked)) < number:
+                await settle()
+            return found[number - 1]
+
+        found: str = self.server.run(until)
+        return found
 
     def execution(self, arn: str, **members: Any) -> dict[str, Any]:
         """What GetDurableExecution says."""
