@@ -131,18 +131,15 @@ class JailCell:
         return self._endpoint
 
     def furnish(self, tenancy: Tenancy) -> None:
-        order = {
-            "task": str(tenancy.task.relative_to(self._code)),
-            "layers": [str(layer.relative_to(self._code)) for layer in tenancy.layers],
-            "temporary": mounts.temporary(tenancy.ephemeral_mb),
-        }
+        order = [mounts.temporary(tenancy.ephemeral_mb)]
+        order += [str(folder.relative_to(self._code)) for folder in (tenancy.task, *tenancy.layers)]
         share = self._share(tenancy.memory_mb)
         self._cgroup.limit(memory_mb=tenancy.memory_mb, cpu=share, files_mb=tenancy.ephemeral_mb)
-        self.tell(b"T", order)
+        self._say(b"T" + "\0".join(order).encode())
         self._tenancy = tenancy
 
     def enter(self, program: Program, exits: Exits) -> JailGuest:
-        self.tell(b"E", program)
+        self._say(b"E" + _packed(program))
         self._exits[_FIRST] = exits
         if self._tenancy is not None:
             groups = self._keeper.cgroup
@@ -210,9 +207,11 @@ class JailCell:
 
     def tell(self, kind: bytes, message: object, *descriptors: int) -> None:
         """Send process 1 a packet. Raises OSError."""
+        self._say(kind + msgspec.json.encode(message), *descriptors)
+
+    def _say(self, packet: bytes, *descriptors: int) -> None:
         if not self.alive:
             raise ProcessLookupError("the cell is gone")
-        packet = kind + msgspec.json.encode(message)
         if len(packet) > limits.CELL_PACKET_BYTES:
             raise OSError("the arguments and variables are too long")
         socket.send_fds(self._control, [packet], descriptors)
@@ -346,6 +345,17 @@ class JailCell:
                 self._branches.end()
         finally:
             self._keeper.gone(self, reason)
+
+
+def _packed(program: Program) -> bytes:
+    """As `bootstraps/cell/guest.py` unpacks it. Raises OSError where no program could be started so."""
+    words = [str(len(program.command)), *program.command]
+    for variable in program.variables.items():
+        words += variable
+    packet = "\0".join([*words, ""]).encode()
+    if packet.count(b"\0") != len(words):
+        raise OSError("an argument or a variable holds a zero byte")
+    return packet
 
 
 class JailGuest:

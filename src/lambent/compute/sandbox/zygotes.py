@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lambent.compute.sandbox.api import Image
 
 _CONTROL: Final = 3
+_IDENTITY: Final = struct.Struct("=II")
 _COMMON: Final = (
     "base64",
     "collections",
@@ -128,8 +130,7 @@ class Zygote:
 
     def fork(self, user: int, group: int, control: socket.socket, groups: Sequence[int]) -> None:
         """Have it make a cell that speaks over `control` and joins `groups`; it gets copies of both. Raises OSError."""
-        order = msgspec.json.encode({"user": user, "group": group})
-        socket.send_fds(self._control, [order], [control.fileno(), *groups])
+        socket.send_fds(self._control, [_IDENTITY.pack(user, group)], [control.fileno(), *groups])
 
     def stop(self) -> None:
         """Let it end, and its cells with it; `ended` follows."""

@@ -74,10 +74,6 @@ class Branches:
         for each in (theirs.detach(), *descriptors[:3]):
             os.close(each)
 
-    def expects(self, descriptor):
-        """Whether a fork may say hello there."""
-        return descriptor in self._coming
-
     def hear(self, descriptor):
         """A fork has said hello, or will never."""
         slot, ours, groups = self._coming.pop(descriptor)
@@ -90,15 +86,15 @@ class Branches:
                 ours.send(b"1")
             except OSError:
                 self.guests.pop(process, None)
-                self.left(slot, -signal.SIGKILL)
+                self.left(slot)
+                self.server.send(b"X" + json.dumps([slot, -signal.SIGKILL]).encode())
         for group in groups:
             os.close(group)
 
-    def left(self, slot, status):
+    def left(self, slot):
         """The guest in `slot` has ended."""
         if slot in self._roots:
             self.clear(self._roots.pop(slot))
-        self.server.send(b"X" + json.dumps([slot, status]).encode())
 
     def kill(self, slot, process):
         """End the guest in `slot` and all that has stayed in its session."""

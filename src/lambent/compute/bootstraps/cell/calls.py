@@ -45,12 +45,12 @@ _CAPABILITIES = 64
 _SOCK_FILTER_BYTES = 8
 
 # These have the same number on every architecture but seccomp's.
-_PIDFD_OPEN = 434
 _CLOSE_RANGE = 436
 _MOUNT_SETATTR = 442
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 
 _SIGNAL_SET_BYTES = 128
+_EVERY_DESCRIPTOR = 0x7FFF_FFFF
 _SFD_CLOEXEC = 0o2000000
 
 # Made once, in the zygote: making a type costs each of its forks more than the call that it is for.
@@ -70,38 +70,38 @@ def _checked(result, function, arguments):
     return result
 
 
-def _function(name, *types):
+def _function(name):
+    """Without the types of its arguments, which would cost each fork more than the call does. So arguments are numbers
+    that an int holds, bytes, arrays and None; a number is extended to the size of a register, as the calls want it."""
     function = getattr(_libc, name)
-    function.argtypes = types
     function.errcheck = _checked
     return function
 
 
-_mount = _function("mount", ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
-_umount = _function("umount2", ctypes.c_char_p, ctypes.c_int)
-_pivot_root = _function("pivot_root", ctypes.c_char_p, ctypes.c_char_p)
-_prctl = _function("prctl", ctypes.c_int, *(ctypes.c_ulong,) * 4)
-_capset = _function("capset", ctypes.c_void_p, ctypes.c_void_p)
-_sethostname = _function("sethostname", ctypes.c_char_p, ctypes.c_size_t)
-_signalfd = _function("signalfd", ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
-_syscall = _function("syscall", *(ctypes.c_long,) * 6)
+_mount = _function("mount")
+_umount = _function("umount2")
+_pivot_root = _function("pivot_root")
+_prctl = _function("prctl")
+_capset = _function("capset")
+_signalfd = _function("signalfd")
+_syscall = _function("syscall")
 _fork = ctypes.PyDLL(None).fork  # with the interpreter's lock held: it is the child's, too
-unshare = _function("unshare", ctypes.c_int)
-setns = _function("setns", ctypes.c_int, ctypes.c_int)
+unshare = _function("unshare")
+setns = _function("setns")
 
 
 def mount(source, target, kind=None, flags=0, data=None):
-    """mount(2) with texts; None stands for what a call does not need."""
-    _mount(*(None if text is None else os.fsencode(text) for text in (source, target, kind)), flags, _bytes(data))
+    """mount(2) with texts or bytes; None stands for what a call does not need."""
+    _mount(_bytes(source), _bytes(target), _bytes(kind), flags, _bytes(data))
 
 
-def _bytes(data):
-    return None if data is None else os.fsencode(data)
+def _bytes(text):
+    return text if text is None or isinstance(text, bytes) else os.fsencode(text)
 
 
 def detach(target):
     """Take a mount and everything below it out of sight, though it may be in use."""
-    _umount(os.fsencode(target), MNT_DETACH)
+    _umount(_bytes(target), MNT_DETACH)
 
 
 def restrict(target, devices=False, below=True):
@@ -109,15 +109,7 @@ def restrict(target, devices=False, below=True):
     It only ever takes rights away, so that it may be done to mounts of the host in a user namespace, too."""
     attributes = _RDONLY | _NOSUID | (0 if devices else _NODEV)
     values = _Attributes(attributes)
-    path = ctypes.create_string_buffer(os.fsencode(target))
-    _syscall(
-        _MOUNT_SETATTR,
-        _AT_FDCWD,
-        ctypes.addressof(path),
-        _AT_RECURSIVE if below else 0,
-        ctypes.addressof(values),
-        ctypes.sizeof(values),
-    )
+    _syscall(_MOUNT_SETATTR, _AT_FDCWD, _bytes(target), _AT_RECURSIVE if below else 0, values, ctypes.sizeof(values))
 
 
 def show(source, target, devices=False):
@@ -132,11 +124,6 @@ def pivot(root):
     _pivot_root(b".", b".")
     detach(".")
     os.chdir("/")
-
-
-def name_host(name):
-    """Give this UTS namespace its name."""
-    _sethostname(name.encode(), len(name))
 
 
 def die_with_parent(signal):
@@ -160,14 +147,22 @@ def bound_capabilities():
             return
 
 
-def keep_capabilities(*kept):
-    """Give up every capability but these."""
-    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    header = _CapabilityHeader(_CAPABILITY_VERSION, 0)
-    low = sum(1 << number for number in kept if number < 32)
-    high = sum(1 << (number - 32) for number in kept if number >= 32)
-    data = _CapabilitySets(low, low, 0, high, high, 0)
-    _capset(ctypes.addressof(header), ctypes.addressof(data))
+class Capabilities:
+    """A set of them, made ready before the fork that will keep no other."""
+
+    def __init__(self, *kept):
+        low = sum(1 << number for number in kept if number < 32)
+        high = sum(1 << (number - 32) for number in kept if number >= 32)
+        self._header = _CapabilityHeader(_CAPABILITY_VERSION, 0)
+        self._sets = _CapabilitySets(low, low, 0, high, high, 0)
+
+    def keep(self):
+        """Give up every capability but these."""
+        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+        _capset(self._header, self._sets)
+
+
+NO_CAPABILITIES = Capabilities()
 
 
 def keep_through_user_change(wanted):
@@ -184,21 +179,23 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
+_Programs = _Program * 1
+
+
 class Filter:
     """A seccomp program, an array of sock_filter, ready to be installed."""
 
     def __init__(self, code):
-        self._program = _Program(len(code) // _SOCK_FILTER_BYTES, code)
+        self._program = _Programs((len(code) // _SOCK_FILTER_BYTES, code))
 
     def install(self):
         """Hold this process and its descendants to it."""
-        _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(self._program), 0, 0)
+        _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._program, 0, 0)
 
     def listen(self):
         """Install it, and return the descriptor on which its notifications arrive."""
         number = _SECCOMP[os.uname().machine]
-        flags = _SECCOMP_FILTER_FLAG_NEW_LISTENER
-        return _syscall(number, _SECCOMP_SET_MODE_FILTER, flags, ctypes.addressof(self._program), 0, 0)
+        return _syscall(number, _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER, self._program, 0, 0)
 
 
 def fork():
@@ -211,15 +208,9 @@ def fork():
 
 def close_from(first):
     """Close every descriptor from `first` up."""
-    _syscall(_CLOSE_RANGE, first, 0xFFFF_FFFF, 0, 0, 0)
-
-
-def open_process(process):
-    """A descriptor of a process, closed when another program is executed."""
-    return _syscall(_PIDFD_OPEN, process, 0, 0, 0, 0)
+    _syscall(_CLOSE_RANGE, first, _EVERY_DESCRIPTOR, 0, 0, 0)
 
 
 def open_signal(number):
     """A descriptor that is readable when the signal, which must be blocked, has arrived."""
-    wanted = _SignalSet(1 << (number - 1))
-    return _signalfd(-1, ctypes.addressof(wanted), _SFD_CLOEXEC)
+    return _signalfd(-1, _SignalSet(1 << (number - 1)), _SFD_CLOEXEC)

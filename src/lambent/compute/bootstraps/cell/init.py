@@ -8,14 +8,13 @@ ends when the server's end of the socket is closed, and the kernel then ends eve
 """
 
 # mypy: ignore-errors
-# ruff: noqa: S108 the cell's own /tmp
 
 import _signal
-import contextlib
+import _socket
 import fcntl
+import json
 import os
 import select
-import signal
 import socket
 import struct
 import traceback
@@ -23,9 +22,10 @@ import traceback
 import branches
 import calls
 import guest
+import packets
 
-PACKET = 1 << 18
-DESCRIPTORS = 16
+IDENTITY = struct.Struct("=II")
+"""How an order for a cell says its user and its group."""
 RUNTIME_API = ("127.0.0.1", 9001)
 ENDPOINT = ("127.0.0.1", 4566)
 NAME_SERVER = ("127.0.0.1", 53)
@@ -33,25 +33,27 @@ SIGNAL_RECORD = 128
 WALLS = calls.CLONE_NEWNS | calls.CLONE_NEWNET | calls.CLONE_NEWIPC | calls.CLONE_NEWUTS | calls.CLONE_NEWCGROUP
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
+LOOPBACK_UP = struct.pack("16sH14x", b"lo", IFF_UP)
+BACKLOG = 128
 FIRST = 0
 """The slot of the first guest; others are numbered by the server."""
 
 # To signal guests, to put on their user, to open the files of whoever owns the packages, and to mount.
 CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN = 2, 5, 6, 7, 21
 CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_SYS_PTRACE = 0, 1, 3, 4, 19
+KEPT = (CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN)
+KEPT_FOR_BRANCHES = (CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_SYS_PTRACE)
 """Where the first guest is forked: to lay the forks' files over those of INIT, and to see in /proc what was forked."""
 
 
-def live(plan, identity, control, groups):
+def live(init, identity, control, groups):
     """Be process 1 until the server is gone. Returns in the first guest only, with what that is to run."""
-    server = socket.socket(fileno=control)
     try:
-        program = Init(plan, identity, server).live(groups)
+        program = init.live(identity, control, groups)
     except (BrokenPipeError, ConnectionResetError):
         os._exit(0)  # the server is gone, or has thought better of it
     except OSError as error:
-        with contextlib.suppress(OSError):  # nobody waits for it any more
-            server.send(b"F" + str(error).encode())
+        packets.say(control, b"F" + str(error).encode())
         os._exit(1)
     except BaseException:
         traceback.print_exc()  # to the server's own standard error
@@ -60,94 +62,90 @@ def live(plan, identity, control, groups):
 
 
 class Init:
-    """The state of process 1."""
+    """The state of process 1. It is made in the zygote, and lives in the forks."""
 
-    def __init__(self, plan, identity, server):
+    def __init__(self, plan):
         self.plan = plan
-        self.identity = identity
-        self.server = server
         self.guests = {}
         self.poll = select.poll()
-        self.branches = branches.Branches(plan, server, self.guests, self.poll)
-        self.home = None
-        self.ready = None
+        self.signals = calls.open_signal(_signal.SIGCHLD)  # of whoever reads it
+        self.poll.register(self.signals, select.POLLIN)
+        self.kept = calls.Capabilities(*(KEPT + KEPT_FOR_BRANCHES if plan.branches else KEPT))
+        self.server = self.identity = self.branches = self.home = self.ready = None
 
-    def live(self, groups):
+    def live(self, identity, control, groups):
         """Build the walls, fork the first guest, serve."""
         calls.die_with_parent(_signal.SIGKILL)
         _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # the zygote has it blocked already
-        self.signals = calls.open_signal(_signal.SIGCHLD)
+        self.identity = identity
         join(groups)
         calls.unshare(WALLS)
         self._mount()
         sockets = self._network()
         calls.be_inspectable(False)
-        program = self._first_guest(sockets)
+        program = self._first_guest(control, sockets)
         if program is None:
-            self._serve()
+            self._serve(control)
         return program
 
     def _mount(self):
         for kind, target, data in self.plan.mounts:
             calls.mount(kind, target, kind, calls.MS_NOSUID | calls.MS_NODEV, data)
-        calls.name_host(self.plan.host)
+        _socket.sethostname(self.plan.host)
 
     def _network(self):
-        """Bring the loopback device up, and listen there for the server."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as device:
-            fcntl.ioctl(device, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
-        sockets = [branches.listener(RUNTIME_API), branches.listener(ENDPOINT)]
+        """Bring the loopback device up, and listen there for the server: the descriptors."""
+        first = stream()
+        fcntl.ioctl(first.fileno(), SIOCSIFFLAGS, LOOPBACK_UP)
+        sockets = [listening(first, RUNTIME_API), listening(stream(), ENDPOINT)]
         if self.plan.notify is not None:
-            datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            datagrams = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK)
             datagrams.bind(NAME_SERVER)
-            sockets += [datagrams, branches.listener(NAME_SERVER)]
+            sockets += [datagrams.detach(), listening(stream(), NAME_SERVER)]
         return sockets
 
-    def _first_guest(self, sockets):
+    def _first_guest(self, control, sockets):
         """Fork it, wait until it has given up what it may not have, and hand the server its ends of everything."""
         seat = guest.Seat()
-        self.ready, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        self.ready, start = ours.detach(), theirs.detach()
         notifications = [] if self.plan.notify is None else [self.plan.notify.listen()]
         process = os.fork()
         if process == 0:
-            for each in (self.server, self.ready, *sockets):
-                each.detach()  # closed with all the others; were it closed later, its number may be another's
-            return guest.take(self.plan, self.identity, seat, theirs.detach())
-        theirs.close()
+            return guest.take(self.plan, self.identity, seat, start)
+        os.close(start)
         seat.leave()
-        if not self.ready.recv(1):
+        if not os.read(self.ready, 1):
             raise OSError("the first guest of a cell has died")
         self.guests[process] = FIRST
-        self._hand_over(process, seat, sockets, notifications)
+        self.server = _socket.socket(fileno=control)
+        self._hand_over(process, seat, sockets + notifications)
         return None
 
-    def _hand_over(self, process, seat, sockets, notifications):
+    def _hand_over(self, process, seat, walls):
         if self.plan.nested:
             self.home = os.open("/proc/%d/ns/user" % process, os.O_RDONLY | os.O_CLOEXEC)
         status = os.open("/proc/%d/status" % process, os.O_RDONLY | os.O_CLOEXEC)
-        itself = calls.open_process(os.getpid())
-        descriptors = [itself, status, seat.channel, seat.output, seat.frames]
-        descriptors += [each.detach() for each in sockets] + notifications
-        socket.send_fds(self.server, [b"M"], descriptors)
+        itself = os.pidfd_open(os.getpid())
+        descriptors = (itself, status, seat.channel, seat.output, seat.frames, *walls)
+        packets.send(self.server, b"M", descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
-        kept = (CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN)
-        if self.plan.branches:
-            kept += (CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_SYS_PTRACE)
-        calls.keep_capabilities(*kept)
+        self.kept.keep()
 
-    def _serve(self):
-        self.poll.register(self.server, select.POLLIN)
-        self.poll.register(self.signals, select.POLLIN)
+    def _serve(self, control):
+        self.poll.register(control, select.POLLIN)
+        if self.plan.branches:
+            self.branches = branches.Branches(self.plan, socket.socket(fileno=control), self.guests, self.poll)
         while True:
             for descriptor, _ in self.poll.poll():
                 if descriptor == self.signals:
                     os.read(self.signals, SIGNAL_RECORD)
                     self._reap()
-                elif self.branches.expects(descriptor):
-                    self.branches.hear(descriptor)
-                else:
+                elif descriptor == control:
                     self._obey()
+                else:
+                    self.branches.hear(descriptor)
 
     def _reap(self):
         """Take leave of every process that has ended; orphans come here, too."""
@@ -160,15 +158,21 @@ class Init:
                 return
             slot = self.guests.pop(process, None)
             if slot is not None:
-                self.branches.left(slot, os.waitstatus_to_exitcode(status))
+                self._left(slot, os.waitstatus_to_exitcode(status))
+
+    def _left(self, slot, status):
+        """The guest in `slot` has ended."""
+        if self.branches is not None:
+            self.branches.left(slot)
+        self.server.send(b"X" + json.dumps([slot, status]).encode())
 
     def _obey(self):
-        packet, descriptors, _, _ = socket.recv_fds(self.server, PACKET, DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+        packet, descriptors = packets.receive(self.server)
         if not packet:
             os._exit(0)
         kind, body = packet[:1], packet[1:]
         if kind == b"T":
-            self._furnish(guest.read(body))
+            self._furnish(*body.split(b"\0"))
         elif kind == b"E":
             self._enter(body)
         elif kind == b"S":
@@ -180,29 +184,28 @@ class Init:
         else:
             self._branch(kind, guest.read(body), descriptors)
 
-    def _furnish(self, tenancy):
+    def _furnish(self, temporary, task, *layers):
         """Show what belongs to who moves in, and hide where it was."""
+        flags = calls.MS_NOSUID | calls.MS_NODEV
         code = self.plan.code
-        calls.show(code + "/" + tenancy["task"], self.plan.task)
-        layers = [code + "/" + layer for layer in tenancy["layers"]]
+        calls.show(code + task, self.plan.task)
         if len(layers) == 1:
-            calls.show(layers[0], self.plan.opt)
+            calls.show(code + layers[0], self.plan.opt)
         elif layers:
-            flags = calls.MS_RDONLY | calls.MS_NOSUID | calls.MS_NODEV
-            data = "lowerdir=" + ":".join(reversed(layers))  # the first of an overlay is the one on top
-            calls.mount("overlay", self.plan.opt, "overlay", flags, data)
-        calls.mount(None, "/tmp", None, calls.MS_REMOUNT | calls.MS_NOSUID | calls.MS_NODEV, tenancy["temporary"])
+            # The first of an overlay is the one on top.
+            data = b"lowerdir=" + b":".join(code + layer for layer in reversed(layers))
+            calls.mount(b"overlay", self.plan.opt, b"overlay", calls.MS_RDONLY | flags, data)
+        calls.mount(None, b"/tmp", None, calls.MS_REMOUNT | flags, temporary)
         calls.detach(self.plan.hidden)
 
     def _enter(self, program):
         """Hand the program over as it is."""
-        with contextlib.suppress(OSError):  # the guest may be gone, which is told like every end
-            self.ready.send(program)
+        packets.say(self.ready, program)  # the guest may be gone, which is told like every end
         if self.plan.branches:
-            self.ready.setblocking(False)
-            self.branches.orders = self.ready
+            self.branches.orders = socket.socket(fileno=self.ready)
+            self.branches.orders.setblocking(False)
         else:
-            self.ready.close()
+            os.close(self.ready)
 
     def _branch(self, kind, order, descriptors):
         if kind == b"B":
@@ -223,13 +226,26 @@ class Init:
         for process, place in self.guests.items():
             if place == slot:
                 # Who is killed takes along what they have started; a request to end is theirs alone.
-                (os.killpg if number == signal.SIGKILL else os.kill)(process, number)
-                if number == signal.SIGKILL:
+                (os.killpg if number == _signal.SIGKILL else os.kill)(process, number)
+                if number == _signal.SIGKILL and self.branches is not None:
                     self.branches.kill(slot, process)
 
     def _connector(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as fresh:
-            socket.send_fds(self.server, [b"C"], [fresh.fileno()])
+        fresh = stream().detach()
+        packets.send(self.server, b"C", (fresh,))
+        os.close(fresh)
+
+
+def stream():
+    """A socket for TCP that does not block."""
+    return _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK)
+
+
+def listening(made, address):
+    """Have a socket listen there: its descriptor."""
+    made.bind(address)
+    made.listen(BACKLOG)
+    return made.detach()
 
 
 def join(groups):

@@ -57,7 +57,7 @@ class Parking:
                 os._exit(0)
         folder = os.getcwd()
         os.chroot(order["root"])
-        calls.keep_capabilities()
+        calls.NO_CAPABILITIES.keep()
         os.chdir(folder if os.path.isdir(folder) else self._task)
         given = (output, output, channel, frames)
         moved = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, CLEAR_OF_GUESTS) for each in given]

@@ -1,10 +1,13 @@
 """The zygote of an image: an interpreter with everything imported that its cells have in common, which forks them.
 
 It runs inside the image's root, has a single thread, and listens on descriptor 3. The first packet is the plan that all
-its cells share, as JSON; every other asks for one cell: the numbers of its `user` and `group` as JSON, with the cell's
-own control socket and the files by which it joins its control groups. The zygote does not look after its children: the
-kernel reaps them, and whoever made the control socket sees how they fare. It ends when its own control socket does, and
-takes the cells along.
+its cells share, as JSON; every other asks for one cell: the numbers of its user and group, four bytes each, with the
+cell's own control socket and the files by which it joins its control groups. The zygote does not look after its
+children: the kernel reaps them, and whoever made the control socket sees how they fare. It ends when its own control
+socket does, and takes the cells along.
+
+Whatever it touches between two forks is copied for it, and stays with the cell that was forked before. So its loop does
+little, and process 1 is made ready here, as far as it is the same in every cell.
 """
 
 # mypy: ignore-errors
@@ -13,32 +16,33 @@ import sys
 
 BORN_WITH = frozenset(sys.modules)
 
-import contextlib  # noqa: E402
+import _socket  # noqa: E402
 import gc  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
-import socket  # noqa: E402
 from importlib import import_module  # noqa: E402
 
 import calls  # noqa: E402
 import guest  # noqa: E402
 import init  # noqa: E402
+import packets  # noqa: E402
+import rehearsal  # noqa: E402
 
 CONTROL = 3
 PACKET = 1 << 18
-DESCRIPTORS = 16
 
 
 class Zygote:
     """Reads orders and forks. Returns only in the first guest of a cell, with what that is to run."""
 
     def __init__(self):
-        self.control = socket.socket(fileno=CONTROL)
+        self.control = _socket.socket(fileno=CONTROL)
         packet = self.control.recv(PACKET)
         if not packet:
             os._exit(0)  # the server is gone
         self.plan = guest.Plan(json.loads(packet), BORN_WITH)
+        self.init = init.Init(self.plan)
         self._home = os.open(self.plan.processes + "/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     def settle(self):
@@ -52,19 +56,21 @@ class Zygote:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD,))  # for process 1, which reads it
+        rehearsal.rehearse(self.plan)
         gc.collect()
+        self._taken = rehearsal.fill()
         gc.freeze()
 
     def run(self):
         """Make cells until the server is gone."""
         while True:
-            packet, descriptors, _, _ = socket.recv_fds(self.control, PACKET, DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
-            if not packet:
+            order, descriptors = packets.receive(self.control)
+            if not order:
                 os._exit(0)
             if self._fork(descriptors[0]) == 0:
-                self.control.close()
+                os.close(self.control.detach())
                 os.close(self._home)
-                return init.live(self.plan, guest.read(packet), descriptors[0], descriptors[1:])
+                return init.live(self.init, init.IDENTITY.unpack(order), descriptors[0], descriptors[1:])
             for descriptor in descriptors:
                 os.close(descriptor)
 
@@ -74,22 +80,15 @@ class Zygote:
         try:
             calls.setns(self._home, calls.CLONE_NEWPID)
             calls.unshare(calls.CLONE_NEWPID)
-            return os.fork()
+            return calls.fork()
         except OSError as error:
-            with contextlib.suppress(OSError):  # nobody waits there any more
-                os.write(cell, b"F" + str(error).encode())
+            packets.say(cell, b"F" + str(error).encode())
             return None
 
 
-def main():
-    """What the first guest of a cell runs."""
-    sys.path.pop(0)  # the folder of this script
-    zygote = Zygote()
-    zygote.settle()
-    return zygote.run()
-
-
 if __name__ == "__main__":
-    program = main()
-    del main, Zygote
+    sys.path.pop(0)  # the folder of this script
+    zygote = Zygote()  # for good: to free it would cost each fork more than it takes
+    zygote.settle()
+    program = zygote.run()  # returns in the first guest of a cell, with what that is to run
     program()

@@ -1,7 +1,8 @@
 """The Python runtime client: runs inside the environment, imports the handler and answers events, one at a time.
 
 It runs on Python 3.9 to 3.14 and imports only what the interpreter holds built in, not even `os`: what a function does
-not ask for costs it nothing. What few functions need waits beside it: `logs.py`, `failures.py`, `values.py`.
+not ask for costs it nothing. What few functions need waits beside it: `logs.py`, `failures.py`, `values.py`. A zygote
+defines it before its forks know who they are, so it looks at nothing of its process until `main`.
 
 Descriptors: 1 and 2 are one pipe for output, 3 is the channel (a packet socket), 4 is for runtimes that frame their
 logs in AWS's own way, 5 the lifeline where there is one. The first packet in is a secret; every packet out, and every
@@ -33,7 +34,6 @@ ANSWER_LIMIT = 6291556
 
 FILE = (lambda: 0).__code__.co_filename
 HERE = __file__.rpartition("/")[0]
-PROCESS = posix.getpid()
 
 
 def variable(name, default=None):
@@ -93,7 +93,7 @@ class Wire:
     def answer(self, kind, body=b""):
         """Send one message. What was printed before it is in the pipe by then; where other threads may print on, a mark
         says where it ends."""
-        if posix.getpid() != PROCESS:
+        if posix.getpid() != runtime.process:
             posix._exit(0)  # a child that the function forked and let run on answers for nobody
         if len(body) > ANSWER_LIMIT:
             kind, body = b"B", b""
@@ -209,23 +209,16 @@ class ClientContext:
         return _shown(self, self.__slots__)
 
 
-_NAME = variable(b"AWS_LAMBDA_FUNCTION_NAME")
-_VERSION = variable(b"AWS_LAMBDA_FUNCTION_VERSION")
-_MEMORY = variable(b"AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-_LOG_GROUP = variable(b"AWS_LAMBDA_LOG_GROUP_NAME")
-_LOG_STREAM = variable(b"AWS_LAMBDA_LOG_STREAM_NAME")
-
-
 class LambdaContext:
     """The second argument of a handler: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
 
     def __init__(self, request_id, deadline_ms, arn, client_context, cognito_identity, tenant_id):
         self.aws_request_id = request_id
-        self.log_group_name = _LOG_GROUP
-        self.log_stream_name = _LOG_STREAM
-        self.function_name = _NAME
-        self.memory_limit_in_mb = _MEMORY
-        self.function_version = _VERSION
+        self.log_group_name = runtime.log_group
+        self.log_stream_name = runtime.log_stream
+        self.function_name = runtime.name
+        self.memory_limit_in_mb = runtime.memory
+        self.function_version = runtime.version
         self.invoked_function_arn = arn
         self.tenant_id = tenant_id
         self._epoch_deadline_time_in_ms = deadline_ms
@@ -299,16 +292,26 @@ class LoggingHook:
 class Runtime:
     """The loop from event to answer."""
 
-    def __init__(self):
-        self.wire = Wire()
+    def __init__(self, wire):
+        self.wire = wire
         self.request_id = None
         self.tenant_id = None
+        self.name = variable(b"AWS_LAMBDA_FUNCTION_NAME")
+        self.version = variable(b"AWS_LAMBDA_FUNCTION_VERSION")
+        self.memory = variable(b"AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.log_group = variable(b"AWS_LAMBDA_LOG_GROUP_NAME")
+        self.take_own()
         self.json_logs = variable(b"AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
         execution = variable(b"AWS_EXECUTION_ENV", "")
         self.json = Json(
             ascii_only=execution in ("AWS_Lambda_python3.9", "AWS_Lambda_python3.10", "AWS_Lambda_python3.11")
         )
         self._trace = None
+
+    def take_own(self):
+        """Take up what no other process has."""
+        self.process = posix.getpid()
+        self.log_stream = variable(b"AWS_LAMBDA_LOG_STREAM_NAME")
 
     def run(self):
         try:
@@ -321,7 +324,7 @@ class Runtime:
         self.wire.answer(b"Y")
         while True:
             head, body = self.wire.next()
-            self._one(handler, head, body)
+            self.serve(handler, head, body)
 
     def _load(self, handler):
         module, dot, name = handler.rpartition(".")
@@ -345,7 +348,8 @@ class Runtime:
         except AttributeError:
             raise Fault("Runtime.HandlerNotFound", "Handler '%s' missing on module '%s'" % (name, module)) from None
 
-    def _one(self, handler, head, body):
+    def serve(self, handler, head, body):
+        """Let the function answer one event."""
         request_id, deadline, arn, trace, tenant, identity, client_context = head.decode(
             "utf-8", "surrogateescape"
         ).split("\n", 6)
@@ -435,7 +439,7 @@ def _layers(root):
 
 def restored():
     """In a process that was restored from a snapshot: take up what is its own."""
-    globals().update(PROCESS=posix.getpid(), _LOG_STREAM=variable(b"AWS_LAMBDA_LOG_STREAM_NAME"))
+    runtime.take_own()
     posix.close(runtime.wire.output)
     runtime.wire = Wire()
 
@@ -449,11 +453,17 @@ def _disown():
             continue  # the function has closed it
 
 
-if __name__ == "__main__":
+def main():
+    """Be the runtime of this process."""
+    global runtime  # noqa: PLW0603 one for each process, and there is none before
     _settle()
-    runtime = Runtime()
+    runtime = Runtime(Wire())
     if "logging" in sys.modules:  # the process is a fork of one that has imported it
         late("logs").set_up(sys.modules["logging"])
     else:
         sys.meta_path.insert(0, LoggingHook())
     runtime.run()
+
+
+if vars(sys.modules["__main__"]) is globals():  # the program of its process, and not defined ahead for forks
+    main()
