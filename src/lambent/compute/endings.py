@@ -6,6 +6,9 @@ import signal
 
 import msgspec
 
+NOT_STARTED = "Runtime could not be started"
+"""Where the machine would not have it. What the machine says is for its owner's log."""
+
 
 def error(kind: str, message: str) -> bytes:
     """The JSON of an error that the platform itself tells; `kind` is its type."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from lambent.kernel.clock import Clock
     from lambent.kernel.ids import Ids
     from lambent.kernel.tasks import Supervisor
+
+
+log = logging.getLogger(__name__)
 
 
 class State(enum.Enum):
@@ -289,7 +293,8 @@ class Environment:
             self._move_in(cell)
         except OSError as error:
             if self._running is running:
-                self._break_off("Runtime.ExitError", f"Runtime could not be started: {error.strerror}")
+                log.warning("%s could not be started: %s", self.function.arn, error)
+                self._break_off("Runtime.ExitError", endings.NOT_STARTED)
         except NoEntrypoint as problem:
             self._break_off("Runtime.InvalidEntrypoint", str(problem))
 

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from functools import partial
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from lambent.compute.telemetry.frames import Frame
     from lambent.kernel.clock import Clock, Timer
     from lambent.kernel.ids import Ids
+
+log = logging.getLogger(__name__)
 
 _UNKNOWN = "Runtime.Unknown"
 """What AWS's platform calls a function's own error, of which its Python client tells the caller alone."""
@@ -326,8 +329,8 @@ class Guests:
         try:
             self._let_runtime_in()
         except OSError as error:
-            problem = f"Runtime could not be started: {error.strerror}"
-            self._watcher.init_failed(endings.error("Runtime.ExitError", problem), "Runtime.ExitError")
+            log.warning("%s could not be started: %s", self._household.tenancy.name, error)
+            self._watcher.init_failed(endings.error("Runtime.ExitError", endings.NOT_STARTED), "Runtime.ExitError")
 
     def settled(self) -> None:
         self._look_round()

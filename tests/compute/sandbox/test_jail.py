@@ -19,6 +19,7 @@ from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock
 from tests.compute.conftest import open_files
 from tests.compute.sandbox.building import (
+    CLIENT,
     CUSTOM,
     LEVEL,
     Building,
@@ -191,6 +192,19 @@ async def test_the_client_waits_ready_and_answers(building: Building) -> None:
     cell.kill()
 
 
+async def test_nothing_is_left_of_what_the_zygote_has_tried_out(building: Building) -> None:
+    source = """
+    import os, sys
+    strange = {name for name in sys.modules if name in ("calls", "guest", "init", "packets", "parking", "rehearsal")}
+    folders = [each for each in (*sys.path, *sys.path_importer_cache) if each.startswith("/.lambent/cell")]
+    def handler(event, context):
+        return [dict(os.environ), sorted(strange), folders, sys.modules["__main__"].runtime.request_id]
+    """
+    cell = await building.cell({"app.py": source}, await building.python())
+    assert await ready(cell, COLOUR="b=lue") == "Y"
+    assert json.loads(await answer(cell)) == [{**CLIENT, "COLOUR": "b=lue"}, [], [], "id"]
+
+
 async def test_modules_that_a_function_brings_are_its_own(building: Building) -> None:
     source = """
     import uuid, json
@@ -316,6 +330,14 @@ async def test_a_kill_is_told_to_every_guest_and_harmless_twice(building: Buildi
         cell.enter(program("/bin/true"), Ended())
 
 
+async def test_a_zero_byte_in_a_program_is_refused(building: Building) -> None:
+    cell = await building.cell()
+    with pytest.raises(OSError, match="zero byte"):
+        cell.enter(program("/bin/true", NAME="value\0OTHER=value"), Ended())
+    with pytest.raises(OSError, match="zero byte"):
+        cell.enter(program("/bin/echo", "a\0b"), Ended())
+
+
 async def test_too_long_a_program_is_refused(building: Building) -> None:
     cell = await building.cell()
     with pytest.raises(OSError, match="too long"):
@@ -388,11 +410,15 @@ async def test_a_zygote_that_is_killed_is_replaced(building: Building) -> None:
     assert await building.run("echo again") == (0, "again\n")
 
 
-async def test_where_no_root_can_be_built_the_reason_is_told(building: Building) -> None:
+async def test_where_no_root_can_be_built_the_reason_is_told_once(
+    building: Building, caplog: pytest.LogCaptureFixture
+) -> None:
     broken = Image(Runtime("python3.99", "3.99.0", building.folder / "nowhere", "bin/python3.99"))
     with pytest.raises(OSError, match=r"No such file or directory: .*nowhere"):
         await building.sandbox.cell(broken)
     assert await building.run("echo others go on") == (0, "others go on\n")
+    await building.sandbox.close()
+    assert not caplog.records
 
 
 async def test_a_burst_is_served_and_leaves_nothing(building: Building) -> None:

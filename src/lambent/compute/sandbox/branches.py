@@ -11,11 +11,11 @@ import contextlib
 import os
 import signal
 import socket
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from lambent.compute.sandbox import mounts
 from lambent.compute.sandbox.api import Usage
-from lambent.compute.sandbox.descriptors import high_water, internet, pipe
+from lambent.compute.sandbox.descriptors import Ends, Socket, high_water, internet, pipe
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from lambent.compute.sandbox.api import Exits, Guest, Program, Tenancy
     from lambent.compute.sandbox.cgroups import Cgroup
-
-Socket: TypeAlias = socket.socket
-"""Its name in a class that has a method of this name."""
 
 
 class Trunk(Protocol):
@@ -157,7 +154,7 @@ class Branches:
         }
 
 
-class Branch:
+class Branch(Ends):
     """One of them; see `api.Cell`. It has one guest."""
 
     paths = mounts.PATHS
@@ -165,6 +162,7 @@ class Branch:
     """The cell's own is at the same place for all."""
 
     def __init__(self, tree: Branches, number: int, cgroup: Cgroup) -> None:
+        super().__init__()
         self.number = number
         self.owner_told: Callable[[], None] | None = None
         """Called once nothing is left of it."""
@@ -180,38 +178,16 @@ class Branch:
         self._exits: Exits | None = None
         self._status = -1
         self._usage = Usage(peak_memory=0, out_of_memory=False)
-        self._untaken: dict[str, Socket | int] = {}
         self._theirs: list[int] = []
         self._open()
 
     def _open(self) -> None:
         """Make the descriptors of the guest, and the server's ends."""
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._channel.setblocking(False)
-        self._output, output = pipe()
-        self._frames, frames = pipe()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        (reading, output), (reading_frames, frames) = pipe(), pipe()
         self._theirs = [theirs.detach(), output, frames]
-        self._untaken = {"channel": self._channel, "output": self._output, "frames": self._frames}
-
-    @property
-    def channel(self) -> Socket:
-        self._untaken.pop("channel", None)
-        return self._channel
-
-    @property
-    def output(self) -> int:
-        self._untaken.pop("output", None)
-        return self._output
-
-    @property
-    def frames(self) -> int:
-        self._untaken.pop("frames", None)
-        return self._frames
-
-    @property
-    def runtime_api(self) -> Socket:
-        self._untaken.pop("runtime_api", None)
-        return self._runtime_api
+        self._hold(ours, reading, reading_frames)
 
     @property
     def runtime_api_address(self) -> str:
@@ -282,8 +258,7 @@ class Branch:
         """There is room for it, or there is none, because of `problem`."""
         self._answered = True
         if descriptors:
-            self._runtime_api = internet(descriptors[0])
-            self._untaken["runtime_api"] = self._runtime_api
+            self._hold_runtime_api(internet(descriptors[0]))
         if not self._alive:
             self._undo()
         elif problem:
@@ -321,8 +296,7 @@ class Branch:
         self._over = True
         if self._status >= 0:
             os.close(self._status)
-        for each in self._untaken.values():
-            os.close(each) if isinstance(each, int) else each.close()
+        self._close_untaken()
         self._close_theirs()
         self._tree.gone(self, self._slot, self._cgroup)
         if self.owner_told is not None:

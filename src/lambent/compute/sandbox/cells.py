@@ -8,14 +8,14 @@ import os
 import signal
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from lambent.compute.sandbox import mounts
 from lambent.compute.sandbox.api import Usage
 from lambent.compute.sandbox.branches import Branches
-from lambent.compute.sandbox.descriptors import high_water, internet
+from lambent.compute.sandbox.descriptors import Ends, Socket, high_water, internet
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from lambent.compute.sandbox.branches import Branch
     from lambent.compute.sandbox.cgroups import Cgroup
 
-Socket: TypeAlias = socket.socket
-"""Its name in a class that has a method of this name."""
 _DESCRIPTORS: Final = 16
 _FIRST: Final = 0
 
@@ -59,7 +57,7 @@ class Keeper(Protocol):
         """Nothing is left of it. `reason` says, where it is not empty, why it could not be."""
 
 
-class JailCell:
+class JailCell(Ends):
     """The cell; see `api.Cell`."""
 
     paths = mounts.PATHS
@@ -76,6 +74,7 @@ class JailCell:
         share: Callable[[int], float | None],
         guard: Guard | None,
     ) -> None:
+        super().__init__()
         self.seat = seat
         self.alive = True
         """Until it is killed, or lost."""
@@ -90,10 +89,6 @@ class JailCell:
         self._attachment: Attachment | None = None
         self._reason = ""
         self._process = self._status = -1
-        self._channel: socket.socket
-        self._output: int
-        self._frames: int
-        self._runtime_api: socket.socket
         self._endpoint: socket.socket
         self._usage = Usage(peak_memory=0, out_of_memory=False)
         self._tenancy: Tenancy | None = None
@@ -101,29 +96,8 @@ class JailCell:
         self._slots = 0
         self._exits: dict[int, Exits] = {}
         self._connectors: deque[asyncio.Future[Socket]] = deque()
-        self._untaken: dict[str, socket.socket | int] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(control.fileno(), self._hear)
-
-    @property
-    def channel(self) -> socket.socket:
-        self._untaken.pop("channel", None)
-        return self._channel
-
-    @property
-    def output(self) -> int:
-        self._untaken.pop("output", None)
-        return self._output
-
-    @property
-    def frames(self) -> int:
-        self._untaken.pop("frames", None)
-        return self._frames
-
-    @property
-    def runtime_api(self) -> socket.socket:
-        self._untaken.pop("runtime_api", None)
-        return self._runtime_api
 
     @property
     def endpoint(self) -> socket.socket:
@@ -266,17 +240,11 @@ class JailCell:
         return self._branches
 
     def _furnished(self, descriptors: list[int]) -> None:
-        self._process, self._status, channel, self._output, self._frames, api, endpoint, *guarded = descriptors
+        self._process, self._status, channel, output, frames, api, endpoint, *guarded = descriptors
         self._loop.add_reader(self._process, self._ended)
-        self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, channel)
-        self._runtime_api, self._endpoint = internet(api), internet(endpoint)
-        self._untaken = {
-            "channel": self._channel,
-            "output": self._output,
-            "frames": self._frames,
-            "runtime_api": self._runtime_api,
-            "endpoint": self._endpoint,
-        }
+        self._hold(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, channel), output, frames)
+        self._hold_runtime_api(internet(api))
+        self._endpoint = self._untaken["endpoint"] = internet(endpoint)
         if self._guard is not None:
             datagrams, listener, notifications = guarded
             self._attachment = self._guard.attach(notifications, internet(datagrams), internet(listener))
@@ -331,8 +299,7 @@ class JailCell:
             if descriptor >= 0:
                 os.close(descriptor)
         self._status = -1
-        for each in self._untaken.values():
-            os.close(each) if isinstance(each, int) else each.close()
+        self._close_untaken()
         try:
             self._cgroup.remove()
             for answer in self._connectors:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import Final
+from typing import Final, TypeAlias
 
 from lambent.kernel import limits
 
+Socket: TypeAlias = socket.socket
+"""Its name in a class that has a method of this name."""
 _STATUS_BYTES: Final = 4 * limits.KIB
 
 
@@ -33,3 +35,46 @@ def high_water(status: int) -> int:
         return 0
     _, found, rest = text.partition(b"VmHWM:")
     return int(rest.split(None, 1)[0]) * limits.KIB if found else 0
+
+
+class Ends:
+    """The server's ends of what belongs to a cell, or a branch of one: each is closed with it unless somebody has taken
+    it. See `api.Cell`."""
+
+    def __init__(self) -> None:
+        self._untaken: dict[str, Socket | int] = {}
+        self._channel: Socket
+        self._output: int
+        self._frames: int
+        self._runtime_api: Socket
+
+    @property
+    def channel(self) -> Socket:
+        self._untaken.pop("channel", None)
+        return self._channel
+
+    @property
+    def output(self) -> int:
+        self._untaken.pop("output", None)
+        return self._output
+
+    @property
+    def frames(self) -> int:
+        self._untaken.pop("frames", None)
+        return self._frames
+
+    @property
+    def runtime_api(self) -> Socket:
+        self._untaken.pop("runtime_api", None)
+        return self._runtime_api
+
+    def _hold(self, channel: Socket, output: int, frames: int) -> None:
+        self._channel, self._output, self._frames = channel, output, frames
+        self._untaken |= {"channel": channel, "output": output, "frames": frames}
+
+    def _hold_runtime_api(self, listener: Socket) -> None:
+        self._runtime_api = self._untaken["runtime_api"] = listener
+
+    def _close_untaken(self) -> None:
+        for each in self._untaken.values():
+            os.close(each) if isinstance(each, int) else each.close()

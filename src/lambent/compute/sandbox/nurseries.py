@@ -47,6 +47,8 @@ class Nursery:
         self._living: set[JailCell] = set()
         self._timer: Timer | None = None
         self._closed = False
+        self._told = ""
+        """The last words of a zygote that somebody has heard who waited for a cell."""
 
     async def take(self) -> JailCell:
         """A cell that is ready. Raises OSError where none can be made, which TimeoutError is, too."""
@@ -117,6 +119,8 @@ class Nursery:
         if not cell.ready:
             self._making -= 1
             words = self._zygote.last_words() if self._zygote else ""
+            if self._waiting:
+                self._told = words
             self._fail(1, reason or words or "it ended while it was made")
             self._plan(limits.CELL_RETRY_S)
         elif reason:
@@ -126,9 +130,9 @@ class Nursery:
     def ended(self, reason: str) -> None:
         """The zygote is gone; the kernel ends its cells, each of which tells of itself."""
         self._zygote = None
-        if reason:
+        if reason and not self._waiting and reason != self._told:
             log.error("the zygote of %s has ended: %s", self._image.runtime.name, reason)
-            self._fail(len(self._waiting), reason)
+        self._fail(len(self._waiting) if reason else 0, reason)
         self._plan(limits.CELL_RETRY_S)
         self._rest()
 

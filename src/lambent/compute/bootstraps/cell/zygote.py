@@ -88,6 +88,7 @@ class Zygote:
 
 if __name__ == "__main__":
     sys.path.pop(0)  # the folder of this script
+    sys.path_importer_cache.pop(__file__, None)
     zygote = Zygote()  # for good: to free it would cost each fork more than it takes
     zygote.settle()
     program = zygote.run()  # returns in the first guest of a cell, with what that is to run
