@@ -30,7 +30,7 @@ bench: .venv/.ready-test ## measure the promises of SPECIFICATION.md, and Lamben
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks --rivals
 
-docs: .venv/.ready-test ## write the generated pages: docs/services/*.md
+docs: .venv/.ready-test ## write the generated pages: docs/services/*.md and docs/limits.md
 	@$(BIN)/python scripts/status_pages.py
 
 lock: .venv/.ready-test ## pin the newest dependencies that pyproject.toml allows

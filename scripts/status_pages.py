@@ -1,4 +1,4 @@
-"""Writes docs/services/<svc>.md: every operation of a service's model as built, refused or missing.
+"""Writes docs/services/<svc>.md, every operation of a service's model as built, refused or missing, and docs/limits.md.
 
 `--check` writes nothing and exits 1 where a page is out of date.
 """
@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import limits_page
+
 from lambent.app import App
 from lambent.kernel.settings import Settings
 from lambent.wire.models import Models
@@ -18,7 +20,7 @@ from lambent.wire.models import Models
 if TYPE_CHECKING:
     from lambent.kernel.service import Service
 
-PAGES = Path(__file__).resolve().parent.parent / "docs" / "services"
+PAGES = Path(__file__).resolve().parent.parent / "docs"
 
 
 def page(service: Service, models: Models) -> str:
@@ -53,9 +55,10 @@ async def services() -> tuple[Service, ...]:
 
 
 def pages() -> dict[str, str]:
-    """The text of every page by its file name."""
+    """The text of every page by its path below docs/."""
     models = Models()
-    return {f"{service.name}.md": page(service, models) for service in asyncio.run(services())}
+    found = {f"services/{service.name}.md": page(service, models) for service in asyncio.run(services())}
+    return found | {"limits.md": limits_page.page()}
 
 
 def main() -> int:
@@ -64,9 +67,9 @@ def main() -> int:
     stale = [name for name, text in wanted.items() if not _is(PAGES / name, text)]
     if "--check" in sys.argv:
         for name in stale:
-            print(f"docs/services/{name} is out of date: run make docs")
+            print(f"docs/{name} is out of date: run make docs")
         return 1 if stale else 0
-    PAGES.mkdir(parents=True, exist_ok=True)
+    (PAGES / "services").mkdir(parents=True, exist_ok=True)
     for name in stale:
         (PAGES / name).write_text(wanted[name])
     return 0

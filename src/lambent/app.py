@@ -35,6 +35,7 @@ from lambent.wire.fronts.reception import Reception
 from lambent.wire.gateway import Gateway
 from lambent.wire.links import CodeLinks
 from lambent.wire.models import Models
+from lambent.wire.objects import S3Objects
 from lambent.wire.server import HttpServer
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ class App:
             )
             unowned.pop_all()
             stack.push_async_callback(engine.close)
+            objects = S3Objects(settings, clock)
+            stack.push_async_callback(objects.close)
             targets = Targets()
             doors = Doors(settings.public_url)
             sweeper = Sweeper(store, clock)
@@ -129,6 +132,7 @@ class App:
                         blobs=blobs,
                         engine=engine,
                         links=links,
+                        objects=objects,
                         roles=roles,
                         settings=settings,
                         targets=targets,

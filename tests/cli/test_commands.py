@@ -13,6 +13,7 @@ import pytest
 
 from lambent.cli import deployment, main
 from lambent.cli.failure import Exit
+from tests.services.lambda_.visits import visit
 from tests.support import aws_environment
 
 if TYPE_CHECKING:
@@ -112,6 +113,28 @@ def test_deploy_of_a_program_makes_a_function_with_its_own_runtime_and_back(cli:
     (greet / "unused.txt").rename(greet / "app.py")
     assert cli.json("deploy", str(greet))[0]["handler"] == "app.handler"
     assert json.loads(cli("invoke", "greet", "--payload", '{"name": "Ada"}')[1])["name"] == "Ada"
+
+
+def test_deploy_gives_a_url_and_keeps_it(cli: Cli, greet: Path) -> None:
+    assert cli.json("deploy", str(greet))[0]["url"] is None
+    (greet / "function.toml").write_text('url = "public"\n')
+    done = cli.json("deploy", str(greet))[0]
+    url = str(done["url"])
+    assert done["action"] == "updated"
+    assert visit(cli.server, url).json() == {"name": "nobody", "stage": None}
+    code, out, _ = cli("deploy", str(greet))
+    assert (code, out.split()[0], out.split()[-1]) == (Exit.OK, "unchanged", url)
+
+    done = cli.json("deploy", str(greet), "--url", "signed")[0]
+    assert (done["action"], done["url"]) == ("updated", url)
+    assert visit(cli.server, url).status == 403
+    assert cli.json("deploy", str(greet))[0]["url"] == url
+    assert visit(cli.server, url).status == 200
+
+
+def test_deploy_takes_two_kinds_of_url(cli: Cli, greet: Path) -> None:
+    code, _, err = cli("deploy", str(greet), "--url", "secret")
+    assert (code, err) == (Exit.USAGE, "lambent: --url: 'secret' is not allowed; it takes public or signed\n")
 
 
 def test_deploy_makes_a_role_once(cli: Cli, greet: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lambent.cli import settings
 from lambent.cli.failure import Exit, Failure
-from lambent.kernel.settings import Settings
+from lambent.kernel.settings import S3Key, Settings
 
 KEYS = '[[keys]]\naccess_key_id = "AKIAEXAMPLE"\nsecret_access_key = "a-secret"\n'
 
@@ -50,17 +50,19 @@ def test_every_setting_but_the_secrets_has_a_variable(tmp_path: Path) -> None:
         "LAMBENT_REGION": "eu-west-1",
         "LAMBENT_ENVIRONMENT_IDLE_S": "2.5",
         "LAMBENT_CONCURRENCY": "7",
+        "LAMBENT_CODE_BYTES": "9",
         "LAMBENT_FRONTS": "2",
         "LAMBENT_SANDBOX": "userns",
         "LAMBENT_CPU": "exact",
         "LAMBENT_INTERNET": "off",
         "LAMBENT_PUBLIC_URL": "https://f.example.com",
+        "LAMBENT_S3_ENDPOINT": "http://127.0.0.1:9000",
     }
     assert {f"LAMBENT_{name.upper()}" for name in settings.FROM_VARIABLES} == set(environ)
     assert settings.load({}, environ, tmp_path).settings == Settings(
         host="::1", port=0, data="/srv/data", account="123456789012", region="eu-west-1",
-        environment_idle_s=2.5, concurrency=7, fronts=2, sandbox="userns", cpu="exact", internet="off",
-        public_url="https://f.example.com",
+        environment_idle_s=2.5, concurrency=7, code_bytes=9, fronts=2, sandbox="userns", cpu="exact", internet="off",
+        public_url="https://f.example.com", s3_endpoint="http://127.0.0.1:9000",
     )  # fmt: skip
 
 
@@ -71,6 +73,21 @@ def test_a_network_that_is_none_is_named(tmp_path: Path) -> None:
     assert caught.value.code == Exit.USAGE
     assert "internet_allow: '10.0.0.0/33' does not" in str(caught.value)
     assert "it takes a list of networks" in str(caught.value)
+
+
+def test_the_key_of_an_s3_is_read_and_never_shown(tmp_path: Path) -> None:
+    file = write(tmp_path, '[s3_key]\naccess_key_id = "a"\nsecret_access_key = "b"\n')
+    assert settings.load({}, {}, tmp_path).settings.s3_key == S3Key("a", "b")
+    file.write_text('s3_key = "hidden"\n')
+    with pytest.raises(Failure) as caught:
+        settings.load({}, {}, tmp_path)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:9000", "ftp://a", "http://", "http://a?b"])
+def test_the_endpoint_of_an_s3_is_a_url(tmp_path: Path, url: str) -> None:
+    with pytest.raises(Failure, match="S3_ENDPOINT"):
+        settings.load({}, {"LAMBENT_S3_ENDPOINT": url}, tmp_path)
 
 
 def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
@@ -185,11 +202,11 @@ def test_the_guide_lists_every_setting_with_its_default() -> None:
     guide = (Path(__file__).parents[2] / "docs" / "guide" / "settings.md").read_text("utf-8")
     rows = {line.split("`")[1]: line for line in guide.splitlines() if line.startswith("| `")}
     for field in msgspec.structs.fields(Settings):
-        assert f"| {shown(field.default)} |" in rows[field.name]
+        assert f"| {shown(field.name, field.default)} |" in rows[field.name]
 
 
-def shown(default: object) -> str:
+def shown(name: str, default: object) -> str:
     """A default as the guide writes it."""
     if default in (None, (), ""):
-        return "by mode" if default is None else "none"
+        return "by mode" if name in ("cpu", "internet") else "none"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"

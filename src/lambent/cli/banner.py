@@ -151,6 +151,8 @@ class TerminalScreen:
             return
         facts = f"{result['runtime']}, {megabytes(result['bytes'])}"
         self._line("  ", (f"{result['function']:<14}", "bold"), (f"{result['action']:<11}", "green"), (facts, "dim"))
+        if result.get("url"):
+            self._line("  ", " " * 14, (result["url"], "cyan"))
 
     def all_deployed(self) -> None:
         callable_now = [result for result in self._results if result["action"] != "failed"]

@@ -59,6 +59,10 @@ def deploy(
     description: Annotated[
         str | None, typer.Option("--description", metavar="TEXT", help="Up to 256 characters.")
     ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", metavar="public|signed", help="Give it a function URL, for all or for who signs."),
+    ] = None,
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="Files to leave out; repeatable.")
     ] = None,
@@ -73,11 +77,11 @@ def deploy(
     What is in [bold]requirements.txt[/bold] is installed into the package for the function's runtime. A folder with a
     program [bold]bootstrap[/bold] and no Python handler is a function that brings its own runtime.
     [bold]function.toml[/bold] in the folder may set name, handler, runtime, role, memory, timeout, description,
-    variables and exclude; flags win over it. What neither says stays as it is on the server.
+    variables, url and exclude; flags win over it. What neither says stays as it is on the server.
     """
     flags = _flags(
         name=name, handler=handler, runtime=runtime, role=role, memory=memory, timeout=timeout,
-        description=description, variables=_variables(env), exclude=exclude,
+        description=description, variables=_variables(env), url=url, exclude=exclude,
     )  # fmt: skip
     folders = [found for path in paths for found in project.find(path)]
     if len(folders) > 1 and (name or handler):
@@ -126,6 +130,8 @@ def _show(folder: Path, done: Deployed, *, json: bool) -> None:
         return
     typer.secho(f"{done.action:<9}", fg="green" if done.action != "unchanged" else None, nl=False)
     typer.echo(f" {done.function}  {done.runtime}  {done.handler}  {megabytes(done.bytes)}")
+    if done.url:
+        typer.echo(f"{'':<9} {done.url}")
 
 
 def _show_failure(folder: Path, failure: Failure, *, json: bool) -> None:

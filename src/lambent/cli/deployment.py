@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from lambent.cli import package, project, requirements
+from lambent.cli import function_url, package, project, requirements
 from lambent.cli.failure import Exit, Failure
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Deployed(msgspec.Struct, frozen=True):
     bytes: int
     """The size of the package."""
     arn: str
+    url: str | None = None
+    """Its function URL, if it has one."""
 
 
 def deploy(source: Project, aws: Aws, cache: Path, say: Callable[[str], None], *, fresh: bool = False) -> Deployed:
@@ -74,8 +76,11 @@ def deploy(source: Project, aws: Aws, cache: Path, say: Callable[[str], None], *
         action: Literal["created", "updated", "unchanged"] = "created"
     else:
         action = "updated" if _update(functions, source, runtime, code, current, say) else "unchanged"
+    if source.wanted.url is not None and function_url.give(functions, name, source.wanted.url):
+        action = "updated" if action == "unchanged" else action
     now = functions.get_function_configuration(FunctionName=name)
-    return Deployed(name, action, now["Runtime"], now["Handler"], len(code), now["FunctionArn"])
+    url = function_url.of(functions, name)
+    return Deployed(name, action, now["Runtime"], now["Handler"], len(code), now["FunctionArn"], url)
 
 
 def running_runtime() -> str:

@@ -6,7 +6,7 @@ import ast
 import re
 import tomllib
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -66,6 +66,8 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     description: Annotated[str, msgspec.Meta(max_length=256)] | None = None
     variables: dict[str, str] | None = None
     """The function's environment variables."""
+    url: Literal["public", "signed"] | None = None
+    """Whether it has a function URL: one for everybody, or one for those who sign."""
     exclude: tuple[str, ...] = ()
     """Patterns of files that stay out of the package: `*.md`, `tests`, `data/raw`."""
 
@@ -79,6 +81,7 @@ ALLOWED: Final = {
     "timeout": "seconds from 1 to 900",
     "description": "up to 256 characters",
     "variables": "a table of strings",
+    "url": "public or signed",
     "exclude": "a list of patterns, such as tests or *.md",
 }
 """What each setting of a function takes, in words for people."""

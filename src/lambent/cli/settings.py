@@ -33,18 +33,25 @@ ALLOWED: Final = {
     "keys": "tables with access_key_id, secret_access_key and, if wanted, account",
     "environment_idle_s": "seconds, more than 0",
     "concurrency": "a whole number from 1",
+    "code_bytes": "a whole number from 1",
     "fronts": "a whole number from 0 to 64",
     "sandbox": "auto, jail, userns or process",
     "cpu": "exact or free",
     "internet": "on or off",
     "public_url": "the URL whose subdomains lead here, such as https://lambda.example.com",
     "internet_allow": 'a list of networks, such as ["10.0.0.0/8", "192.0.2.7:443"]',
+    "s3_endpoint": "the URL of an S3, such as http://127.0.0.1:9000",
+    "s3_key": "a table with access_key_id and secret_access_key",
 }
 """What each setting takes, in words for people."""
 
-FROM_VARIABLES: Final = tuple(name for name in ALLOWED if name not in ("keys", "internet_allow"))
+FROM_VARIABLES: Final = tuple(name for name in ALLOWED if name not in ("keys", "internet_allow", "s3_key"))
 """The settings that have an environment variable. Lists have none, and secrets stay in the file, where permissions
 guard them."""
+
+
+_SECRETS: Final = ("keys", "s3_key")
+"""Their values are never shown."""
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -127,8 +134,7 @@ def _converted(name: str, value: object, origin: str, *, strict: bool = True) ->
     try:
         return msgspec.convert(value, field.type, strict=strict)
     except msgspec.ValidationError:
-        # A value of `keys` is a secret and is never shown.
-        shown = "" if name == "keys" else f"{value!r} is not allowed; "
+        shown = "" if name in _SECRETS else f"{value!r} is not allowed; "
         raise Failure(f"{origin}: {shown}it takes {ALLOWED[name]}", Exit.USAGE) from None
 
 
@@ -154,6 +160,6 @@ def _check_network(entry: str) -> None:
 
 
 def _warnings(settings: Settings, file: Path | None) -> list[str]:
-    if file and settings.keys and file.stat().st_mode & 0o077:
+    if file and (settings.keys or settings.s3_key) and file.stat().st_mode & 0o077:
         return [f"{file} holds secret keys and other users can read it: chmod 600 {file}"]
     return []

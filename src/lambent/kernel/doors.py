@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from lambent.kernel.authority import Principal
 
+Headers = list[tuple[str, str]]
+
 PATHS = "/_lambent/"
 """What the path of an address below the endpoint starts with; the kind and the name follow."""
 
@@ -51,7 +53,7 @@ class Visit(Protocol):
     """Below the address, as it was sent: still encoded, not normalised."""
     query: str
     """As it was sent, without the question mark."""
-    headers: list[tuple[str, str]]
+    headers: Headers
     """Names in lower case, in the order in which they came; some may repeat."""
     source: str
     """The IP address of whoever is at the other end of the connection."""
@@ -72,7 +74,7 @@ class Reply(msgspec.Struct):
     """The answer to a visit. Of a body that is an iterator the `aclose` is called in the end, be it read or not."""
 
     status: int
-    headers: list[tuple[str, str]]
+    headers: Headers
     body: bytes | AsyncIterator[bytes] = b""
 
 

@@ -116,6 +116,7 @@ ROUTES_CACHED: Final = 100
 SNAPSHOTS_AT_ONCE: Final = 2
 LAYERS_READ: Final = 50
 UNRESERVED_MINIMUM: Final = 100
+ACCOUNT_CONCURRENCY: Final = 1_000
 ACCOUNT_CODE_BYTES: Final = 80_530_636_800
 CODE_UNUSED_S: Final = 3_600.0
 CODE_SWEEP_S: Final = 3_600.0
@@ -130,6 +131,11 @@ INIT_S: Final = 10.0
 MEMORY_MEASURED_S: Final = 1.0
 MEMORY_UNMEASURED_MS: Final = 20.0
 CODE_LINK_S: Final = 600
+OBJECTS_READ: Final = 4
+OBJECTS_CONNECT_S: Final = 5.0
+OBJECTS_IDLE_S: Final = 10.0
+OBJECT_LINK_S: Final = 300
+OBJECT_ERROR_BYTES: Final = 64 * KIB
 LOG_LINE_BYTES: Final = 256 * KIB
 
 # Function URLs: https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html

@@ -21,6 +21,13 @@ class KeyPair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The account it acts in; the settings' own where None."""
 
 
+class S3Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The access key that an S3 elsewhere knows this server by."""
+
+    access_key_id: Annotated[str, msgspec.Meta(min_length=1)]
+    secret_access_key: Annotated[str, msgspec.Meta(min_length=1)]
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the server listens, where its data lies and whom it trusts. The names are those of `lambent.toml`.
 
@@ -37,8 +44,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     keys: tuple[KeyPair, ...] = ()
     """Access keys besides the `test`/`test` pair, which exists in development mode only."""
     environment_idle_s: Annotated[float, msgspec.Meta(gt=0)] = limits.ENVIRONMENT_IDLE_S
-    concurrency: Annotated[int, msgspec.Meta(ge=1)] = 1000
+    concurrency: Annotated[int, msgspec.Meta(ge=1)] = limits.ACCOUNT_CONCURRENCY
     """The account's limit of concurrent executions."""
+    code_bytes: Annotated[int, msgspec.Meta(ge=1)] = limits.ACCOUNT_CODE_BYTES
+    """How much of packages an account may store in a region."""
     fronts: Annotated[int, msgspec.Meta(ge=0, le=limits.FRONTS)] = 0
     """How many further processes speak HTTP for the server, so that it has its own core for the invocations; with none
     it does so itself."""
@@ -55,6 +64,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     public_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?/?)?$")] = ""
     """The URL below whose host other machines reach what has a host name of its own, such as function URLs: a DNS
     record for all names below it, and what terminates TLS, stand before the server. This machine's own where empty."""
+
+    s3_endpoint: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/?#]+(/[^?#]*)?)?$")] = ""
+    """The URL of the S3 that packages are taken from; there are none on S3 where it is empty."""
+    s3_key: S3Key | None = None
+    """What requests to it are signed with; nothing where it is None."""
 
     def __post_init__(self) -> None:
         if self.development and not is_loopback(self.host):

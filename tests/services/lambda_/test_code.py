@@ -66,10 +66,11 @@ def test_code_has_one_source(client: Any, code: dict[str, Any], words: str) -> N
         client.create_function(**new("f", Code=code))
 
 
-def test_code_from_elsewhere_is_not_built(client: Any) -> None:
+def test_code_on_s3_needs_to_be_told_of_one(client: Any) -> None:
     with pytest.raises(client.exceptions.ClientError) as caught:
         client.create_function(**new("f", Code={"S3Bucket": "bucket", "S3Key": "key"}))
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert "s3_endpoint" in caught.value.response["Error"]["Message"]
 
 
 def test_after_an_update_the_next_invocation_runs_the_new_code(client: Any) -> None:

@@ -8,9 +8,12 @@ import pytest
 from botocore.config import Config
 
 from tests.services.lambda_.calls import create, invoke, new, own_client, refused, settle
+from tests.services.lambda_.engines import SNAPSHOT_RUNTIME, recording
 from tests.support import ROLE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Server
 
 PROVIDER = "arn:aws:lambda:us-east-1:000000000000:capacity-provider:mine"
@@ -137,6 +140,20 @@ def test_file_systems_are_kept_and_need_a_vpc(client: Any) -> None:
     assert changed(client, FileSystemConfigs=[FILES])["FileSystemConfigs"] == [FILES]
 
 
+@pytest.mark.parametrize("first", ["SnapStart", "FileSystemConfigs"])
+def test_file_systems_and_snapshots_exclude_each_other(tmp_path: Path, monkeypatch: Any, first: str) -> None:
+    with recording(tmp_path, monkeypatch) as found:
+        client = found.server.client("lambda")
+        members = {"FileSystemConfigs": [FILES], "SnapStart": {"ApplyOn": "PublishedVersions"}}
+        wrong = "InvalidParameterValueException"
+        text = "SnapStart is not supported for functions with file systems."
+        given = {"Runtime": SNAPSHOT_RUNTIME, "VpcConfig": VPC}
+        assert refused(client, wrong, client.create_function, **new("f", **given, **members)) == text
+        second = {key: value for key, value in members.items() if key != first}
+        create(client, "f", **given, **{first: members[first]})
+        assert refused(client, wrong, client.update_function_configuration, FunctionName="f", **second) == text
+
+
 def test_a_key_is_taken_away_by_an_empty_one(client: Any) -> None:
     create(client, "f", KMSKeyArn="arn:aws:kms:us-east-1:000000000000:key/k")
     assert "KMSKeyArn" not in changed(client, KMSKeyArn="")
@@ -187,6 +204,9 @@ def test_a_function_on_managed_instances_has_its_own_defaults(client: Any) -> No
     assert held["MemorySize"] == 2048
     assert held["LoggingConfig"]["LogFormat"] == "JSON"
     assert "SnapStart" not in held
+    first = held["ConfigSha256"]
+    assert changed(client, MemorySize=32768, Timeout=5400)["ConfigSha256"] != first
+    assert changed(client, MemorySize=2048, Timeout=3)["ConfigSha256"] == first
     more = changed(client, CapacityProviderConfig=managed(PerExecutionEnvironmentMaxConcurrency=4))
     assert more["CapacityProviderConfig"] == managed(
         PerExecutionEnvironmentMaxConcurrency=4, ExecutionEnvironmentMemoryGiBPerVCpu=2.0

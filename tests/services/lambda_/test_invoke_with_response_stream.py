@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambent.compute.function import FunctionVersion, Invocation, Outcome
-from lambent.compute.streaming import Stream
 from lambent.kernel import limits
 from tests.services.lambda_.calls import create, invoke, own_client
+from tests.services.lambda_.streams import Function
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Iterator
 
     from tests.conftest import Server
 
@@ -109,53 +108,10 @@ def test_what_is_wrong_with_a_request_is_answered_before_any_stream(client: Any)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
     with pytest.raises(client.exceptions.ClientError) as caught:
         ask(client, TenantId="one")
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
 # Streams.
-
-
-class Function:
-    """A function that streams, as far as the engine tells of it: the test writes in its place."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self.stream: Any = None
-        self.invocation: Any = None
-
-    async def invoke(self, _function: FunctionVersion, invocation: Invocation) -> Outcome:
-        clock: Any = self._parts().clock
-        self.invocation = invocation
-        self.stream = Stream(clock, lambda _stream: None, "text/html")
-        return Outcome(payload=b"", stream=self.stream)
-
-    def run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        """Do what a runtime does, where it does it: on the server's loop."""
-        self._server.run(work)
-
-    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(self._parts().engine, "invoke", self.invoke)
-
-    def write(self, chunk: bytes) -> None:
-        self.run(lambda: self.stream.write(chunk))
-
-    def end(self, log_tail: bytes | None = None) -> None:
-        async def end() -> None:
-            self.stream.end()
-            self.stream.complete(log_tail)
-
-        self.run(end)
-
-    def fail(self, error_type: str, error: bytes) -> None:
-        async def fail() -> None:
-            self.stream.fail(error_type, error)
-            self.stream.complete()
-
-        self.run(fail)
-
-    def _parts(self) -> Any:
-        (service,) = (service for service in self._server.app.services if service.name == "lambda")
-        return service.parts
 
 
 @pytest.fixture

@@ -13,10 +13,15 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.conftest import serving, settings_for
+from tests.services.lambda_.buckets import buckets
 from tests.services.lambda_.packages import package
+from tests.services.lambda_.visits import visit
 from tests.support import RUNTIME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.conftest import Server
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -37,6 +42,7 @@ FORMS = {
     "runtime version": r"arn:aws:lambda:us-east-1::runtime:[0-9a-f]{64}",
     "sha256": r"[A-Za-z0-9+/]{43}=",
     "text": r".+",
+    "trace": r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}",
     "url": r"http://127\.0\.0\.1:\d+/.+",
     "vpc": r"vpc-[0-9a-f]{17}",
     "uuid": r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
@@ -49,10 +55,19 @@ HEADERS = {
 }
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server beside an S3 that has two packages in the bucket `recorded`."""
+    with buckets(signed=False) as held:
+        held.objects["recorded"] = {f"{name}.zip": package(name) for name in ("echo", "other")}
+        with serving(settings_for(tmp_path_factory.mktemp("server"), s3_endpoint=held.endpoint)) as running:
+            yield running
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_an_answer_is_that_of_aws(name: str, shared_lambent: Server) -> None:
+def test_an_answer_is_that_of_aws(name: str, server: Server) -> None:
     account = f"{list(SCENARIOS).index(name):012}"
-    replay = Replay(shared_lambent, account)
+    replay = Replay(server, account)
     for number, call in enumerate(SCENARIOS[name]["calls"], start=1):
         replay.play(call, f"call {number}, {call['call']}")
 
@@ -62,6 +77,7 @@ class Replay:
 
     def __init__(self, server: Server, account: str) -> None:
         config = Config(parameter_validation=False, read_timeout=60)
+        self._server = server
         self._client = server.client("lambda", aws_access_key_id=account, config=config)
         self._client.meta.events.register("before-parse.lambda", self._keep)
         self._raw: dict[str, Any] = {}
@@ -81,7 +97,9 @@ class Replay:
         if "mapping" in call:
             self._settle_mapping(self._seen[call["mapping"]])
         request = self._request(call["with"])
-        if "error" in call:
+        if call["call"] == "visit":
+            self._visited(call, request, where)
+        elif "error" in call:
             self._refused(call, request, where)
         else:
             self._answered(call, request, where)
@@ -118,6 +136,16 @@ class Replay:
         assert self._raw["headers"]["x-amzn-errortype"].split(":")[0] == call["error"], where
         self._match(expected, body, f"{where}, on the wire")
         self._match(expected.get("message") or expected["Message"], error.response["Error"]["Message"], where)
+
+    def _visited(self, call: dict[str, Any], request: dict[str, Any], where: str) -> None:
+        body = request.pop("body", "").encode()
+        answer = visit(self._server, request.pop("url"), request.pop("target"), body=body, **request)
+        assert answer.status == call["status"], where
+        expected = self._expected(call["answer"])
+        for name, value in expected.get("headers", {}).items():
+            self._match(value, answer.headers[name], f"{where}: header {name}")
+        text = isinstance(expected["body"], str)
+        self._match(expected["body"], answer.body.decode() if text else answer.json(), where)
 
     def _headers(self, expected: dict[str, Any], where: str) -> None:
         for member, header in HEADERS.items():

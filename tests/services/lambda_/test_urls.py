@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,22 @@ def test_the_url_is_of_this_server_and_nobodys_else(shared_lambent: Server, clie
         for url in urls
     ]
     assert len(set(names)) == 2
+
+
+def test_of_several_creations_one_succeeds(client: Any) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = list(threads.map(lambda _: _attempt(client), range(8)))
+    assert sorted(outcomes) == [201, *[409] * 7]
+    assert qualifiers(client) == [""]
+
+
+def _attempt(client: Any) -> int:
+    try:
+        make(client)
+    except client.exceptions.ResourceConflictException as error:
+        status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return status
+    return 201
 
 
 def test_names_are_drawn_evenly() -> None:

@@ -67,6 +67,7 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
         blobs=Blobs(tmp_path, clock),
         engine=engine,
         links=unused,
+        objects=unused,
         roles=unused,
         settings=ServerSettings(),
         targets=Targets(),

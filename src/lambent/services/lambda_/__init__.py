@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from lambent.kernel.service import Service
 from lambent.services.lambda_ import crossing
+from lambent.services.lambda_.door import UrlDoor
 from lambent.services.lambda_.driving import Driver
 from lambent.services.lambda_.operations.aliases import (
     create_alias,
@@ -83,6 +84,10 @@ from lambent.services.lambda_.operations.provisioned import (
     put_provisioned_concurrency_config,
 )
 from lambent.services.lambda_.operations.recursion import get_function_recursion_config, put_function_recursion_config
+from lambent.services.lambda_.operations.runtime_management import (
+    get_runtime_management_config,
+    put_runtime_management_config,
+)
 from lambent.services.lambda_.operations.tags import list_tags, tag_resource, untag_resource
 from lambent.services.lambda_.operations.urls import (
     create_function_url_config,
@@ -93,6 +98,7 @@ from lambent.services.lambda_.operations.urls import (
 )
 from lambent.services.lambda_.operations.versions import list_versions_by_function, publish_version
 from lambent.services.lambda_.parts import Parts
+from lambent.services.lambda_.rules.urls import KIND
 from lambent.services.lambda_.targets import FunctionTarget
 from lambent.services.lambda_.workers import CodeSweeper, MappingSettler, Settler, Snapshotter
 
@@ -106,8 +112,9 @@ __all__ = ["Parts", "build"]
 
 
 def build(parts: Parts) -> Service:
-    """The service, registered on the road of targets."""
+    """The service, registered on the roads of targets and of doors."""
     parts.targets.register("lambda", FunctionTarget(parts))
+    parts.doors.register(KIND, UrlDoor(parts))
     return Service(
         name="lambda",
         parts=parts,
@@ -145,6 +152,7 @@ def build(parts: Parts) -> Service:
             get_layer_version_policy,
             get_policy,
             get_provisioned_concurrency_config,
+            get_runtime_management_config,
             invoke,
             invoke_async,
             invoke_with_response_stream,
@@ -166,6 +174,7 @@ def build(parts: Parts) -> Service:
             put_function_event_invoke_config,
             put_function_recursion_config,
             put_provisioned_concurrency_config,
+            put_runtime_management_config,
             remove_layer_version_permission,
             remove_permission,
             resume_durable_execution,

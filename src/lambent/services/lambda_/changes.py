@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import errors, publishing
+from lambent.services.lambda_ import errors, publishing, room
 from lambent.services.lambda_.records import LATEST, Function, Version, updating
 from lambent.services.lambda_.rules import names
 from lambent.services.lambda_.store import functions
@@ -51,7 +51,11 @@ async def accept(
         function = checked(functions.find(tx, key), key, revision_id)
         updated = updating(function, edit(function.configuration), next_id, now)
         functions.update(tx, updated)
-        return updated if publication is None else publishing.publish(tx, updated, publication, call.parts.blobs)
+        if publication is None and updated.configuration.code_size <= function.configuration.code_size:
+            return updated
+        version = None if publication is None else publishing.publish(tx, updated, publication, call.parts.blobs)
+        room.check(tx, call)
+        return version or updated
 
     accepted = await call.parts.directory.change(key, work)
     if isinstance(accepted, Version):

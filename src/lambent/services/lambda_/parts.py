@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from lambent.services.lambda_.addresses import Addresses
 from lambent.services.lambda_.capacity import Capacity
 from lambent.services.lambda_.directory import Directory
 from lambent.services.lambda_.executions import Executions
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from lambent.kernel.doors import Doors
     from lambent.kernel.ids import Ids
     from lambent.kernel.links import Links
+    from lambent.kernel.objects import Objects
     from lambent.kernel.settings import Settings
     from lambent.kernel.sources import Sources
     from lambent.kernel.targets import Targets
     from lambent.kernel.tasks import Supervisor
+    from lambent.services.lambda_.records import FunctionKey
     from lambent.store.api import Store
     from lambent.store.blobs import Blobs
 
@@ -92,6 +95,7 @@ class Parts:
     blobs: Blobs
     engine: Engine
     links: Links
+    objects: Objects
     roles: Roles
     settings: Settings
     targets: Targets
@@ -101,15 +105,21 @@ class Parts:
     ids: Ids
     supervisor: Supervisor
     capacity: Capacity = field(init=False)
+    urls: Addresses = field(init=False)
     directory: Directory = field(init=False)
     executions: Executions = field(init=False)
 
     def __post_init__(self) -> None:
         capacity = Capacity(self.store, self.engine)
-        directory = Directory(self.store, self.blobs, self.supervisor, capacity.tell)
+        directory = Directory(self.store, self.blobs, self.supervisor, self._changed)
         object.__setattr__(self, "capacity", capacity)
+        object.__setattr__(self, "urls", Addresses(self.store))
         object.__setattr__(self, "directory", directory)
         object.__setattr__(self, "executions", Executions(self.store, self.supervisor, self.clock))
+
+    async def _changed(self, key: FunctionKey) -> None:
+        self.urls.forget(key)
+        await self.capacity.tell(key)
 
     def now_us(self) -> int:
         """Microseconds since the epoch."""

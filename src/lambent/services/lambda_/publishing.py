@@ -97,6 +97,7 @@ def _new(function: Function, publication: Publication) -> Version:
         state="Pending" if pending else "Active",
         state_reason=CREATING if pending else None,
         state_reason_code="Creating" if pending else None,
+        runtime_updates=function.runtime_updates,
         revision_id=publication.revision_id,
         modified_ms=function.modified_ms,
     )

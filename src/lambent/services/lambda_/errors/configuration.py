@@ -75,6 +75,11 @@ def levels_without_json() -> AwsError:
     )
 
 
+def file_systems_with_snapshots() -> AwsError:
+    """A function that starts from snapshots has no file systems. AWS documents the rule; the words are not recorded."""
+    return invalid("SnapStart is not supported for functions with file systems.")
+
+
 def storage_with_snapshots() -> AwsError:
     """A function that starts from snapshots has no more than the usual `/tmp`."""
     return invalid(

@@ -29,6 +29,29 @@ def exists(key: FunctionKey, alias: str | None) -> AwsError:
     )
 
 
+def unknown() -> AwsError:
+    """Nothing answers at this URL."""
+    return AwsError("AccessDeniedException", "", status=403, Message=None)
+
+
+def forbidden() -> AwsError:
+    """The caller may not use the URL, or there is nothing behind it any more, which is not theirs to know."""
+    text = (
+        "Forbidden. For troubleshooting Function URL authorization issues, see: "
+        "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+    )
+    return AwsError("AccessDeniedException", text, status=403, Message=text)
+
+
+def said(error: AwsError) -> AwsError | None:
+    """An error of an invocation or of a signature as a URL says it; None where it says no more than that it failed."""
+    if error.code == "ResourceNotFoundException":
+        return forbidden()
+    if error.code == "TooManyRequestsException":
+        return AwsError(error.code, error.message, status=429, **error.members | {"Type": "User"})
+    return error if error.status in (403, 413, 503) else None
+
+
 def malformed(violations: list[tuple[str, str, str]]) -> AwsError:
     """Members, each with its value and its pattern, that do not match. It is said in the words of the front door, which
     cannot test patterns that look ahead."""

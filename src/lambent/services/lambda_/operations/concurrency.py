@@ -8,7 +8,7 @@ from lambent.kernel import limits
 from lambent.services.lambda_ import errors
 from lambent.services.lambda_.records import LATEST
 from lambent.services.lambda_.rules import names, provisioning
-from lambent.services.lambda_.store import concurrency, functions, layers, versions
+from lambent.services.lambda_.store import concurrency, functions, storage
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
@@ -75,14 +75,13 @@ async def get_account_settings(call: Call[Parts], request: Request) -> Response:
     limit = call.parts.settings.concurrency
 
     def work(tx: Transaction) -> tuple[int, int, int]:
-        sizes = functions.sizes(tx, *place)
-        stored = sum(sizes) + sum(versions.sizes(tx, *place)) + sum(layers.sizes(tx, *place))
-        return len(sizes), stored, sum(concurrency.claimed(tx, *place).values())
+        claimed = sum(concurrency.claimed(tx, *place).values())
+        return functions.count(tx, *place), storage.stored(tx, *place), claimed
 
     count, stored, claimed = await call.parts.store.read(work)
     return {
         "AccountLimit": {
-            "TotalCodeSize": limits.ACCOUNT_CODE_BYTES,
+            "TotalCodeSize": call.parts.settings.code_bytes,
             "CodeSizeUnzipped": limits.FUNCTION_UNZIPPED_BYTES,
             "CodeSizeZipped": limits.FUNCTION_ZIP_BYTES,
             "ConcurrentExecutions": limit,

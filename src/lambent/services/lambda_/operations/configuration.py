@@ -35,10 +35,11 @@ async def update_function_configuration(call: Call[Parts], request: Request) -> 
     refusals.check(call.operation, request, refusals.CONFIGURATION)
     checks.check_update(request, held)
     used = await layering.used(call, request["Layers"]) if "Layers" in request else None
+    checks.check_whole(configuration.changed(held, request, held.revision, used))
     await packages.check_size(parts, held.code_sha256, used or ())
     if "Role" in request:
         await roles.check(parts, call.account, request["Role"])
-    await packages.check_runtime(parts, request.get("Runtime"))
+    await packages.check_runtime(parts, request.get("Runtime", ""))
     revision = parts.ids.uuid()
 
     def edit(old: Configuration) -> Configuration:

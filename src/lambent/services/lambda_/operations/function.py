@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.kernel import limits, page
-from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles
+from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles, room
 from lambent.services.lambda_.records import LATEST, Function, Version
 from lambent.services.lambda_.rules import answers, checks, configuration, names, refusals
 from lambent.services.lambda_.store import (
@@ -38,18 +38,19 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
     key = names.parse_new(call, request["FunctionName"])
     refusals.check(call.operation, request, refusals.CONFIGURATION)
     checks.check_new(request)
-    used = await layering.used(call, request.get("Layers", ()))
-    await packages.check_runtime(parts, request.get("Runtime"))
-    await roles.check(parts, call.account, request["Role"])
+    wanted = configuration.new(request, key.name, await layering.used(call, request.get("Layers", ())))
+    checks.check_whole(wanted)
+    await packages.check_runtime(parts, wanted.runtime)
+    await roles.check(parts, call.account, wanted.role)
     if await parts.directory.find(key) is not None:
         raise errors.already_exists(key.name)
-    package = await packages.receive_code(call, request["Code"], request.get("PackageType", "Zip"))
-    await packages.check_size(parts, package.digest, used)
+    package = await packages.receive_code(call, request["Code"], wanted.package_type)
+    await packages.check_size(parts, package.digest, wanted.layers)
     function = Function(
         account=key.account,
         region=key.region,
         name=key.name,
-        configuration=configuration.new(request, key.name, parts.ids.uuid(), package, used),
+        configuration=configuration.repackaged(wanted, package, parts.ids.uuid()),
         revision_id=parts.ids.uuid(),
         modified_ms=parts.now_ms(),
         tags=request.get("Tags", {}),
@@ -59,7 +60,9 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
     def work(tx: Transaction) -> Function | Version:
         if not functions.insert(tx, function):
             raise errors.already_exists(key.name)
-        return function if publication is None else publishing.publish(tx, function, publication, parts.blobs)
+        accepted = function if publication is None else publishing.publish(tx, function, publication, parts.blobs)
+        room.check(tx, call)
+        return accepted
 
     return answers.configuration(await parts.directory.change(key, work))
 

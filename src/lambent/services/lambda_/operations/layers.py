@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.kernel import limits, page
-from lambent.services.lambda_ import errors, markers, packages, permits
+from lambent.services.lambda_ import errors, markers, packages, permits, room
 from lambent.services.lambda_.records import LayerVersion
 from lambent.services.lambda_.rules import answers, names
 from lambent.services.lambda_.store import layer_permissions, layers
@@ -45,6 +45,7 @@ async def publish_layer_version(call: Call[Parts], request: Request) -> Response
     def work(tx: Transaction) -> LayerVersion:
         version = msgspec.structs.replace(unnumbered, number=layers.next_number(tx, key))
         layers.insert(tx, version)
+        room.check(tx, call)
         return version
 
     return _answer(call, await call.parts.store.write(work))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.kernel import limits, page
-from lambent.services.lambda_ import changes, errors, markers, publishing
+from lambent.services.lambda_ import changes, errors, markers, publishing, room
 from lambent.services.lambda_.rules import answers, names
 from lambent.services.lambda_.store import functions, versions
 
@@ -29,7 +29,9 @@ async def publish_version(call: Call[Parts], request: Request) -> Response:
         current = answers.sha256(function.configuration.code_sha256)
         if request.get("CodeSha256") and request["CodeSha256"] != current:
             raise errors.other_code(request["CodeSha256"], current)
-        return publishing.publish(tx, function, publication, call.parts.blobs)
+        version = publishing.publish(tx, function, publication, call.parts.blobs)
+        room.check(tx, call)
+        return version
 
     version = await call.parts.directory.change(key, work)
     publishing.retire_replaced(call.parts, version)

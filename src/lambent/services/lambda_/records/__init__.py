@@ -41,6 +41,14 @@ class FunctionKey(msgspec.Struct, frozen=True, order=True):
         return arn("lambda", self.region, self.account, f"function:{self.name}{suffix}")
 
 
+class RuntimeUpdates(msgspec.Struct, frozen=True):
+    """When a function or a version comes to run with a newer runtime."""
+
+    on: Literal["Auto", "FunctionUpdate", "Manual"] = "Auto"
+    version_arn: str | None = None
+    """The version of the runtime that it keeps; with Manual only."""
+
+
 class Function(msgspec.Struct, frozen=True, kw_only=True):
     """A function as it was last accepted."""
 
@@ -60,6 +68,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     """Whether invocations are let through that belong to a recursive loop."""
     code_signing_arn: str | None = None
     """The code signing configuration that its packages are checked against."""
+    runtime_updates: RuntimeUpdates = RuntimeUpdates()
     last_version: int = 0
     """The number that was last given to a version; none is given twice."""
 
@@ -113,6 +122,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     state_reason: str | None = None
     state_reason_code: str | None = None
+    runtime_updates: RuntimeUpdates = RuntimeUpdates()
     revision_id: str
     modified_ms: int
     """Milliseconds since the epoch, when the function was last modified."""
@@ -228,9 +238,12 @@ class LayerVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def updating(function: Function, configuration: Configuration, revision_id: str, modified_ms: int) -> Function:
-    """`function` once it has accepted `configuration`; the one before serves until it is settled."""
+    """`function` once it has accepted `configuration`; the one before serves until it is settled. What was said of
+    updates of its runtime holds for that runtime."""
+    same = configuration.runtime == function.configuration.runtime
     return msgspec.structs.replace(
         function,
+        runtime_updates=function.runtime_updates if same else RuntimeUpdates(),
         configuration=configuration,
         serving=function.configuration,
         update="InProgress",

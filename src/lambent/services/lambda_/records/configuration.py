@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from lambent.kernel import limits
+from lambent.kernel.objects import ObjectName  # noqa: TC001 msgspec reads it at run time
 
 Architecture = Literal["x86_64", "arm64"]
 LogFormat = Literal["Text", "JSON"]
@@ -96,14 +97,6 @@ class Image(msgspec.Struct, frozen=True):
     working_directory: str = ""
 
 
-class Source(msgspec.Struct, frozen=True):
-    """The object on S3 that a package was taken from and is to be referred to."""
-
-    bucket: str
-    key: str
-    version: str | None = None
-
-
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """Code and settings of a function. The defaults are those of CreateFunction."""
 
@@ -134,8 +127,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """The KMS key that the caller wants the environment encrypted with."""
     image: Image | None = None
     """None for a function made of a zip."""
-    source: Source | None = None
-    """None for a package that was copied."""
+    source: ObjectName | None = None
+    """The object that the package is referred to as; None for one that was copied."""
     source_key_arn: str | None = None
     """The KMS key that the caller wants the package encrypted with."""
     layers: tuple[UsedLayer, ...] = ()

@@ -7,6 +7,8 @@ import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lambent.compute.function import runtime_version_arn
 from lambent.services.lambda_.records import CREATING, Version
 from lambent.services.lambda_.rules import images
@@ -46,6 +48,7 @@ def listed(function: Function | Version, qualifier: str | None = None) -> Respon
         "Architectures": [held.architecture],
         "CodeSha256": held.code_sha256 if held.image else sha256(held.code_sha256),
         "CodeSize": held.code_size,
+        "ConfigSha256": None if held.instances is None else _digest(held),
         "CapacityProviderConfig": None if held.instances is None else _instances(held.instances),
         "DeadLetterConfig": {"TargetArn": held.dead_letter_arn} if held.dead_letter_arn else None,
         "Description": held.description,
@@ -171,6 +174,11 @@ def _instances(instances: ManagedInstances) -> Response:
             "PerExecutionEnvironmentMaxConcurrency": instances.concurrency,
         }
     }
+
+
+def _digest(held: Configuration) -> str:
+    """What tells one configuration of a function on managed instances from another: sha256 in hex."""
+    return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(held, revision=""))).hexdigest()
 
 
 def _runtime_version(function: Function | Version) -> Response | None:

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from lambent.services.lambda_.records.configuration import UsedLayer
 
 
-def new(request: Request, name: str, revision: str, package: Package, layers: tuple[UsedLayer, ...]) -> Configuration:
-    """The configuration that a CreateFunction request asks for; `checks.check_new` has passed it."""
+def new(request: Request, name: str, layers: tuple[UsedLayer, ...]) -> Configuration:
+    """The configuration that a CreateFunction request asks for, without its package; `checks.check_new` has passed the
+    request."""
     blank = Configuration(
-        revision=revision,
+        revision="",
         code_sha256="",
         code_size=0,
         runtime=request.get("Runtime", ""),
@@ -37,6 +38,7 @@ def new(request: Request, name: str, revision: str, package: Package, layers: tu
         role=request["Role"],
         logging=Logging(group=f"/aws/lambda/{name}"),
         architecture=request.get("Architectures", ["x86_64"])[0],
+        image=Image(request["Code"]["ImageUri"]) if "ImageUri" in request["Code"] else None,
         layers=layers,
         tenancy=request["TenancyConfig"]["TenantIsolationMode"] if "TenancyConfig" in request else None,
     )
@@ -44,8 +46,7 @@ def new(request: Request, name: str, revision: str, package: Package, layers: tu
         blank = msgspec.structs.replace(
             blank, memory_mb=limits.MANAGED_MEMORY_MB, logging=_logging(blank.logging, _JSON)
         )
-    packed = repackaged(blank, package, revision)
-    return msgspec.structs.replace(packed, **_changes(packed, request))
+    return msgspec.structs.replace(blank, **_changes(blank, request))
 
 
 def changed(old: Configuration, request: Request, revision: str, layers: tuple[UsedLayer, ...] | None) -> Configuration:
@@ -60,7 +61,7 @@ def repackaged(old: Configuration, package: Package, revision: str) -> Configura
     """`old` with another package."""
     image = None
     if package.image is not None:
-        image = msgspec.structs.replace(old.image or Image(""), uri=package.image)
+        image = msgspec.structs.replace(old.image, uri=package.image) if old.image else Image(package.image)
     return msgspec.structs.replace(
         old,
         revision=revision,

@@ -15,7 +15,6 @@ CONFIGURATION = (
     "CodeSigningConfigArn",
     "RuntimeConfig",
 )
-CODE = ("S3Bucket", "S3Key", "S3ObjectStorageMode", "S3ObjectVersion")
 
 
 def check(operation: str, request: Request, members: tuple[str, ...]) -> None:

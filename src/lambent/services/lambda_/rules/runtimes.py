@@ -77,7 +77,6 @@ def check(runtime: str) -> None:
         raise errors.unknown_runtime(runtime, LIVE)
 
 
-def check_snap_start(runtime: str, apply_on: str) -> None:
-    """Raise AWS's error where `runtime` cannot start from a snapshot as `apply_on` asks."""
-    if apply_on != "None" and not runtime.startswith(_SNAP_START):
-        raise errors.unsuited_for_snapshots(runtime)
+def can_snapshot(runtime: str) -> bool:
+    """Whether functions of `runtime` can start from a snapshot."""
+    return runtime.startswith(_SNAP_START)

@@ -54,10 +54,15 @@ def following(header: str, function_arn: str, ids: Ids, now_s: float) -> Trace:
     parts = _parts(header)
     root = parts.get("Root", "")
     if not _ROOT.fullmatch(root):
-        root = f"1-{int(now_s):08x}-{ids.bytes(12).hex()}"
+        root = new_root(ids, now_s)
     lineage = _next(_read(parts.get("Lineage", "")), function)
     sampled = "1" if parts.get("Sampled") == "1" else "0"
     return Trace(f"Root={root};Parent={parent};Sampled={sampled};Lineage={lineage}", lineage.rounds)
+
+
+def new_root(ids: Ids, now_s: float) -> str:
+    """The root of a trace that begins now: `1-5759e988-bd862e3fe1be46a994272793`."""
+    return f"1-{int(now_s):08x}-{ids.bytes(12).hex()}"
 
 
 def _parts(header: str) -> dict[str, str]:

@@ -52,22 +52,33 @@ def packages(tx: Transaction) -> set[str]:
     }
 
 
-def sizes(tx: Transaction, account: str, region: str) -> list[int]:
-    """The bytes of each function's zip."""
+def unsummed(tx: Transaction, account: str, region: str) -> int:
+    """The bytes of each function's zip whose row does not tell them."""
     rows = tx.all(
-        "SELECT record FROM lambda_function WHERE account = :account AND region = :region",
+        "SELECT record FROM lambda_function WHERE account = :account AND region = :region AND code_size IS NULL",
         account=account,
         region=region,
     )
-    return [_decoder.decode(row[0]).configuration.code_size for row in rows]
+    return sum(_decoder.decode(row[0]).configuration.code_size for row in rows)
+
+
+def count(tx: Transaction, account: str, region: str) -> int:
+    """How many functions there are."""
+    row = tx.one(
+        "SELECT COUNT(*) FROM lambda_function WHERE account = :account AND region = :region",
+        account=account,
+        region=region,
+    )
+    assert row is not None
+    return int(row[0])
 
 
 def insert(tx: Transaction, function: Function) -> bool:
     """Store a new function; False where its name is taken."""
     return (
         tx.run(
-            "INSERT INTO lambda_function (account, region, name, settled, record)"
-            " VALUES (:account, :region, :name, :settled, :record) ON CONFLICT DO NOTHING",
+            "INSERT INTO lambda_function (account, region, name, settled, code_size, record)"
+            " VALUES (:account, :region, :name, :settled, :code_size, :record) ON CONFLICT DO NOTHING",
             **_columns(function),
         )
         == 1
@@ -77,7 +88,7 @@ def insert(tx: Transaction, function: Function) -> bool:
 def update(tx: Transaction, function: Function) -> None:
     """Store the next state of a function that exists."""
     tx.run(
-        "UPDATE lambda_function SET settled = :settled, record = :record"
+        "UPDATE lambda_function SET settled = :settled, code_size = :code_size, record = :record"
         " WHERE account = :account AND region = :region AND name = :name",
         **_columns(function),
     )
@@ -102,5 +113,6 @@ def _columns(function: Function) -> dict[str, str | int]:
         "region": function.region,
         "name": function.name,
         "settled": int(function.settled),
+        "code_size": function.configuration.code_size,
         "record": msgspec.json.encode(function).decode(),
     }

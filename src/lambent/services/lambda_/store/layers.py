@@ -56,14 +56,14 @@ def packages(tx: Transaction) -> set[str]:
     return {_read(row[0]).sha256 for row in tx.all("SELECT record FROM lambda_layer_version")}
 
 
-def sizes(tx: Transaction, account: str, region: str) -> list[int]:
-    """The bytes of each layer version's zip."""
+def unsummed(tx: Transaction, account: str, region: str) -> int:
+    """The bytes of each layer version's zip whose row does not tell them."""
     rows = tx.all(
-        "SELECT record FROM lambda_layer_version WHERE account = :account AND region = :region",
+        "SELECT record FROM lambda_layer_version WHERE account = :account AND region = :region AND code_size IS NULL",
         account=account,
         region=region,
     )
-    return [_read(row[0]).size for row in rows]
+    return sum(_read(row[0]).size for row in rows)
 
 
 def next_number(tx: Transaction, key: LayerKey) -> int:
@@ -84,10 +84,11 @@ def next_number(tx: Transaction, key: LayerKey) -> int:
 def insert(tx: Transaction, version: LayerVersion) -> None:
     """Store a new layer version; its number is free."""
     tx.run(
-        "INSERT INTO lambda_layer_version (account, region, name, number, record)"
-        " VALUES (:account, :region, :name, :number, :record)",
+        "INSERT INTO lambda_layer_version (account, region, name, number, code_size, record)"
+        " VALUES (:account, :region, :name, :number, :code_size, :record)",
         **_columns(version.key),
         number=version.number,
+        code_size=version.size,
         record=msgspec.json.encode(version).decode(),
     )
 

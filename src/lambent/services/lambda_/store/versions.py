@@ -97,23 +97,23 @@ def packages(tx: Transaction) -> set[str]:
     return {digest for row in tx.all("SELECT record FROM lambda_version") for digest in _read(row[0]).packages}
 
 
-def sizes(tx: Transaction, account: str, region: str) -> list[int]:
-    """The bytes of each version's zip."""
+def unsummed(tx: Transaction, account: str, region: str) -> int:
+    """The bytes of each version's zip whose row does not tell them."""
     rows = tx.all(
-        "SELECT record FROM lambda_version WHERE account = :account AND region = :region",
+        "SELECT record FROM lambda_version WHERE account = :account AND region = :region AND code_size IS NULL",
         account=account,
         region=region,
     )
-    return [_read(row[0]).configuration.code_size for row in rows]
+    return sum(_read(row[0]).configuration.code_size for row in rows)
 
 
 def put(tx: Transaction, version: Version) -> None:
     """Store a new version, in place of the one that may have had its number."""
     tx.run(
-        "INSERT INTO lambda_version (account, region, name, number, pending, record)"
-        " VALUES (:account, :region, :name, :number, :pending, :record)"
+        "INSERT INTO lambda_version (account, region, name, number, pending, code_size, record)"
+        " VALUES (:account, :region, :name, :number, :pending, :code_size, :record)"
         " ON CONFLICT (account, region, name, number)"
-        " DO UPDATE SET pending = excluded.pending, record = excluded.record",
+        " DO UPDATE SET pending = excluded.pending, code_size = excluded.code_size, record = excluded.record",
         **_row(version),
     )
 
@@ -121,7 +121,7 @@ def put(tx: Transaction, version: Version) -> None:
 def update(tx: Transaction, version: Version) -> None:
     """Store the next state of a version that exists."""
     tx.run(
-        "UPDATE lambda_version SET pending = :pending, record = :record"
+        "UPDATE lambda_version SET pending = :pending, code_size = :code_size, record = :record"
         " WHERE account = :account AND region = :region AND name = :name AND number = :number",
         **_row(version),
     )
@@ -154,5 +154,6 @@ def _row(version: Version) -> dict[str, str | int]:
         **_columns(version.key),
         "number": version.number,
         "pending": int(version.state == "Pending"),
+        "code_size": version.configuration.code_size,
         "record": msgspec.json.encode(version).decode(),
     }
