@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
     from lambent.kernel.errors import AwsError
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records import FunctionKey
     from lambent.services.lambda_.records.mappings import State
     from lambent.store.api import Transaction
 
@@ -78,28 +77,19 @@ async def update_event_source_mapping(call: Call[Parts], request: Request) -> Re
     https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html
     """
     held = await call.parts.store.read(lambda tx: _existing(tx, call, request))
-    key, qualifier = names.parse(call, request["FunctionName"]) if "FunctionName" in request else _target(held)
+    target = names.parse(call, request["FunctionName"]) if "FunctionName" in request else None
     now = call.parts.now_ms()
 
     def work(tx: Transaction) -> EventSourceMapping:
-        old = _changeable(tx, call, request, "update")
-        enabled = request.get("Enabled", old.enabled)
-        new = msgspec.structs.replace(
-            old,
-            function=key.name if "FunctionName" in request else old.function,
-            qualifier=qualifier if "FunctionName" in request else old.qualifier,
-            settings=rules.changed(old, request),
-            enabled=enabled,
-            state=_changing(old, enabled=enabled),
-            modified_ms=now,
-        )
-        if "FunctionName" in request:
+        new = _changed(_changeable(tx, call, request, "update"), request, now)
+        if target is not None:
+            new = msgspec.structs.replace(new, function=target[0].name, qualifier=target[1])
             _check_function(tx, new)
             _check_only(tx, new)
         mappings.update(tx, new)
         return new
 
-    return _answer(await call.parts.directory.change(key, work))
+    return _answer(await call.parts.directory.change(held.key, work))
 
 
 async def delete_event_source_mapping(call: Call[Parts], request: Request) -> Response:
@@ -140,10 +130,6 @@ async def list_event_source_mappings(call: Call[Parts], request: Request) -> Res
     return {"EventSourceMappings": [_answer(mapping) for mapping in shown], "NextMarker": marker}
 
 
-def _target(mapping: EventSourceMapping) -> tuple[FunctionKey, str | None]:
-    return mapping.key, mapping.qualifier
-
-
 def _existing(tx: Transaction, call: Call[Parts], request: Request) -> EventSourceMapping:
     found = mappings.find(tx, call.account, call.region, request["UUID"])
     if found is None:
@@ -158,10 +144,14 @@ def _changeable(tx: Transaction, call: Call[Parts], request: Request, verb: str)
     return found
 
 
-def _changing(old: EventSourceMapping, *, enabled: bool) -> State:
-    if enabled == old.enabled:
-        return "Updating"
-    return "Enabling" if enabled else "Disabling"
+def _changed(old: EventSourceMapping, request: Request, now_ms: int) -> EventSourceMapping:
+    """`old` with what an update asks for besides another function."""
+    settings = rules.changed(old, request)
+    enabled = request.get("Enabled", old.enabled)
+    state: State = "Updating"
+    if enabled != old.enabled:
+        state = "Enabling" if enabled else "Disabling"
+    return msgspec.structs.replace(old, settings=settings, enabled=enabled, state=state, modified_ms=now_ms)
 
 
 def _check_function(tx: Transaction, mapping: EventSourceMapping) -> None:
