@@ -108,6 +108,8 @@ def test_the_url_of_an_address_leads_back_to_it(public: str, endpoint: str, url:
     [
         ("", f"{ID}.lambda-url.eu-west-1.localhost:4566", ("http", "4566")),
         ("", "127.0.0.1", ("http", "80")),
+        ("", "[::1]", ("http", "80")),
+        ("", "[::1]:4566", ("http", "4566")),
         ("", "", ("http", "80")),
         ("https://f.example.com", f"{ID}.lambda-url.eu-west-1.f.example.com", ("https", "443")),
         ("https://f.example.com:8443", f"{ID}.lambda-url.eu-west-1.f.example.com:8443", ("https", "8443")),

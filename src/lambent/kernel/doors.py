@@ -135,7 +135,9 @@ class Doors:
 
     def front(self, host: str) -> tuple[str, str]:
         """Scheme and port by which a client that sends `host` in its Host header has come, as far as can be known."""
-        name, _, port = host.lower().rpartition(":") if ":" in host else (host.lower(), "", "")
+        name, _, port = host.lower().rpartition(":")
+        if not port.isdecimal():
+            name, port = host.lower(), ""
         public = self._public
         if public.hostname and name.endswith(f".{public.hostname}"):
             return public.scheme, str(public.port or (443 if public.scheme == "https" else 80))
