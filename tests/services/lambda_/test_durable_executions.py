@@ -485,6 +485,19 @@ def test_a_history_comes_in_pages_from_either_end(on: Stage) -> None:
         assert [event["EventId"] for page in pages for event in page["Events"]] == expected
 
 
+def test_a_page_of_a_history_is_of_a_size_that_can_be_read(on: Stage) -> None:
+    arn = on.begin(on.create())
+    turn = on.turn()
+    payload = "a" * limits.DURABLE_PAYLOAD_BYTES
+    for number in range(25):
+        on.checkpoint(turn, {"Id": f"s{number}", "Type": "STEP", "Action": "SUCCEED", "Payload": payload})
+    first = on.client.get_durable_execution_history(DurableExecutionArn=arn)
+    assert len(first["Events"]) == limits.DURABLE_PAGE_BYTES // limits.DURABLE_PAYLOAD_BYTES
+    rest = on.client.get_durable_execution_history(DurableExecutionArn=arn, Marker=first["NextMarker"])
+    ids = [event["EventId"] for page in (first, rest) for event in page["Events"]]
+    assert ids == list(range(1, 27))
+
+
 @pytest.mark.parametrize("operation", ["get_durable_execution_history", "list_durable_executions_by_function"])
 def test_a_marker_that_nobody_gave_is_refused(on: Stage, operation: str) -> None:
     function = on.create()

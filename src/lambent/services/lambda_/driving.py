@@ -235,7 +235,7 @@ def _open(tx: Transaction, execution_id: str, invocation: str, now_ms: int) -> b
         durable_life.lost(draft)
         durable.save(tx, draft)
         return None
-    updated = [held.id for held in durable.changed(tx, execution_id, execution.seen)]
+    updated = durable.changed_ids(tx, execution_id, execution.seen)
     durable_life.inform(draft)
     durable.save(tx, draft)
     page, marker = pages.state(tx, draft.execution, 0, limits.DURABLE_LISTED_MOST)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lambent.kernel.clock import Clock
     from lambent.kernel.tasks import Supervisor
     from lambent.services.lambda_.parts import Parts
+    from lambent.services.lambda_.records.durable import Operation
     from lambent.services.lambda_.rules.durable_drafts import Draft
     from lambent.store.api import Store, Transaction
 
@@ -54,15 +55,20 @@ class Executions:
             raise result
         return result
 
-    def tell(self, *execution_ids: str) -> None:
-        """Have whoever waits for one of these look at it."""
-        for execution_id in execution_ids:
-            for event in self._waiting.get(execution_id, ()):
-                event.set()
+    def tell(self, execution_id: str) -> None:
+        """Have whoever waits for this one look at it."""
+        for event in self._waiting.get(execution_id, ()):
+            event.set()
         self.changed.set()
 
-    async def ended(self, execution_id: str) -> Execution:
-        """The execution, once it has ended. Raises AWS's errors where it goes away before, or takes too long."""
+    def tell_all(self) -> None:
+        """Have whoever waits look."""
+        for execution_id in self._waiting:
+            self.tell(execution_id)
+
+    async def ended(self, execution_id: str) -> Operation:
+        """The first operation of an execution, once that has ended. Raises AWS's errors where it goes away before, or
+        takes too long."""
         event = asyncio.Event()
         self._waiting[execution_id].add(event)
         try:
@@ -75,14 +81,14 @@ class Executions:
             if not self._waiting[execution_id]:
                 del self._waiting[execution_id]
 
-    async def _end(self, execution_id: str, event: asyncio.Event) -> Execution:
+    async def _end(self, execution_id: str, event: asyncio.Event) -> Operation:
         while True:
             event.clear()
-            execution = await self._store.read(lambda tx: durable.find(tx, execution_id))
-            if execution is None:
+            root = await self._store.read(lambda tx: durable.operation(tx, execution_id, execution_id))
+            if root is None:
                 raise durable_errors.not_found()
-            if execution.ending is not None:
-                return execution
+            if not root.open:
+                return root
             await event.wait()
 
     async def _change(self, execution_id: str, work: Callable[[Transaction], T]) -> T | AwsError:
@@ -201,5 +207,5 @@ def conclude(tx: Transaction, draft: Draft) -> None:
     calling = durable.draft(tx, caller, draft.now_ms, (parent.operation_id,))
     call = calling.find(parent.operation_id)
     if call is not None and call.open:
-        durable_life.answer_call(calling, call, *durable_life.call_of(draft.execution))
+        durable_life.answer_call(calling, call, *durable_life.call_of(draft))
         durable.save(tx, calling)

@@ -17,7 +17,5 @@ def state(
 ) -> tuple[list[Operation], str | None]:
     """Up to `count` operations that follow the ordinal `after`, of as many bytes as an invocation takes, but at least
     `least` of them; and the marker that asks for the rest."""
-    found, more = durable.operations(tx, execution.id, after, count, limits.DURABLE_PAGE_BYTES)
-    if len(found) < least and more:
-        found, more = durable.operations(tx, execution.id, after, least, limits.DURABLE_WRITTEN_BYTES)
+    found, more = durable.operations(tx, execution.id, after, count, limits.DURABLE_PAGE_BYTES, least=least)
     return found, page.token([found[-1].ordinal if found else after]) if more else None

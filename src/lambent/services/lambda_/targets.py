@@ -52,7 +52,7 @@ class FunctionTarget:
     async def _lasting(self, version: FunctionVersion, payload: bytes, trace: str) -> bytes:
         begun = await executions.start(self._parts, version, payload, name=None, waits=True, trace=trace)
         ended = await self._parts.executions.ended(begun.id)
-        if ended.ending != "SUCCEEDED":
+        if ended.status != "SUCCEEDED":
             raise errors.function_failed(durable_answers.returned(ended))
         return durable_answers.returned(ended)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lambent.kernel.call import Call, Request, Response
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records.durable import Event, Execution
+    from lambent.services.lambda_.records.durable import Event, Execution, Operation
     from lambent.services.lambda_.rules.durable_drafts import Draft
     from lambent.store.api import Transaction
 
@@ -33,13 +33,12 @@ async def get_durable_execution(call: Call[Parts], request: Request) -> Response
     https://docs.aws.amazon.com/lambda/latest/api/API_GetDurableExecution.html
     """
 
-    def work(tx: Transaction) -> tuple[Execution, str | None]:
-        execution = _found(tx, call, request)
-        first = durable.operation(tx, execution.id, execution.id)
-        return execution, None if first is None else first.payload
+    def work(tx: Transaction) -> tuple[Execution, Operation]:
+        draft = durable.draft(tx, _found(tx, call, request), call.parts.now_ms())
+        return draft.execution, draft.root
 
-    execution, event = await call.parts.store.read(work)
-    return durable_answers.described(execution, event, data=request.get("IncludeExecutionData", True))
+    execution, root = await call.parts.store.read(work)
+    return durable_answers.described(execution, root, data=request.get("IncludeExecutionData", True))
 
 
 async def get_durable_execution_history(call: Call[Parts], request: Request) -> Response:
@@ -51,12 +50,13 @@ async def get_durable_execution_history(call: Call[Parts], request: Request) -> 
     after = markers.number(request.get("Marker"), call.operation)
     newest_first = request.get("ReverseOrder", False)
 
-    def work(tx: Transaction) -> list[Event]:
+    def work(tx: Transaction) -> tuple[list[Event], bool]:
         execution = _found(tx, call, request)
-        return durable.history(tx, execution.id, after, size + 1, newest_first=newest_first)
+        return durable.history(tx, execution, after, size, newest_first=newest_first)
 
-    shown, marker = page.cut(await call.parts.store.read(work), size, lambda event: [event.id])
+    shown, more = await call.parts.store.read(work)
     data = request.get("IncludeExecutionData", True)
+    marker = page.token([shown[-1].id]) if more else None
     return {"Events": [durable_answers.told(event, data=data) for event in shown], "NextMarker": marker}
 
 

@@ -119,7 +119,7 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
 
     blobs = call.parts.blobs
 
-    def work(tx: Transaction) -> list[str]:
+    def work(tx: Transaction) -> None:
         if not functions.delete(tx, key):
             raise errors.not_found(key)
         for version in versions.of(tx, key):
@@ -130,9 +130,10 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
         urls.delete_all(tx, key)
         permissions.delete_all(tx, key)
         event_invoke.delete_all(tx, key)
-        return durable.delete_all(tx, key)
+        durable.delete_all(tx, key)
 
-    call.parts.executions.tell(*await call.parts.directory.change(key, work))
+    await call.parts.directory.change(key, work)
+    call.parts.executions.tell_all()
     call.parts.engine.retire(key.arn())
     return {"StatusCode": 204}
 

@@ -76,12 +76,11 @@ async def _begin(call: Call[Parts], request: Request, version: FunctionVersion, 
     )
     if not waits:
         return {"StatusCode": 202, "DurableExecutionArn": execution.arn}
-    execution = await call.parts.executions.ended(execution.id)
-    succeeded = execution.ending == "SUCCEEDED"
+    ended = await call.parts.executions.ended(execution.id)
     return {
         "StatusCode": 200,
         "DurableExecutionArn": execution.arn,
         "ExecutedVersion": version.version,
-        "FunctionError": None if succeeded else "Unhandled",
-        "Payload": durable_answers.returned(execution),
+        "FunctionError": None if ended.status == "SUCCEEDED" else "Unhandled",
+        "Payload": durable_answers.returned(ended),
     }

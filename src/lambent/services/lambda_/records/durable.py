@@ -42,6 +42,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payload: str | None = None
     """What the execution, or the function that is called, was given."""
     result: str | None = None
+    """What has come of it; for the first operation, what the execution has returned."""
     error: Error | None = None
     attempt: int = 0
     """How many attempts of a step are over."""
@@ -140,7 +141,10 @@ class Parent(msgspec.Struct, frozen=True):
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
-    """A durable execution: many invocations of one version of a function that are one call to its caller."""
+    """A durable execution: many invocations of one version of a function that are one call to its caller.
+
+    What it was given and what has come of it may be large: its first operation, which has the same id, keeps that.
+    """
 
     id: str
     account: str
@@ -160,8 +164,6 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """How it has ended; None while it runs."""
     ended_ms: int | None = None
     deleting: bool = False
-    result: str | None = None
-    error: Error | None = None
     invocation: str | None = None
     """The id of the one invocation that may checkpoint; None while none runs."""
     revoked: bool = False

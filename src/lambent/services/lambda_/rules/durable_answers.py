@@ -42,8 +42,8 @@ def listed(execution: Execution) -> Response:
     }
 
 
-def described(execution: Execution, event: str | None, *, data: bool) -> Response:
-    """The answer of GetDurableExecution. `event` is what the execution was given; without `data` nothing of what its
+def described(execution: Execution, root: Operation, *, data: bool) -> Response:
+    """The answer of GetDurableExecution for an execution and its first operation; without `data` nothing of what its
     function has received or returned is shown."""
     pause = execution.pause
     held = None
@@ -64,9 +64,9 @@ def described(execution: Execution, event: str | None, *, data: bool) -> Respons
         "ExpectedExecutionTimeoutTimestamp": seconds(expires_ms(execution)) if execution.ended_ms is None else None,
         "PauseDetails": held,
         "TraceHeader": {"XAmznTraceId": execution.trace} if execution.trace else None,
-        "InputPayload": event if data else None,
-        "Result": execution.result if data else None,
-        "Error": execution.error if data else None,
+        "InputPayload": root.payload if data else None,
+        "Result": root.result if data else None,
+        "Error": root.error if data else None,
     }
 
 
@@ -161,11 +161,12 @@ def error(payload: bytes, fallback: str) -> Error:
     return {"ErrorMessage": found.errorMessage or "", "ErrorType": found.errorType or fallback, **trace}
 
 
-def returned(execution: Execution) -> bytes:
-    """What a caller gets who has waited for the end of `execution`: its result, or error JSON."""
-    if execution.ending == "SUCCEEDED":
-        return (execution.result or "null").encode()
-    given = execution.error or {}
+def returned(root: Operation) -> bytes:
+    """What a caller gets who has waited for the end of an execution: its result, or error JSON. `root` is its first
+    operation."""
+    if root.status == "SUCCEEDED":
+        return (root.result or "null").encode()
+    given = root.error or {}
     members = {
         "errorMessage": given.get("ErrorMessage"),
         "errorType": given.get("ErrorType"),

@@ -39,6 +39,13 @@ class Draft:
         return self._was_open and not self.open
 
     @property
+    def root(self) -> Operation:
+        """The first operation, which is the execution itself."""
+        root = self.find(self.execution.id)
+        assert root is not None, "whoever makes a draft has loaded it"
+        return root
+
+    @property
     def operations(self) -> list[Operation]:
         """All that were loaded or made."""
         return list(self._operations.values())
@@ -100,16 +107,12 @@ class Draft:
         self.edit(
             ending=ending,
             ended_ms=self.now_ms,
-            result=result,
-            error=error,
             pause=None,
             wanted=False,
             retry_ms=None,
             replay=None,
         )
-        root = self.find(self.execution.id)
-        assert root is not None, "who may end an execution has loaded its first operation"
-        root = self.end(root, ending)
+        root = self.end(self.root, ending, result=result, error=error)
         self.tell(*_told(ending, result, error), root)
 
     def _keep(self, operation: Operation) -> Operation:

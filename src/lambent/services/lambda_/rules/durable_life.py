@@ -162,13 +162,14 @@ def answer_call(draft: Draft, call: Operation, ending: Ending, result: str | Non
     draft.edit(wanted=True)
 
 
-def call_of(child: Execution) -> tuple[Ending, str | None, Error | None]:
+def call_of(child: Draft) -> tuple[Ending, str | None, Error | None]:
     """How the call ends that has started `child`, which has ended."""
-    assert child.ending is not None, "only what has ended is told to the caller"
-    if child.ending != "TIMED_OUT":
-        return child.ending, child.result, child.error
-    text = f"CHAINED_INVOKE timed out after {child.durability.timeout_s} seconds."
-    return child.ending, None, {"ErrorMessage": text, "ErrorType": "ChainedInvoke.Timeout"}
+    ending = child.execution.ending
+    assert ending is not None, "only what has ended is told to the caller"
+    if ending != "TIMED_OUT":
+        return ending, child.root.result, child.root.error
+    text = f"CHAINED_INVOKE timed out after {child.execution.durability.timeout_s} seconds."
+    return ending, None, {"ErrorMessage": text, "ErrorType": "ChainedInvoke.Timeout"}
 
 
 def ready(draft: Draft) -> bool:

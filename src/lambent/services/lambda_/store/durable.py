@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lambent.kernel import limits
 from lambent.services.lambda_.records.durable import Event, Execution, Operation
 from lambent.services.lambda_.rules.durable_drafts import Draft
 from lambent.services.lambda_.rules.durable_life import due_ms
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from lambent.services.lambda_.records import FunctionKey
     from lambent.services.lambda_.records.durable import Filter
-    from lambent.store.api import Transaction
+    from lambent.store.api import Row, Transaction
 
 _execution = msgspec.json.Decoder(Execution).decode
 _operation = msgspec.json.Decoder(Operation).decode
@@ -55,9 +56,11 @@ def operation(tx: Transaction, execution_id: str, operation_id: str) -> Operatio
     return None if row is None else _operation(row[0])
 
 
-def operations(tx: Transaction, execution_id: str, after: int, count: int, size: int) -> tuple[list[Operation], bool]:
-    """The operations that a replay needs and that follow the ordinal `after`, in order: up to `count` of them, and
-    about `size` bytes. Whether there are more."""
+def operations(
+    tx: Transaction, execution_id: str, after: int, count: int, size: int, *, least: int = 0
+) -> tuple[list[Operation], bool]:
+    """The operations that a replay needs and that follow the ordinal `after`, in order: up to `count` of them and
+    `size` bytes, but at least `least`. Whether there are more."""
     rows = tx.all(
         "SELECT ordinal, size FROM lambda_durable_operation"
         " WHERE execution = :execution AND hidden = 0 AND ordinal > :after ORDER BY ordinal LIMIT :count",
@@ -65,20 +68,15 @@ def operations(tx: Transaction, execution_id: str, after: int, count: int, size:
         after=after,
         count=count + 1,
     )
-    last, left = after, size
-    for ordinal, bytes_ in rows[:count]:
-        left -= bytes_
-        if left < 0:
-            break
-        last = ordinal
+    fitting = _fitting(rows[:count], size, least)
     found = tx.all(
         "SELECT record FROM lambda_durable_operation"
         " WHERE execution = :execution AND hidden = 0 AND ordinal > :after AND ordinal <= :last ORDER BY ordinal",
         execution=execution_id,
         after=after,
-        last=last,
+        last=fitting[-1] if fitting else after,
     )
-    return [_operation(row[0]) for row in found], len(rows) > len(found)
+    return [_operation(row[0]) for row in found], len(rows) > len(fitting)
 
 
 def changed(tx: Transaction, execution_id: str, seen: int) -> list[Operation]:
@@ -89,6 +87,16 @@ def changed(tx: Transaction, execution_id: str, seen: int) -> list[Operation]:
         seen=seen,
     )
     return [_operation(row[0]) for row in rows]
+
+
+def changed_ids(tx: Transaction, execution_id: str, seen: int) -> list[str]:
+    """The ids of the same."""
+    rows = tx.all(
+        "SELECT id FROM lambda_durable_operation WHERE execution = :execution AND change > :seen ORDER BY ordinal",
+        execution=execution_id,
+        seen=seen,
+    )
+    return [str(row[0]) for row in rows]
 
 
 def waits(tx: Transaction, execution_id: str) -> bool:
@@ -183,17 +191,28 @@ def page(
     return [_execution(row[0]) for row in rows]
 
 
-def history(tx: Transaction, execution_id: str, after: int | None, count: int, *, newest_first: bool) -> list[Event]:
-    """Up to `count` events that follow the one with the id `after`, in the order asked for."""
-    step, order = ("<", "DESC") if newest_first else (">", "ASC")
+def history(
+    tx: Transaction, execution: Execution, after: int | None, count: int, *, newest_first: bool
+) -> tuple[list[Event], bool]:
+    """Up to `count` events that follow the one with the id `after`, in the order asked for, and no more bytes than a
+    page has, but at least one. Whether there are more."""
+    step, order, start = ("<", "DESC", execution.events + 1) if newest_first else (">", "ASC", 0)
     rows = tx.all(
-        "SELECT record FROM lambda_durable_event WHERE execution = :execution"  # noqa: S608 as above
-        f"{'' if after is None else f' AND id {step} :after'} ORDER BY id {order} LIMIT :count",
-        execution=execution_id,
-        count=count,
-        **({} if after is None else {"after": after}),
+        "SELECT id, LENGTH(record) FROM lambda_durable_event"  # noqa: S608 the parts are ours
+        f" WHERE execution = :execution AND id {step} :start ORDER BY id {order} LIMIT :count",
+        execution=execution.id,
+        start=start if after is None else after,
+        count=count + 1,
     )
-    return [_event(row[0]) for row in rows]
+    fitting = _fitting(rows[:count], limits.DURABLE_PAGE_BYTES, 1)
+    found = tx.all(
+        "SELECT record FROM lambda_durable_event WHERE execution = :execution"  # noqa: S608 as above
+        f" AND id BETWEEN :first AND :last ORDER BY id {order}",
+        execution=execution.id,
+        first=min(fitting, default=0),
+        last=max(fitting, default=0),
+    )
+    return [_event(row[0]) for row in found], len(rows) > len(fitting)
 
 
 def delete(tx: Transaction, execution_id: str) -> None:
@@ -206,17 +225,16 @@ def delete(tx: Transaction, execution_id: str) -> None:
         tx.run(sql, id=execution_id)
 
 
-def delete_all(tx: Transaction, key: FunctionKey) -> list[str]:
-    """Remove every execution of the function; returns their ids."""
-    rows = tx.all(
-        "SELECT id FROM lambda_durable_execution"
-        " WHERE account = :account AND region = :region AND function = :function",
-        **_columns(key),
-    )
-    gone = [str(row[0]) for row in rows]
-    for execution_id in gone:
-        delete(tx, execution_id)
-    return gone
+def delete_all(tx: Transaction, key: FunctionKey) -> None:
+    """Remove every execution of the function."""
+    which = "account = :account AND region = :region AND function = :function"
+    for table in ("lambda_durable_event", "lambda_durable_operation"):
+        tx.run(
+            f"DELETE FROM {table}"  # noqa: S608 as above
+            f" WHERE execution IN (SELECT id FROM lambda_durable_execution WHERE {which})",
+            **_columns(key),
+        )
+    tx.run(f"DELETE FROM lambda_durable_execution WHERE {which}", **_columns(key))  # noqa: S608 as above
 
 
 def _named(tx: Transaction, execution: Execution, ids: set[str], now_ms: int) -> list[Operation]:
@@ -227,6 +245,17 @@ def _named(tx: Transaction, execution: Execution, ids: set[str], now_ms: int) ->
         now=now_ms,
     )
     return [*(held for held in found if held is not None), *(_operation(row[0]) for row in rows)]
+
+
+def _fitting(rows: list[Row], size: int, least: int) -> list[int]:
+    """The numbers of the first `rows`, each with its bytes, that `size` bytes have room for; at least `least`."""
+    fitting: list[int] = []
+    for number, taken in rows:
+        size -= taken
+        if size < 0 and len(fitting) >= least:
+            break
+        fitting.append(number)
+    return fitting
 
 
 def _put(tx: Transaction, execution_id: str, held: Operation) -> None:
