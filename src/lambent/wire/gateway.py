@@ -220,6 +220,7 @@ class Gateway:
             principal=ask.principal,
             request_id=ask.request_id,
             endpoint=self._endpoint_of(ask.host),
+            trace=ask.trace,
         )
         try:
             return await operation(call, ask.request) or {}

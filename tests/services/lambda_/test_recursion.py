@@ -10,6 +10,7 @@ import pytest
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from lambent.services.lambda_ import Parts
+from tests.conftest import serving, settings_for
 from tests.services.lambda_.calls import ARN, create, new, own_client, refused
 from tests.support import server_process
 
@@ -59,6 +60,15 @@ def test_a_function_is_told_how_often_it_has_come_up(client: Any) -> None:
     assert (count, rounds) == ("1", "0")
     tracing(client, f"Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=3:{function}:2")
     assert lineage(client, "f") == f"4:{function}:3"
+
+
+def test_a_front_passes_the_chain_on(tmp_path: Path) -> None:
+    with serving(settings_for(tmp_path, fronts=1)) as server:
+        client = server.client("lambda")
+        create(client, "f", "variables")
+        _, function, _ = lineage(client, "f").split(":")
+        tracing(client, f"Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=3:{function}:2")
+        assert lineage(client, "f") == f"4:{function}:3"
 
 
 def test_the_sixteenth_invocation_of_a_loop_is_the_last(client: Any) -> None:

@@ -56,8 +56,9 @@ class Front:
         self._number = number = self._number + 1
         request_id = self._ids.uuid()
         self._asked[number] = connection, passed, request_id
+        operation, trace = passed.codec.operation, passed.trace
         self._link.send(
-            Ask(number, passed.codec.operation, passed.region, passed.principal, request_id, host, passed.request)
+            Ask(number, operation, passed.region, passed.principal, request_id, host, passed.request, trace)
         )
 
     def hand_back(self, connection: FrontConnection, descriptor: int, read: bytes) -> None:

@@ -62,6 +62,8 @@ class Ask(msgspec.Struct, frozen=True, array_like=True, tag=11):
     host: str
     """The Host header."""
     request: dict[str, Any]
+    trace: str = ""
+    """The tracing header; empty where there is none."""
 
 
 class Gone(msgspec.Struct, frozen=True, array_like=True, tag=12):

@@ -51,6 +51,8 @@ class Passed(NamedTuple):
     region: str
     principal: Principal
     request: Request
+    trace: str
+    """The tracing header; empty where there is none."""
 
 
 class Screen:
@@ -94,7 +96,8 @@ class Screen:
             principal = self._signer(http, admission, body)
             if principal is None:
                 return None
-            return Passed(codec, claim.scope.region, principal, codec.decode(http, body))
+            trace = http.fields.get("x-amzn-trace-id", "")
+            return Passed(codec, claim.scope.region, principal, codec.decode(http, body), trace)
         except (NotAuthentic, Unroutable, AwsError):
             return None
 
