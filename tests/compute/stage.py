@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lambent.compute.admission import Admission
-from lambent.compute.environment import State
 from lambent.compute.function import FunctionVersion, Invocation, Outcome
 from lambent.compute.pool import Pool
+from lambent.compute.state import State
 from lambent.kernel.clock import VirtualClock
 from lambent.kernel.errors import AwsError
 from lambent.kernel.tasks import Supervisor

@@ -102,14 +102,31 @@ async def test_a_function_without_a_bootstrap_has_no_entrypoint(
     [
         ("#!/bin/sh\nexit 3", "exit status 3"),
         ("#!/bin/sh\nkill -9 $$", "signal: killed"),
-        ("#!/nowhere\n", "exit status 127"),
     ],
-    ids=["exit", "signal", "no-interpreter"],
+    ids=["exit", "signal"],
 )
 async def test_a_bootstrap_that_ends_at_once_is_an_exit_error(yard: Yard, bootstrap: str, problem: str) -> None:
     error = await yard.failure(yard.custom(bootstrap))
     assert error["errorType"] == "Runtime.ExitError"
     assert error["errorMessage"].endswith(f"Error: Runtime exited with error: {problem}")
+
+
+@pytest.mark.parametrize(
+    ("bootstrap", "problem"),
+    [
+        ("#!/nowhere\n", "no such file or directory"),
+        ("#!/var/task/nowhere\n", "no such file or directory"),
+        ("#!\n", "exec format error"),
+        ("echo hello\n", "exec format error"),
+    ],
+    ids=["no-interpreter", "none-of-its-own", "nothing-named", "no-program"],
+)
+async def test_a_bootstrap_that_the_system_would_not_run_is_no_entrypoint(
+    yard: Yard, bootstrap: str, problem: str
+) -> None:
+    error = await yard.failure(yard.custom(bootstrap))
+    assert error["errorType"] == "Runtime.InvalidEntrypoint"
+    assert error["errorMessage"].endswith(f"Error: fork/exec /var/task/bootstrap: {problem}")
 
 
 async def test_a_wrapper_that_is_missing_is_an_exit_error(yard: Yard) -> None:

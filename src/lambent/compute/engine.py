@@ -18,12 +18,14 @@ from lambent.compute.boot import Plan
 from lambent.compute.code import CodeFolder
 from lambent.compute.environment import Environment
 from lambent.compute.extensions.discovery import discover, obstacle
+from lambent.compute.fleet import Fleet
 from lambent.compute.foresight import Foresight
 from lambent.compute.freezer import Freezer
 from lambent.compute.function import runtime_version_arn
 from lambent.compute.household import Furniture, household
 from lambent.compute.journal import Journal
 from lambent.compute.loglines import Subject
+from lambent.compute.managed import ManagedEnvironment
 from lambent.compute.pool import Pool
 from lambent.compute.pressure import MemoryPressure
 from lambent.compute.runtimes import Runtimes
@@ -44,9 +46,11 @@ if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
     from lambent.compute.group import Allocation
     from lambent.compute.guests import Closable
+    from lambent.compute.managed import Owner as ManagedOwner
     from lambent.compute.pooled import Kind, Owner
     from lambent.compute.runtimes import Runtime
     from lambent.compute.sandbox.api import Cell, Sandbox
+    from lambent.compute.squad import Bounds
     from lambent.kernel.authority import Authority, Roles, SessionCredentials
     from lambent.kernel.clock import Clock
     from lambent.kernel.facts import Facts
@@ -111,6 +115,14 @@ class Engine:
             margin_s=limits.CREDENTIALS_MARGIN_S,
             starts=starts_at_once(os.cpu_count() or 1),
         )
+        self._fleet = Fleet(
+            self._managed,
+            clock,
+            supervisor,
+            vcpus=limits.MANAGED_VCPUS_PER_CORE * (os.cpu_count() or 1),
+            idle_s=settings.environment_idle_s,
+            margin_s=limits.CREDENTIALS_MARGIN_S,
+        )
 
     @property
     def level(self) -> str:
@@ -120,7 +132,7 @@ class Engine:
     @property
     def size(self) -> int:
         """Environments that live."""
-        return self._pool.size
+        return self._pool.size + self._fleet.size
 
     async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
         """Run `function` once. A failure of the function is an outcome, not an exception.
@@ -128,6 +140,8 @@ class Engine:
         Raises AwsError: TooManyRequestsException over the concurrency limit, InvalidRuntimeException where this
         machine cannot run it any more.
         """
+        if function.managed is not None:
+            return await self._fleet.invoke(function, invocation)
         return await self._pool.invoke(function, invocation)
 
     async def prepare(self, code_sha256: str) -> None:
@@ -169,6 +183,20 @@ class Engine:
         """How far it is; None where nothing is wanted."""
         return self._pool.allocation(function)
 
+    def field(self, function: FunctionVersion, bounds: Bounds) -> None:
+        """Have environments of `function`, which is on managed instances, within `bounds` from now on. Raises AwsError
+        while the engine is closing."""
+        self._fleet.field(function, bounds)
+
+    def withdraw(self, function: FunctionVersion) -> None:
+        """Have none of that version any more; what runs comes to its end."""
+        self._fleet.withdraw(function)
+
+    async def complete(self, function: FunctionVersion) -> None:
+        """Wait until as many of them are there as are wanted at least. Raises AwsError with one of AWS's
+        StateReasonCodes for a code."""
+        await self._fleet.complete(function)
+
     async def snapshot(self, function: FunctionVersion) -> None:
         """Initialise `function` once, and keep what is then to be forked, where that can be. Raises AwsError with one
         of AWS's StateReasonCodes for a code."""
@@ -177,6 +205,7 @@ class Engine:
     async def close(self) -> None:
         """End every environment and wait until nothing is left of them."""
         await self._pool.close()
+        await self._fleet.close()
         await self._snapshots.close()
         self._freezer.close()
         self._foresight.close()
@@ -193,6 +222,14 @@ class Engine:
         self._foresight.used(image)
         make = partial(self._sandbox.cell, image)
         return self._built(furniture, stream, owner, await make(), make, "init")
+
+    async def _managed(self, function: FunctionVersion, owner: ManagedOwner) -> ManagedEnvironment:
+        furniture, stream = await self._furniture(function, "lambda-managed-instances")
+        image = Image(furniture.runtime, sdk=await self._wants_sdk(function, furniture.task, furniture.opt))
+        make = partial(self._sandbox.cell, image)
+        cell = await make()
+        plan, journal = self._planned(furniture, stream, make, "init")
+        return ManagedEnvironment(plan, cell, journal, self._clock, self._ids, self._supervisor, owner)
 
     async def _prepared(self, function: FunctionVersion, owner: Owner) -> Prepared:
         """An environment that is to be a snapshot. Other programs than the runtime's own client cannot be forked."""
@@ -262,9 +299,14 @@ class Engine:
         make: Callable[[], Awaitable[Cell]],
         origin: Origin,
     ) -> Environment:
-        function = furniture.function
+        plan, journal = self._planned(furniture, stream, make, origin)
+        return Environment(plan, cell, journal, self._clock, self._ids, self._supervisor, self._freezer, owner)
+
+    def _planned(
+        self, furniture: Furniture, stream: LogStream, make: Callable[[], Awaitable[Cell]], origin: Origin
+    ) -> tuple[Plan, Journal]:
         plan = Plan(
-            function=function,
+            function=furniture.function,
             kind=furniture.kind,
             origin=origin,
             cell=make,
@@ -273,8 +315,7 @@ class Engine:
             # With SnapStart a function asks for new ones by itself.
             expires=math.inf if furniture.kind == "snap-start" else furniture.credentials.expires,
         )
-        journal = self._journal(function, furniture.runtime, stream, furniture.kind)
-        return Environment(plan, cell, journal, self._clock, self._ids, self._supervisor, self._freezer, owner)
+        return plan, self._journal(furniture.function, furniture.runtime, stream, furniture.kind)
 
     async def _wants_sdk(self, function: FunctionVersion, task: Path, opt: Path | None) -> bool:
         key = function.code_sha256, function.layers

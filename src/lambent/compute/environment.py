@@ -7,8 +7,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 
 from __future__ import annotations
 
-import asyncio
-import enum
 import logging
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,25 +14,29 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.compute import endings
-from lambent.compute.boot import Boot, restore_failure
+from lambent.compute.boot import restore_failure
+from lambent.compute.dwelling import Dwelling
 from lambent.compute.function import Outcome
 from lambent.compute.guests import Guests, discard
 from lambent.compute.household import NoEntrypoint
-from lambent.compute.progress import Progress, Running
+from lambent.compute.progress import Running
+from lambent.compute.state import State
 from lambent.compute.streaming import Stream
 from lambent.kernel import limits
 from lambent.kernel.clock import Alarm
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from lambent.compute.boot import Plan
     from lambent.compute.extensions.api import Reason
     from lambent.compute.freezer import Freezer
     from lambent.compute.function import Invocation
+    from lambent.compute.guests import Household
     from lambent.compute.journal import Journal
     from lambent.compute.pooled import Owner
-    from lambent.compute.runtime_api.api import Sink, Version
+    from lambent.compute.runtime_api.api import Sink
     from lambent.compute.sandbox.api import Cell
     from lambent.compute.telemetry.events import Status
     from lambent.kernel.clock import Clock
@@ -45,18 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class State(enum.Enum):
-    """Where an environment is in its life."""
-
-    STARTING = "starting"
-    INIT = "init"
-    IDLE = "idle"
-    BUSY = "busy"
-    STOPPING = "stopping"
-    GONE = "gone"
-
-
-class Environment:
+class Environment(Dwelling):
     """The state machine. All of it runs on the event loop, in callbacks of the guests and the clock."""
 
     def __init__(
@@ -70,41 +61,19 @@ class Environment:
         freezer: Freezer,
         owner: Owner,
     ) -> None:
-        self.plan = plan
-        self.function = plan.function
-        self.expires = plan.expires
-        self.state = State.STARTING
-        self.retired = False
-        """Set where it must not take another invocation."""
+        super().__init__(plan, cell, journal, clock, ids, supervisor)
         self.idle_since = 0.0
-        self.init_problem: str | None = None
-        """Why INIT has failed before any invocation: an error type, or `timeout`."""
-        self._cell: Cell | None = cell
-        self._journal = journal
-        self._clock = clock
-        self._ids = ids
-        self._supervisor = supervisor
         self._freezer = freezer
         self._owner = owner
-        self._guests: Guests | None = None
         self._alarm = Alarm(clock)
         self._sequence = 0
         self._running: Running | None = None
         self._unreported: Callable[[], bytes | None] | None = None
-        self._loop = asyncio.get_running_loop()
-        self._boot = Boot(plan.origin, journal, clock)
-        self._progress = Progress(plan, self._boot, journal, clock)
-        self._initialised = False
 
     @property
     def parked(self) -> bool:
         """Whether it is a snapshot that can be restored from."""
         return self._guests is not None and self._guests.parked
-
-    @property
-    def initialised(self) -> bool:
-        """Whether INIT has succeeded; where not, the first invocation repeats it."""
-        return self._initialised
 
     def start(self) -> None:
         """Begin INIT. Never raises: the owner is told how it went, of a failure to start at the next turn."""
@@ -225,10 +194,6 @@ class Environment:
         else:
             self._finish()
 
-    def extension_printed(self, messages: list[str]) -> None:
-        """Of the guests."""
-        self._journal.write_extension(messages)
-
     def extension_failed(self, kind: str, problem: str) -> None:
         """Of the guests: without its extensions an environment does not go on. `problem` is AWS's sentence."""
         if self.state is State.INIT:
@@ -241,12 +206,7 @@ class Environment:
     def printed(self) -> None:
         """Of the guests: there is output."""
         self._tell_report()
-        if self._guests is None:
-            return
-        if messages := self._guests.take():
-            self._journal.write(messages)
-        if frames := self._guests.take_framed():
-            self._journal.framed(frames)
+        self._take_output()
 
     def exited(self, status: int) -> None:
         """Of the guests: the runtime has ended."""
@@ -268,20 +228,6 @@ class Environment:
         self.state = State.GONE
         self._owner.gone(self)
 
-    def subscribe(self, extension: str, version: Version, body: bytes) -> None:
-        """Of the Runtime API: an extension wants the log as it comes."""
-        self._journal.subscribe(extension, version, body, self.connect)
-
-    async def connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection to what an extension listens on. Raises OSError."""
-        if self._guests is None:
-            raise OSError("nobody lives there any more")
-        return await self._guests.connect(port)
-
-    def credentials(self, token: str) -> bytes | None:
-        """Of the Runtime API: SnapStart environments fetch their credentials."""
-        return self.plan.credentials(token)
-
     async def _init_again(self, running: Running) -> None:
         """Repeat INIT in a new cell, within the first invocation."""
         try:
@@ -298,19 +244,8 @@ class Environment:
         except NoEntrypoint as problem:
             self._break_off("Runtime.InvalidEntrypoint", str(problem))
 
-    def _move_in(self, cell: Cell) -> None:
-        """Raises OSError where nothing can be started, NoEntrypoint where there is nothing to start; `cell` is gone."""
-        try:
-            household = self.plan.household(cell)
-        except (NoEntrypoint, OSError):
-            discard(cell)
-            raise
-        self._guests = Guests(cell, household, self._clock, self._ids, self, self)
-        try:
-            self._guests.start()
-        except OSError:
-            self._let_go()
-            raise
+    def _guests_in(self, cell: Cell, household: Household) -> Guests:
+        return Guests(cell, household, self._clock, self._ids, self, self)
 
     def _init_timed_out(self) -> None:
         self._init_over("timeout", None)
@@ -331,9 +266,6 @@ class Environment:
             return
         self.state = State.IDLE
         self._owner.ready(self)
-
-    def _tell_init_done(self, status: Status, error_type: str | None) -> None:
-        self._boot.done(status, error_type, self._guests.extensions() if self._guests is not None else ())
 
     def _send(self, guests: Guests) -> None:
         running = self._running
@@ -443,36 +375,7 @@ class Environment:
     def _report(self, running: Running, *, first: bool) -> bytes | None:
         return self._progress.report(running, self._guests, first=first)
 
-    def _silence(self) -> None:
-        """Let nobody within go on, and take what they have said until now."""
-        self._progress.measure(self._guests)
-        if self._guests is not None:
-            self._guests.silence()
-            self._guests.pass_answer()
-            self.printed()
-
-    def _let_go(self) -> None:
-        """End the guests for good; what runs next does so in a new cell."""
-        self._silence()
-        guests, self._guests = self._guests, None
-        if guests is not None:
-            guests.abandon()
-
     def _end(self, reason: Reason) -> None:
-        self.retired = True
         self._alarm.stop()
         self._freezer.wake(self)
-        self.state = State.STOPPING
-        if self._guests is None:
-            self._loop.call_soon(self.gone)
-            return
-        self._guests.retire()
-        if self._journal.heard:
-            self._supervisor.start(f"stop {self.function.name}", self._flush_and_stop(self._guests, reason))
-        else:
-            self._guests.shutdown(reason)
-
-    async def _flush_and_stop(self, guests: Guests, reason: Reason) -> None:
-        """Let extensions have the last of the telemetry before they are told to go."""
-        await self._journal.flush()
-        guests.shutdown(reason)
+        self._leave(reason)

@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from lambent.compute.streaming import Stream
 
 
+class Managed(msgspec.Struct, frozen=True, kw_only=True):
+    """How a version on managed instances shares its environments.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
+    """
+
+    provider: str
+    """The ARN of its capacity provider."""
+    concurrency: int
+    """Invocations at a time in one environment."""
+    vcpus: float
+    """What one environment takes of the provider's."""
+
+
 class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
     """An immutable snapshot of everything an environment is built from."""
 
@@ -48,6 +62,8 @@ class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
     tracing: bool = False
     """Whether X-Ray is to sample actively."""
     architecture: str = "x86_64"
+    managed: Managed | None = None
+    """Set for a version whose environments run several invocations at a time."""
     per_tenant: bool = False
     """Whether invocations name a tenant, and no environment ever serves two of them."""
     durable: bool = False

@@ -25,6 +25,7 @@ from lambent.compute.pipe import Pipe
 from lambent.compute.residents import ExtensionResident, Resident
 from lambent.compute.runtime_api import failures
 from lambent.compute.runtime_api.api import About, Event
+from lambent.compute.runtime_api.runtime import Runtime
 from lambent.compute.runtime_api.server import RuntimeApi
 from lambent.compute.sandbox.api import Program, Tenancy
 from lambent.compute.streaming import Nowhere
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from lambent.compute.extensions.shutdown import Shutdown
     from lambent.compute.function import Invocation
     from lambent.compute.runtime_api.api import Host, Sink
+    from lambent.compute.runtime_api.parts import Machine
+    from lambent.compute.runtime_api.workers import Workers
     from lambent.compute.sandbox.api import Cell
     from lambent.compute.telemetry.frames import Frame
     from lambent.kernel.clock import Clock, Timer
@@ -116,7 +119,11 @@ class Household(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Guests:
-    """Takes over `cell`. `start` begins INIT."""
+    """Takes over `cell`. `start` begins INIT.
+
+    A runtime that takes several events at a time has `workers`, whose listener tells here of INIT only. `connections`
+    to the Runtime API may be open at once.
+    """
 
     def __init__(
         self,
@@ -126,6 +133,8 @@ class Guests:
         ids: Ids,
         watcher: Watcher,
         host: Host,
+        workers: Workers | None = None,
+        connections: int = limits.RUNTIME_API_CONNECTIONS,
     ) -> None:
         self._cell = cell
         self._household = household
@@ -137,13 +146,16 @@ class Guests:
         self._framed = Pipe(cell.frames, self._frames, clock, self.printed)
         self._endpoint = None if cell.endpoint is None else household.serve(cell.endpoint)
         self._extensions = Extensions(household.about, household.extensions, self, ids)
+        self._single = Runtime(self)
+        self._machine: Machine = self._single if workers is None else workers
         self._api = RuntimeApi(
             cell.runtime_api,
             clock=clock,
             about=household.about,
-            listener=self,
+            runtime=self._machine,
             host=host,
             extensions=self._extensions,
+            connections=connections,
         )
         self.parked = False
         """Whether the runtime is ready to be forked, and not for an event: a snapshot's."""
@@ -179,10 +191,10 @@ class Guests:
             self._client.event(sequence, invocation, deadline_ms)
             if not self._extensions.listening:
                 return
-        event = self._event(sequence, invocation, deadline_ms)
+        event = self.event(sequence, invocation, deadline_ms)
         self._extensions.invoke(event)
         if self._door == "http":
-            self._api.event(event)
+            self._single.event(event)
 
     def take(self) -> list[str]:
         """The log messages since the last `take`; what was printed after an answer waits for `pass_answer`."""
@@ -219,7 +231,7 @@ class Guests:
             self._runtime.signal(signal.SIGKILL)
         else:
             self._cell.kill()
-        self._drain()
+        self.drain()
 
     def retire(self) -> None:
         """Hear nobody any more but for what they print, and that they are gone. `shutdown` is to follow."""
@@ -287,22 +299,22 @@ class Guests:
 
     def init_failed(self, error: bytes, kind: str) -> None:
         if not self._initialised and not self._ending:
-            self._drain()
+            self.drain()
             self._watcher.init_failed(error, kind)
 
     def answered(self, sequence: int, body: bytes) -> None:
         if self._takes_answer(sequence):
-            self._drain()
+            self.drain()
             self._watcher.answered(body, None)
 
     def failed(self, sequence: int, body: bytes, kind: str) -> None:
         if self._takes_answer(sequence):
-            self._drain()
+            self.drain()
             self._watcher.answered(body, kind)
 
     def too_large(self, sequence: int) -> None:
         if self._takes_answer(sequence):
-            self._drain()
+            self.drain()
             self._watcher.too_large()
 
     def streaming(self, sequence: int, content_type: str) -> Sink:
@@ -310,12 +322,12 @@ class Guests:
 
     def waiting(self, sequence: int) -> None:
         if sequence == self._sequence and not self._ending:
-            self._drain()
+            self.drain()
             self._watcher.printed()
             self._runtime_done()
 
     def restore_ready(self) -> None:
-        self._api.restore()  # it was not made from a snapshot, so what would follow a restore follows at once
+        self._single.restore()  # it was not made from a snapshot, so what would follow a restore follows at once
 
     def restored(self) -> None:
         self._runtime_ready("http")
@@ -346,7 +358,7 @@ class Guests:
         self._living.discard(guest)
         if self._ending:
             self._look_for_end()
-        elif (streaming := self._api.streaming) is None:
+        elif (streaming := self._machine.streaming) is None:
             self._runtime_ended(status)
         else:  # what it wrote before its end goes out first
             streaming.add_done_callback(lambda _: self._runtime_ended(status))
@@ -361,7 +373,7 @@ class Guests:
 
     def _runtime_ended(self, status: int) -> None:
         if not self._ending:
-            self._drain()
+            self.drain()
             self._watcher.exited(status)
 
     def _let_runtime_in(self) -> None:
@@ -428,16 +440,18 @@ class Guests:
 
     def _take_in(self) -> None:
         """Let what extensions have said of an event, internal ones among the function's output, stand in its log."""
-        self._drain()
+        self.drain()
         self._watcher.printed()
         for other in self._others.values():
             other.drain()
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Take in what has been printed until now; it stands in `take`."""
         self._client.drain()
         self._framed.drain()
 
-    def _event(self, sequence: int, invocation: Invocation, deadline_ms: int) -> Event:
+    def event(self, sequence: int, invocation: Invocation, deadline_ms: int) -> Event:
+        """`invocation` as guests are told of it; `deadline_ms` is of the epoch."""
         return Event(
             sequence=sequence,
             request_id=invocation.request_id,

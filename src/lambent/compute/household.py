@@ -31,6 +31,10 @@ FRAMES = 4
 """The descriptor of the first guest for framed log messages."""
 
 _EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
+_NO_SUCH = "no such file or directory"
+_SHEBANG_BYTES = 256
+"""As many as the kernel reads."""
+
 _WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
 
@@ -100,6 +104,7 @@ def household(furniture: Furniture, cell: Cell) -> Household:
             zone=f"{function.region}-az1",
             metadata_token=furniture.metadata_token,
             snap_start=furniture.kind == "snap-start",
+            concurrent=function.managed is not None,
         ),
         runtime=Program(command=_command(furniture, cell), variables=values),
         extensions=furniture.extensions,
@@ -150,10 +155,33 @@ def _bootstrap(furniture: Furniture, cell: Cell) -> str:
         (furniture.opt, cell.paths.opt, shown.opt),
     ):
         if root is not None and (root / "bootstrap").is_file():
-            if not (root / "bootstrap").stat().st_mode & _EXECUTABLE:
-                raise NoEntrypoint(f"fork/exec {named}/bootstrap: permission denied")
+            if problem := _problem(furniture, root / "bootstrap"):
+                raise NoEntrypoint(f"fork/exec {named}/bootstrap: {problem}")
             return f"{within}/bootstrap"
     raise NoEntrypoint(f"Couldn't find valid bootstrap(s): [{shown.task}/bootstrap {shown.opt}/bootstrap]")
+
+
+def _problem(furniture: Furniture, bootstrap: Path) -> str | None:
+    """Why the system would not run `bootstrap`, in its own words; None where it would."""
+    if not bootstrap.stat().st_mode & _EXECUTABLE:
+        return "permission denied"
+    with bootstrap.open("rb") as program:
+        line, _, _ = program.read(_SHEBANG_BYTES).partition(b"\n")
+    if line.startswith(b"\x7fELF"):
+        return None
+    interpreter = line.removeprefix(b"#!").split()[:1] if line.startswith(b"#!") else []
+    if not interpreter:
+        return "exec format error"
+    return None if _on_host(furniture, interpreter[0].decode("utf-8", "surrogateescape")).exists() else _NO_SUCH
+
+
+def _on_host(furniture: Furniture, program: str) -> Path:
+    """Where a program is that guests find at that path: what is not the function's is the host's in every cell."""
+    shown = Paths()
+    for named, real in ((shown.task, furniture.task), (shown.opt, furniture.opt)):
+        if real is not None and program.startswith(f"{named}/"):
+            return real / program.removeprefix(f"{named}/")
+    return Path(program)
 
 
 class NoEntrypoint(Exception):

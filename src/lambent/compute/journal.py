@@ -50,7 +50,8 @@ class Journal:
         self._waiting: list[LogEvent] = []
         self._told = 0
         self._tail: _Tail | None = None
-        self._start: Start | None = None
+        self._started: dict[str, Start] = {}
+        """The invocations in progress, by request id."""
 
     @property
     def heard(self) -> bool:
@@ -130,7 +131,7 @@ class Journal:
         """An invocation begins. `tail`: `end` is to return the last of its log. `trace_id` is the tracing header that
         the runtime gets. Where INIT is repeated within the invocation, AWS tells START behind its INIT_REPORT."""
         now = self._clock.time()
-        start = self._start = Start(request_id, now, loglines.sampled(trace_id), tenant_id)
+        start = self._started[request_id] = Start(request_id, now, loglines.sampled(trace_id), tenant_id)
         if self._relay.active:
             self._relay.tell(now, start.record(self._function))
         if not tail:
@@ -194,7 +195,7 @@ class Journal:
         `produced_bytes` is the size of the answer; `response` is None where there was none."""
         if not self._structured and not self._relay.active:
             return
-        start = self._begun(request_id)
+        start = self._started[request_id]
         self._tell(
             events.RuntimeDone(
                 request_id=request_id,
@@ -210,7 +211,7 @@ class Journal:
     def end(self, request_id: str, report: Report) -> bytes | None:
         """An invocation that has started is over: END and REPORT. Returns the last 4 KiB of its log where they were
         wanted."""
-        start = self._begun(request_id)
+        start = self._started.pop(request_id)
         now = self._clock.time()
         if self._relay.active:
             self._relay.tell(now, events.End(request_id=request_id))
@@ -253,11 +254,6 @@ class Journal:
     def close(self) -> None:
         """Tell subscribers nothing more, and let go of the connections to them. The log stays open."""
         self._relay.close()
-
-    def _begun(self, request_id: str) -> Start:
-        start = self._start
-        assert start is not None and start.request_id == request_id, "START is told first"
-        return start
 
     def _tell(self, record: events.Record) -> None:
         now = self._clock.time()

@@ -12,12 +12,13 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lambent.compute.environment import State
 from lambent.compute.group import Group, key
 from lambent.compute.idle import Idle
 from lambent.compute.keepalive import KeepAlive
 from lambent.compute.provisioning import Provisioning
 from lambent.compute.scale import Starts
+from lambent.compute.state import State
+from lambent.compute.streaming import answered
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 
@@ -111,7 +112,7 @@ class Pool:
         if environment is None:
             return await self._wait(group, invocation, answer)
         environment.begin(invocation, answer)
-        return await _answered(answer)
+        return await answered(answer)
 
     def provision(self, function: FunctionVersion, environments: int) -> None:
         """Keep so many initialised environments of `function` at hand from now on, in place of what its version had.
@@ -234,7 +235,7 @@ class Pool:
             self._forget(group)
             raise
         try:
-            return await _answered(answer)
+            return await answered(answer)
         except asyncio.CancelledError:
             self._give_up(group, answer)
             raise
@@ -417,17 +418,6 @@ class Pool:
         for environment in list(group.members):
             self._dismiss(group, environment)
         self._forget(group)
-
-
-async def _answered(answer: asyncio.Future[Outcome]) -> Outcome:
-    """The outcome. A caller that is cancelled when it is there already never sees it: nobody would read its stream,
-    and the function would wait for a reader for ever."""
-    try:
-        return await answer
-    except asyncio.CancelledError:
-        if not answer.cancelled() and answer.exception() is None and (stream := answer.result().stream) is not None:
-            stream.cancel()
-        raise
 
 
 def _refusal(function: FunctionVersion, error: AwsError | OSError) -> AwsError:

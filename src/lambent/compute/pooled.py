@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     import asyncio
 
-    from lambent.compute.environment import State
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
+    from lambent.compute.state import State
     from lambent.kernel.errors import AwsError
 
-Kind = Literal["on-demand", "provisioned-concurrency", "snap-start"]
+Kind = Literal["on-demand", "provisioned-concurrency", "snap-start", "lambda-managed-instances"]
 """How an environment came to be: the values of AWS_LAMBDA_INITIALIZATION_TYPE."""
 
 

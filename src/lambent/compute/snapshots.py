@@ -81,8 +81,7 @@ class Snapshot:
         self.release()
         await self._gone
         if problem is not None:
-            code = _CODES.get(problem, "FunctionError")
-            raise AwsError(code, f"The function could not be initialised: {problem}.")
+            raise AwsError(reason(problem), f"The function could not be initialised: {problem}.")
         return False
 
     async def branch(self) -> Cell:
@@ -210,3 +209,8 @@ def _release(task: asyncio.Task[Snapshot | AwsError | None]) -> None:
     """It is not wanted any more, as soon as it is made."""
     if not task.cancelled() and isinstance(snapshot := task.result(), Snapshot):
         snapshot.release()
+
+
+def reason(problem: str) -> str:
+    """The StateReasonCode for an INIT that has failed with the error type `problem`, or by `timeout`."""
+    return _CODES.get(problem, "FunctionError")

@@ -18,6 +18,7 @@ from lambent.kernel import limits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lambent.compute.function import Outcome
     from lambent.kernel.clock import Clock
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
@@ -167,3 +168,14 @@ class Nowhere:
 
     def fail(self, error_type: str, error: bytes) -> None:
         """Nobody hears of it."""
+
+
+async def answered(answer: asyncio.Future[Outcome]) -> Outcome:
+    """The outcome. A caller that is cancelled when it is there already never sees it: nobody would read its stream,
+    and the function would wait for a reader for ever."""
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        if not answer.cancelled() and answer.exception() is None and (stream := answer.result().stream) is not None:
+            stream.cancel()
+        raise

@@ -135,6 +135,8 @@ def _reserved(function: FunctionVersion, runtime: Runtime, place: Place) -> dict
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{function.runtime}"
     if place.frames is not None:
         variables["_LAMBDA_TELEMETRY_LOG_FD"] = str(place.frames)
+    if function.managed is not None:
+        variables["AWS_LAMBDA_MAX_CONCURRENCY"] = str(function.managed.concurrency)
     if function.log_format == "JSON":
         variables |= {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": function.log_level}
     return variables

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from lambent.compute.extensions.registry import Extensions
 from lambent.compute.runtime_api.api import About, Event
+from lambent.compute.runtime_api.runtime import Runtime
 from lambent.compute.runtime_api.server import RuntimeApi
+from lambent.compute.runtime_api.workers import Workers
 from lambent.kernel.clock import SystemClock, settle
 from lambent.kernel.ids import SeededIds
 
@@ -147,17 +149,19 @@ class Guest:
 class Bench:
     """One Runtime API with all that it needs."""
 
-    def __init__(self, *, expected: tuple[str, ...] = (), snap_start: bool = False) -> None:
+    def __init__(self, *, expected: tuple[str, ...] = (), snap_start: bool = False, workers: int = 0) -> None:
         self.environment = Environment()
         self.about = about(snap_start=snap_start)
         self.extensions = Extensions(self.about, expected, self.environment, SeededIds())
+        self.runtime = Runtime(self.environment)
+        self.workers = Workers(self.environment, workers)
         door = socket.create_server(("127.0.0.1", 0))
         self.address = door.getsockname()
         self.api = RuntimeApi(
             door,
             clock=SystemClock(),
             about=self.about,
-            listener=self.environment,
+            runtime=self.workers if workers else self.runtime,
             host=self.environment,
             extensions=self.extensions,
         )
@@ -172,7 +176,7 @@ class Bench:
         """Let the runtime take an event; what it got."""
         await guest.send("GET", f"{RUNTIME}/invocation/next")
         assert await self.environment.hears() == ("ready",)
-        self.api.event(event(**members))
+        self.runtime.event(event(**members))
         return await guest.answer()
 
     async def close(self) -> None:

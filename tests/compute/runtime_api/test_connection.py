@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lambent.compute.extensions.registry import Extensions
+from lambent.compute.runtime_api.runtime import Runtime
 from lambent.compute.runtime_api.server import RuntimeApi
 from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock, settle
@@ -122,7 +123,7 @@ async def test_a_guest_that_does_not_read_is_not_heard_until_it_does(bench: Benc
     guest, other = await bench.guest(), await bench.guest()
     await guest.send("GET", f"{RUNTIME}/invocation/next")
     assert await bench.environment.hears() == ("ready",)
-    bench.api.event(event(payload=bytes(LARGE_BYTES)))
+    bench.runtime.event(event(payload=bytes(LARGE_BYTES)))
     await guest.send("POST", f"{RUNTIME}/invocation/{REQUEST_ID}/response", b"made up")
     assert (await other.call("GET", "/2018-06-01/ping")).body == b"pong"
     assert bench.environment.told.empty()
@@ -160,7 +161,7 @@ async def test_a_door_that_cannot_be_opened_is_tried_again_later() -> None:
         door,  # type: ignore[arg-type] # as much of a socket as is used
         clock=clock,
         about=about_it,
-        listener=environment,
+        runtime=Runtime(environment),
         host=environment,
         extensions=extensions,
     )

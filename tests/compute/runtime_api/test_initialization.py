@@ -50,12 +50,12 @@ async def test_a_restored_runtime_goes_on_to_events() -> None:
     guest = await bench.guest()
     await guest.send("GET", RESTORE)
     assert await bench.environment.hears() == ("restore_ready",)
-    bench.api.restore()
+    bench.runtime.restore()
     answer = await guest.answer()
     assert (answer.status, answer.body) == (200, b"")
     await guest.send("GET", NEXT)
     assert await bench.environment.hears() == ("restored",)
-    bench.api.event(event())
+    bench.runtime.event(event())
     assert (await guest.answer()).status == 200
     await bench.close()
 
@@ -67,7 +67,7 @@ async def test_a_failed_restore_is_told_over_either_path() -> None:
         assert (await guest.call("POST", RESTORE_ERROR)).error[:2] == (403, "InvalidStateTransition")
         await guest.send("GET", RESTORE)
         assert await bench.environment.hears() == ("restore_ready",)
-        bench.api.restore()
+        bench.runtime.restore()
         await guest.answer()
         kind = {"Lambda_Runtime_Function_Error_Type": "Runtime.AfterRestoreError"}
         assert (await guest.call("POST", path, BODY, **kind)).status == 202

@@ -63,13 +63,13 @@ async def test_an_answer_reaches_the_environment_as_it_is_and_the_next_event_fol
     assert await bench.environment.hears() == ("answered", 1, b"not \xff json")
     await guest.send("GET", NEXT)
     assert await bench.environment.hears() == ("waiting", 1)
-    bench.api.event(event(2, b"2", request_id="second"))
+    bench.runtime.event(event(2, b"2", request_id="second"))
     answer = await guest.answer()
     assert (answer.headers["lambda-runtime-aws-request-id"], answer.body) == ("second", b"2")
 
 
 async def test_an_event_is_held_until_the_runtime_asks(bench: Bench) -> None:
-    bench.api.event(event())
+    bench.runtime.event(event())
     answer = await (await bench.guest()).call("GET", NEXT)
     assert answer.body == b'{"n":1}'
     assert await bench.environment.hears() == ("ready",)
@@ -89,7 +89,7 @@ async def test_a_runtime_that_asks_over_a_new_connection_is_the_one_that_waits(b
     assert await bench.environment.hears() == ("ready",)
     await new.send("GET", NEXT)
     assert await _cut(old)
-    bench.api.event(event())
+    bench.runtime.event(event())
     assert (await new.answer()).status == 200
 
 
@@ -99,7 +99,7 @@ async def test_an_event_that_a_lost_connection_missed_is_given_to_the_next(bench
     assert await bench.environment.hears() == ("ready",)
     guest.writer.close()
     await guest.writer.wait_closed()
-    bench.api.event(event())
+    bench.runtime.event(event())
     assert (await (await bench.guest()).call("GET", NEXT)).body == b'{"n":1}'
 
 

@@ -78,7 +78,8 @@ def client(bench: Bench, tmp_path: Path) -> Callable[[str], AbstractAsyncContext
 async def invoke(bench: Bench, sequence: int, payload: Any, **members: Any) -> tuple[Any, ...]:
     """Hand an event to a runtime that waits; what the environment hears of it."""
     body = json.dumps(payload).encode()
-    bench.api.event(event(sequence, body, request_id=f"id-{sequence}", invocation_id=f"nonce-{sequence}", **members))
+    names = {"request_id": f"id-{sequence}", "invocation_id": f"nonce-{sequence}"}
+    bench.runtime.event(event(sequence, body, **names, **members))
     return await bench.environment.hears()
 
 

@@ -90,7 +90,7 @@ class Play(RuleBasedStateMachine):
     @precondition(lambda self: self.runtime.state is State.RESPONDING)
     @rule()
     def body_ends(self) -> None:
-        self.runtime.sent()
+        self.runtime.sent(event(self.sent))
         self.answered += 1
 
     @invariant()

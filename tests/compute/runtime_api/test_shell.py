@@ -36,7 +36,7 @@ async def test_a_shell_script_answers_events(bench: Bench, tmp_path: Path) -> No
     try:
         assert await bench.environment.hears() == ("ready",)
         for sequence, text in ((1, b"short"), (2, b"l" * 100_000)):
-            bench.api.event(event(sequence, text, request_id=f"id-{sequence}"))
+            bench.runtime.event(event(sequence, text, request_id=f"id-{sequence}"))
             assert await bench.environment.hears() == ("answered", sequence, b"echo " + text)
             assert await bench.environment.hears() == ("waiting", sequence)
     finally:

@@ -197,6 +197,8 @@ class Extensions:
             message = "Extension name is too long" if name else "Empty extension name"
             raise Refusal(403, "Extension.InvalidExtensionName", message)
         events = _wanted(body)
+        if self._about.concurrent and "INVOKE" in events:
+            raise Refusal(403, "Extension.InvalidEventType", "INVOKE: ErrorInvalidEventType")
         agent = self._named.get(name)
         if agent is not None and agent.external:
             self._register_external(agent, events)

@@ -52,6 +52,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     """What AWS_LAMBDA_METADATA_TOKEN says."""
     snap_start: bool = False
     """Whether /runtime/restore and the credentials are served."""
+    concurrent: bool = False
+    """Whether the runtime takes several events at a time, of which extensions are not told."""
 
 
 class Refusal(Exception):

@@ -16,9 +16,8 @@ from lambent.kernel import limits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lambent.compute.runtime_api.parts import Parts
+    from lambent.compute.runtime_api.parts import Machine, Parts
     from lambent.compute.runtime_api.request import Intake, Request
-    from lambent.compute.runtime_api.runtime import Runtime
 
 
 def init_error(parts: Parts, request: Request) -> Intake:
@@ -37,7 +36,7 @@ def restore_error(parts: Parts, request: Request) -> Intake:
     return _error(request, _restored(parts).restore_error)
 
 
-def _restored(parts: Parts) -> Runtime:
+def _restored(parts: Parts) -> Machine:
     if not parts.about.snap_start:
         raise NotServed
     return parts.runtime

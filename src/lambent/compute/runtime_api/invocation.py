@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lambent.compute.runtime_api.api import Event
-    from lambent.compute.runtime_api.parts import Parts
+    from lambent.compute.runtime_api.parts import Machine, Parts
     from lambent.compute.runtime_api.request import Intake, Peer, Request
-    from lambent.compute.runtime_api.runtime import Runtime
 
 _NONCE = b"lambda-runtime-invocation-id"
 _MODE = b"lambda-runtime-function-response-mode"
@@ -31,7 +30,7 @@ class Asking:
 
     __slots__ = ("_ask", "_peer", "_runtime")
 
-    def __init__(self, runtime: Runtime, peer: Peer, ask: Callable[[Peer], None]) -> None:
+    def __init__(self, runtime: Machine, peer: Peer, ask: Callable[[Peer], None]) -> None:
         self._runtime = runtime
         self._peer = peer
         self._ask = ask
@@ -66,8 +65,8 @@ def respond(parts: Parts, request: Request, request_id: bytes) -> Intake:
     if not event.streaming:
         return Result(runtime, request.peer, event)
     sink = runtime.listener.streaming(event.sequence, request.text(b"content-type") or _STREAM_TYPE)
-    streamed = Streamed(runtime, request.peer, sink)
-    runtime.streaming = parts.tasks.start("runtime-api-stream", streamed.run())
+    streamed = Streamed(runtime, request.peer, event, sink)
+    runtime.passes_on(parts.tasks.start("runtime-api-stream", streamed.run()))
     return streamed
 
 
@@ -79,7 +78,7 @@ def fail(parts: Parts, request: Request, request_id: bytes) -> Intake:
     return Failure(runtime, request.peer, event, content_type, failures.kind(request.fields.get(failures.TYPE, b"")))
 
 
-def _unknown_mode(runtime: Runtime, request: Request, event: Event) -> Intake:
+def _unknown_mode(runtime: Machine, request: Request, event: Event) -> Intake:
     runtime.listener.failed(event.sequence, failures.INVALID_MODE_BODY, failures.INVALID_MODE)
-    runtime.sent()
+    runtime.sent(event)
     return Dropped(request.peer, answers.UNKNOWN_MODE)

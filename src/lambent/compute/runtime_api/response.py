@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lambent.compute.runtime_api.api import Event, Sink
+    from lambent.compute.runtime_api.parts import Machine
     from lambent.compute.runtime_api.request import Peer
-    from lambent.compute.runtime_api.runtime import Runtime
 
 
 class Result:
@@ -23,7 +23,7 @@ class Result:
 
     __slots__ = ("_body", "_event", "_peer", "_runtime")
 
-    def __init__(self, runtime: Runtime, peer: Peer, event: Event) -> None:
+    def __init__(self, runtime: Machine, peer: Peer, event: Event) -> None:
         self._runtime = runtime
         self._peer = peer
         self._event = event
@@ -38,7 +38,7 @@ class Result:
             return
         if not self._body.too_large:
             self._tell(self._body.take(), trailers)
-        self._runtime.sent()
+        self._runtime.sent(self._event)
         self._peer.reply(answers.TOO_LARGE if self._body.too_large else answers.ACCEPTED)
 
     def lost(self) -> None:
@@ -46,7 +46,7 @@ class Result:
             return
         if not self._body.too_large:
             self._runtime.listener.failed(self._event.sequence, failures.TRUNCATED_BODY, failures.TRUNCATED)
-        self._runtime.sent()
+        self._runtime.sent(self._event)
 
     def _tell(self, body: bytes, trailers: Mapping[bytes, bytes]) -> None:
         listener = self._runtime.listener
@@ -62,7 +62,7 @@ class Failure(Result):
 
     __slots__ = ("_content_type", "_kind")
 
-    def __init__(self, runtime: Runtime, peer: Peer, event: Event, content_type: bytes, kind: str) -> None:
+    def __init__(self, runtime: Machine, peer: Peer, event: Event, content_type: bytes, kind: str) -> None:
         super().__init__(runtime, peer, event)
         self._content_type = content_type
         self._kind = kind
@@ -74,9 +74,10 @@ class Failure(Result):
 class Streamed:
     """Passes an answer on as it comes. While the caller has not taken what there is, no more is read of it."""
 
-    def __init__(self, runtime: Runtime, peer: Peer, sink: Sink) -> None:
+    def __init__(self, runtime: Machine, peer: Peer, event: Event, sink: Sink) -> None:
         self._runtime = runtime
         self._peer = peer
+        self._event = event
         self._sink = sink
         self._chunks: list[bytes] = []
         self._size = 0
@@ -121,7 +122,7 @@ class Streamed:
         if self._runtime.over:
             return
         self._tell(self._trailers)
-        self._runtime.sent()
+        self._runtime.sent(self._event)
         if self._trailers is not None:
             self._peer.reply(answers.ACCEPTED)
 

@@ -36,21 +36,25 @@ class State(enum.Enum):
 
 
 class Runtime:
-    """One runtime process, from its start to its end."""
+    """One runtime process, from its start to its end, that takes one event at a time."""
 
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
         self.state = State.STARTED
         self.over = False
         """Whether the environment wants to hear no more of it."""
-        self.streaming: asyncio.Task[None] | None = None
-        """What passes on the streamed answer in progress."""
+        self._streaming: asyncio.Task[None] | None = None
         self._event: Event | None = None
         self._answered = 0
         self._request_id = b""
         self._nonce = b""
         self._head = b""
         self._asking: Peer | None = None
+
+    @property
+    def streaming(self) -> asyncio.Task[None] | None:
+        """What passes on, or has passed on, the last streamed answer; None before any."""
+        return self._streaming
 
     # What the environment does.
 
@@ -76,8 +80,8 @@ class Runtime:
         """Tell nothing more to the listener or a stream."""
         self.over = True
         self._event = self._asking = None
-        if self.streaming is not None:
-            self.streaming.cancel()
+        if self._streaming is not None:
+            self._streaming.cancel()
 
     # What the runtime does. Each raises Refusal where it may not.
 
@@ -119,12 +123,16 @@ class Runtime:
         self.state = state
         return self._event
 
-    def sent(self) -> None:
-        """The answer has come, for good or bad, and the listener knows it, who may have ended the environment."""
+    def passes_on(self, streaming: asyncio.Task[None]) -> None:
+        """The answer is a stream, which that task passes on."""
+        self._streaming = streaming
+
+    def sent(self, event: Event) -> None:
+        """The answer to `event` has come, for good or bad, and the listener knows it, who may have ended the
+        environment."""
         if self.over:
             return
-        assert self._event is not None
-        self._answered = self._event.sequence
+        self._answered = event.sequence
         self._event = None
         self.state = State.SENT
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from lambent.compute.runtime_api import routes
 from lambent.compute.runtime_api.connection import Connection
 from lambent.compute.runtime_api.parts import Parts
-from lambent.compute.runtime_api.runtime import Runtime
 from lambent.kernel import limits
 from lambent.kernel.tasks import Supervisor
 
 if TYPE_CHECKING:
     from lambent.compute.extensions.registry import Extensions
-    from lambent.compute.runtime_api.api import About, Event, Host, Listener
+    from lambent.compute.runtime_api.api import About, Host
+    from lambent.compute.runtime_api.parts import Machine
     from lambent.compute.runtime_api.request import Intake, Request
     from lambent.kernel.clock import Clock
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 class RuntimeApi:
     """Serves HTTP/1.1 on `door`, a listening socket that it takes over, until `close`. It costs next to nothing until
-    somebody connects. `listener` hears the runtime, where that speaks HTTP."""
+    somebody connects. `runtime` hears the runtime, where that speaks HTTP; `connections` may be open at once."""
 
     def __init__(
         self,
@@ -33,33 +33,22 @@ class RuntimeApi:
         *,
         clock: Clock,
         about: About,
-        listener: Listener,
+        runtime: Machine,
         host: Host,
         extensions: Extensions,
+        connections: int = limits.RUNTIME_API_CONNECTIONS,
     ) -> None:
         self._door = door
         self._clock = clock
         self._tasks = Supervisor(clock)
-        self._parts = Parts(about=about, host=host, runtime=Runtime(listener), extensions=extensions, tasks=self._tasks)
+        self._parts = Parts(about=about, host=host, runtime=runtime, extensions=extensions, tasks=self._tasks)
         self._arrived: set[Connection] = set()
         self._connections: set[Connection] = set()
+        self._most = connections
         self._open = True
         self._loop = asyncio.get_running_loop()
         door.setblocking(False)
         self._serve()
-
-    @property
-    def streaming(self) -> asyncio.Task[None] | None:
-        """What passes on, or has passed on, the last streamed answer; None before any."""
-        return self._parts.runtime.streaming
-
-    def event(self, event: Event) -> None:
-        """Hand `event` to the runtime, which waits in /next, or when it asks. The one before must be answered."""
-        self._parts.runtime.event(event)
-
-    def restore(self) -> None:
-        """Answer /restore/next, in which the runtime waits."""
-        self._parts.runtime.restore()
 
     def close(self) -> None:
         """Stop serving, cut every connection and tell nothing more; harmless twice."""
@@ -106,7 +95,7 @@ class RuntimeApi:
             self._receive(accepted)
 
     def _receive(self, accepted: socket.socket) -> None:
-        if len(self._arrived) >= limits.RUNTIME_API_CONNECTIONS:
+        if len(self._arrived) >= self._most:
             accepted.close()
             return
         accepted.setblocking(False)

@@ -14,7 +14,7 @@ from lambent.compute.telemetry.levels import Level
 Status = Literal["success", "failure", "error", "timeout"]
 Phase = Literal["init", "invoke", "snap-start"]
 """`invoke`: INIT is repeated within the first invocation."""
-Initialization = Literal["on-demand", "provisioned-concurrency", "snap-start"]
+Initialization = Literal["on-demand", "provisioned-concurrency", "snap-start", "lambda-managed-instances"]
 Category = Literal["platform", "function", "extension"]
 
 

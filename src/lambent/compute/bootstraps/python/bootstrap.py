@@ -1,8 +1,8 @@
 """The Python runtime client: runs inside the environment, imports the handler and answers events, one at a time.
 
 It runs on Python 3.9 to 3.14 and imports only what the interpreter holds built in, not even `os`: what a function does
-not ask for costs it nothing. What few functions need waits beside it: `logs.py`, `failures.py`, `values.py`. A zygote
-defines it before its forks know who they are, so it looks at nothing of its process until `main`.
+not ask for costs it nothing. What few functions need waits beside it: `logs.py`, `failures.py`, `workers.py`, ... A
+zygote defines it before its forks know who they are, so it looks at nothing of its process until `main`.
 
 Descriptors: 1 and 2 are one pipe for output, 3 is the channel (a packet socket), 4 is for runtimes that frame their
 logs in AWS's own way, 5 the lifeline where there is one. The first packet in is a secret; every packet out, and every
@@ -314,6 +314,8 @@ class Runtime:
         self.log_stream = variable(b"AWS_LAMBDA_LOG_STREAM_NAME")
 
     def run(self):
+        if variable(b"AWS_LAMBDA_INITIALIZATION_TYPE") == "lambda-managed-instances":
+            self.wire = late("workers").enter(self.wire)
         try:
             handler = self._load(variable(b"_HANDLER", ""))
         except Exception:

@@ -1,0 +1,197 @@
+"""Several events at a time: a process for each, which speaks HTTP to the Runtime API as AWS's own client does.
+
+The first process forks the workers before it has imported anything of the function, so each initialises for itself and
+shares nothing but /tmp. It serves nothing itself: it answers for a worker that has died within an invocation, and
+starts another in its place.
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-python-runtime.html
+"""
+
+# mypy: ignore-errors
+# ruff: noqa: F821, S112, SLF001 the client is put there by who loads this; no logging; posix instead of os
+
+import _socket
+import mmap
+import posix
+import sys
+
+try:
+    import fcntl
+except ImportError:  # log messages of more than one write may mix then
+    fcntl = None
+
+_API = "/2018-06-01/runtime"
+_ID_BYTES = 63
+_SLOT_BYTES = 1 + _ID_BYTES
+_ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
+_RECEIVED_BYTES = 65536
+
+
+class Board:
+    """What every worker is at, seen by them all: whether it has asked for an event, and the request id of its last."""
+
+    def __init__(self, workers):
+        self._memory = mmap.mmap(-1, workers * _SLOT_BYTES)
+
+    def asks(self, worker):
+        self._write(worker, b"\1")
+
+    def takes(self, worker, request_id):
+        self._write(worker, b"\1" + request_id)
+
+    def clear(self, worker):
+        self._write(worker, b"")
+
+    def read(self, worker):
+        """Whether it has asked, and the request id; empty where it has none."""
+        slot = self._memory[worker * _SLOT_BYTES : (worker + 1) * _SLOT_BYTES]
+        return slot[0] == 1, slot[1:].rstrip(b"\0")
+
+    def _write(self, worker, value):
+        self._memory[worker * _SLOT_BYTES : (worker + 1) * _SLOT_BYTES] = value[:_SLOT_BYTES].ljust(_SLOT_BYTES, b"\0")
+
+
+class Door:
+    """A connection to the Runtime API, opened anew where it has ended."""
+
+    def __init__(self):
+        host, _, port = client.variable(b"AWS_LAMBDA_RUNTIME_API").rpartition(":")
+        self._address = host, int(port)
+        self._socket = None
+        self._unread = b""
+
+    def get(self, path):
+        """The fields of the answer, names in lower case, and its body."""
+        return self._exchange("GET %s HTTP/1.1\r\nHost: runtime\r\n\r\n" % path, b"")
+
+    def post(self, path, body, kind=None):
+        """The same; `kind` is the type of an error."""
+        error = "" if kind is None else "%s: %s\r\n" % (_ERROR_TYPE, kind)
+        head = "POST %s HTTP/1.1\r\nHost: runtime\r\n%sContent-Length: %d\r\n\r\n" % (path, error, len(body))
+        return self._exchange(head, body)
+
+    def _exchange(self, head, body):
+        try:
+            if self._socket is None:
+                self._socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+                self._socket.connect(self._address)
+            self._socket.sendall(head.encode("latin-1", "replace") + body)
+            return self._answer()
+        except OSError:
+            posix._exit(0)  # the server is gone
+
+    def _answer(self):
+        while b"\r\n\r\n" not in self._unread:
+            self._receive()
+        head, _, self._unread = self._unread.partition(b"\r\n\r\n")
+        lines = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+        fields = {name.strip().lower(): value.strip() for name, _, value in lines}
+        length = int(fields.get(b"content-length", b"0"))
+        while len(self._unread) < length:
+            self._receive()
+        body, self._unread = self._unread[:length], self._unread[length:]
+        return fields, body
+
+    def _receive(self):
+        received = self._socket.recv(_RECEIVED_BYTES)
+        if not received:
+            posix._exit(0)  # the server is gone
+        self._unread += received
+
+
+class WorkerWire:
+    """One worker's end, in the shape of the client's `Wire`. What it logs goes the way of the first process."""
+
+    def __init__(self, wire, board, worker, lock):
+        self._wire = wire
+        self._board = board
+        self._worker = worker
+        self._lock = lock
+        self._door = Door()
+        self._request_id = b""
+
+    def next(self):
+        """The next event: its head, as packets have it, and its body."""
+        self._board.asks(self._worker)
+        fields, body = self._door.get(_API + "/invocation/next")
+        self._request_id = fields[b"lambda-runtime-aws-request-id"]
+        self._board.takes(self._worker, self._request_id)
+        names = (
+            b"lambda-runtime-deadline-ms",
+            b"lambda-runtime-invoked-function-arn",
+            b"lambda-runtime-trace-id",
+            b"lambda-runtime-aws-tenant-id",
+            b"lambda-runtime-cognito-identity",
+            b"lambda-runtime-client-context",
+        )
+        return b"\n".join([self._request_id, *(fields.get(name, b"") for name in names)]), body
+
+    def answer(self, kind, body=b""):
+        if posix.getpid() != client.runtime.process:
+            posix._exit(0)  # a child that the function forked and let run on answers for nobody
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                continue  # the function has closed or replaced it
+        if kind == b"F":
+            self._door.post(_API + "/init/error", body, client.runtime.json.decode(body).get("errorType"))
+        elif kind in b"RE":
+            part = "response" if kind == b"R" else "error"
+            path = "%s/invocation/%s/%s" % (_API, self._request_id.decode(), part)
+            self._door.post(path, body, None if kind == b"R" else "Unhandled")
+            self._board.asks(self._worker)
+
+    def log(self, text):
+        if self._lock is None:
+            self._wire.log(text)
+            return
+        fcntl.lockf(self._lock, fcntl.LOCK_EX)
+        try:
+            self._wire.log(text)
+        finally:
+            fcntl.lockf(self._lock, fcntl.LOCK_UN)
+
+
+def enter(wire):
+    """Start the workers, and return in each of them what it has for a wire. The first process ends with the last."""
+    count = int(client.variable(b"AWS_LAMBDA_MAX_CONCURRENCY"))
+    board = Board(count)
+    lock = posix.memfd_create("lock") if fcntl is not None and hasattr(posix, "memfd_create") else None
+    workers = {}
+    missing = list(range(count))
+    while True:
+        for worker in missing:
+            board.clear(worker)
+            process = posix.fork()
+            if not process:
+                client.runtime.take_own()
+                return WorkerWire(wire, board, worker, lock)
+            workers[process] = worker
+        missing = _lost(workers, board)
+
+
+def _lost(workers, board):
+    """Wait until a worker ends, which is to be replaced; none that has never asked for an event is."""
+    process, status = posix.wait()
+    worker = workers.pop(process, None)
+    if worker is None:
+        return []  # a child of a worker that has ended before it
+    served, request_id = board.read(worker)
+    if request_id:
+        problem = _ending(status)
+        text = '{"errorType": "Runtime.ExitError", "errorMessage": "RequestId: %s Error: %s"}'
+        path = "%s/invocation/%s/error" % (_API, request_id.decode())
+        Door().post(path, (text % (request_id.decode(), problem)).encode(), "Runtime.ExitError")
+    if not workers and not served:
+        posix._exit(1)
+    return [worker] if served else []
+
+
+def _ending(status):
+    """How a worker has ended, in the platform's words."""
+    if posix.WIFSIGNALED(status):
+        return "Runtime exited with error: signal: %d" % posix.WTERMSIG(status)
+    code = posix.WEXITSTATUS(status)
+    if not code:
+        return "Runtime exited without providing a reason"
+    return "Runtime exited with error: exit status %d" % code

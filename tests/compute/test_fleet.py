@@ -1,0 +1,330 @@
+"""The fleet on the virtual clock, with environments that do as the test says: how it grows, shrinks and heals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from lambent.compute.fleet import Fleet
+from lambent.compute.function import Invocation, Managed, Outcome
+from lambent.compute.squad import Bounds
+from lambent.kernel import limits
+from lambent.kernel.clock import VirtualClock, settle
+from lambent.kernel.errors import AwsError
+from lambent.kernel.tasks import Supervisor
+from tests.compute.stage import version
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from lambent.compute.function import FunctionVersion
+
+INIT_S = 0.2
+IDLE_S = 50.0
+LASTING_S = 6 * 3600.0
+
+
+class Actor:
+    """An environment with two workers. `entrance` is `ready`, or why INIT fails."""
+
+    def __init__(self, fleet: Crowd, function: FunctionVersion, entrance: str) -> None:
+        self.crowd = fleet
+        self.function = function
+        self.entrance = entrance
+        self.expires = fleet.clock.time() + LASTING_S
+        self.initialised = self.retired = self.over = False
+        self.init_problem: str | None = None
+        self.answers: list[asyncio.Future[Outcome]] = []
+
+    @property
+    def running(self) -> int:
+        return len(self.answers)
+
+    @property
+    def room(self) -> int:
+        return 2 - self.running if self.initialised and not self.retired else 0
+
+    def start(self) -> None:
+        self.crowd.clock.call_later(INIT_S, self.enter)
+
+    def enter(self) -> None:
+        if self.over:
+            return
+        if self.entrance == "ready":
+            self.initialised = True
+            self.crowd.fleet.ready(self)  # type: ignore[arg-type] # as much of one as the fleet sees
+        else:
+            self.init_problem = self.entrance
+            self.vanish()
+
+    def begin(self, invocation: Invocation, answer: asyncio.Future[Outcome]) -> None:
+        assert self.room > 0
+        self.answers.append(answer)
+
+    def finish(self) -> None:
+        answer = self.answers.pop(0)
+        if not answer.done():
+            answer.set_result(Outcome(payload=b"1"))
+        if self.retired and not self.answers:
+            self.vanish()
+        else:
+            self.crowd.fleet.finished(self)  # type: ignore[arg-type]
+
+    def retire(self) -> None:
+        self.retired = True
+        if not self.answers:
+            self.vanish()
+
+    def stop(self) -> None:
+        self.retired = True
+        while self.answers:
+            self.answers.pop().set_result(Outcome(payload=b"", error="Unhandled"))
+        self.vanish()
+
+    def vanish(self) -> None:
+        if not self.over:
+            self.over = self.retired = True
+            self.crowd.living.remove(self)
+            self.crowd.fleet.gone(self)  # type: ignore[arg-type]
+
+
+class Crowd:
+    """A fleet whose environments are actors. `entrances` are used up one after the other, `ready` afterwards."""
+
+    def __init__(self, vcpus: float = 100.0) -> None:
+        self.clock = VirtualClock()
+        self.supervisor = Supervisor(self.clock)
+        self.living: list[Actor] = []
+        self.entrances: list[str] = []
+        make: Any = self.make
+        self.fleet = Fleet(make, self.clock, self.supervisor, vcpus=vcpus, idle_s=IDLE_S, margin_s=60.0)
+
+    async def make(self, function: FunctionVersion, owner: Any) -> Actor:
+        entrance = self.entrances.pop(0) if self.entrances else "ready"
+        if entrance == "lost":
+            raise OSError("no more processes")
+        actor = Actor(self, function, entrance)
+        self.living.append(actor)
+        return actor
+
+    def field(self, function: FunctionVersion, least: int = 1, most: int = 4, provider_vcpus: float = 100.0) -> None:
+        self.fleet.field(function, Bounds(least=least, most=most, provider_vcpus=provider_vcpus))
+
+    def call(self, function: FunctionVersion) -> asyncio.Task[Outcome]:
+        invocation = Invocation(request_id="1", payload=b"", invoked_arn="arn")
+        return self.supervisor.start("call", self.fleet.invoke(function, invocation))
+
+    async def calls(self, function: FunctionVersion, count: int) -> list[asyncio.Task[Outcome]]:
+        calls = [self.call(function) for _ in range(count)]
+        await settle()
+        return calls
+
+    async def close(self) -> None:
+        await self.fleet.close()
+        assert self.living == []
+        assert self.fleet.size == 0
+        assert not self.fleet._living
+        await self.supervisor.stop()
+
+
+def managed(name: str = "f", number: str = "1", revision: str = "1", provider: str = "p") -> FunctionVersion:
+    share = Managed(provider=provider, concurrency=2, vcpus=1.0)
+    return msgspec.structs.replace(version(name, number, revision), managed=share)
+
+
+async def test_as_many_as_are_wanted_at_least_are_there_and_stay() -> None:
+    crowd = Crowd()
+    crowd.field(managed(), least=3)
+    complete = crowd.supervisor.start("complete", crowd.fleet.complete(managed()))
+    await settle()
+    assert not complete.done()
+    await crowd.clock.advance(INIT_S)
+    assert complete.done()
+    await crowd.clock.advance(3 * IDLE_S)
+    assert len(crowd.living) == 3
+    await crowd.close()
+
+
+async def test_calls_wait_for_the_first_environment_and_no_longer() -> None:
+    crowd = Crowd()
+    crowd.field(managed())
+    first, second, third = await crowd.calls(managed(), 3)
+    with pytest.raises(AwsError, match="Rate Exceeded"):
+        await third
+    await crowd.clock.advance(INIT_S)
+    assert crowd.living[0].running == 2
+    with pytest.raises(AwsError, match="Rate Exceeded"):
+        await crowd.call(managed())
+    for _ in range(2):
+        crowd.living[0].finish()
+    assert (await first).payload == (await second).payload == b"1"
+    await crowd.close()
+
+
+async def test_it_grows_when_more_than_half_of_the_workers_are_taken_and_no_further_than_it_may() -> None:
+    crowd = Crowd()
+    crowd.field(managed(), least=1, most=2)
+    await crowd.clock.advance(INIT_S)
+    await crowd.calls(managed(), 1)
+    assert len(crowd.living) == 1
+    await crowd.calls(managed(), 1)
+    assert len(crowd.living) == 2
+    await crowd.clock.advance(INIT_S)
+    await crowd.calls(managed(), 2)
+    assert [actor.running for actor in crowd.living] == [2, 2]
+    assert len(crowd.living) == 2
+    await crowd.close()
+
+
+async def test_a_call_goes_to_the_environment_with_the_most_room() -> None:
+    crowd = Crowd()
+    crowd.field(managed(), least=2)
+    await crowd.clock.advance(INIT_S)
+    await crowd.calls(managed(), 2)
+    assert [actor.running for actor in crowd.living] == [1, 1]
+    await crowd.close()
+
+
+async def test_what_is_not_needed_for_a_while_goes_one_after_the_other() -> None:
+    crowd = Crowd()
+    crowd.field(managed(), least=1, most=3)
+    await crowd.clock.advance(INIT_S)
+    for _ in range(2):
+        await crowd.calls(managed(), 2)
+        await crowd.clock.advance(INIT_S)
+    assert len(crowd.living) == 3
+    for actor in list(crowd.living):
+        while actor.running:
+            actor.finish()
+    await crowd.clock.advance(IDLE_S)
+    assert len(crowd.living) == 2
+    await crowd.clock.advance(IDLE_S)
+    assert len(crowd.living) == 1
+    await crowd.clock.advance(10 * IDLE_S)
+    assert len(crowd.living) == 1
+    await crowd.close()
+
+
+async def test_a_version_that_may_have_none_gets_one_when_it_is_called() -> None:
+    crowd = Crowd()
+    crowd.field(managed(), least=0)
+    await crowd.fleet.complete(managed())
+    assert crowd.living == []
+    (call,) = await crowd.calls(managed(), 1)
+    await crowd.clock.advance(INIT_S)
+    crowd.living[0].finish()
+    assert (await call).payload == b"1"
+    await crowd.clock.advance(2 * IDLE_S)
+    assert crowd.living == []
+    await crowd.close()
+
+
+async def test_what_dies_is_replaced() -> None:
+    crowd = Crowd()
+    crowd.field(managed(), least=2)
+    await crowd.clock.advance(INIT_S)
+    first = crowd.living[0]
+    first.vanish()
+    await crowd.clock.advance(INIT_S)
+    assert len(crowd.living) == 2
+    assert first not in crowd.living
+    await crowd.close()
+
+
+@pytest.mark.parametrize("entrance", ["Runtime.ExitError", "timeout", "lost"])
+async def test_what_does_not_come_is_tried_again_after_pauses_that_grow(entrance: str) -> None:
+    crowd = Crowd()
+    crowd.entrances = [entrance] * 2
+    crowd.field(managed())
+    (call,) = await crowd.calls(managed(), 1)
+    await crowd.clock.advance(INIT_S)
+    with pytest.raises(AwsError) as refused:
+        await call
+    assert refused.value.code == "ServiceException"
+    with pytest.raises(AwsError) as failed:
+        await crowd.fleet.complete(managed())
+    assert failed.value.code == ("FunctionError.InitTimeout" if entrance == "timeout" else "FunctionError")
+    assert crowd.living == []
+    await crowd.clock.advance(limits.PROVISION_RETRY_MIN_S + INIT_S)
+    assert crowd.living == [], "the second attempt has failed too"
+    await crowd.clock.advance(2 * limits.PROVISION_RETRY_MIN_S + INIT_S)
+    assert len(crowd.living) == 1
+    await crowd.fleet.complete(managed())
+    await crowd.close()
+
+
+async def test_another_revision_takes_the_place_and_what_runs_ends_in_peace() -> None:
+    crowd = Crowd()
+    crowd.field(managed())
+    (call,) = await crowd.calls(managed(), 1)
+    await crowd.clock.advance(INIT_S)
+    (old,) = crowd.living
+    crowd.field(managed(revision="2"))
+    await crowd.clock.advance(INIT_S)
+    assert len(crowd.living) == 2
+    old.finish()
+    assert (await call).payload == b"1"
+    (new,) = crowd.living
+    assert new.function.revision == "2"
+    with pytest.raises(AwsError):
+        await crowd.call(managed())
+    await crowd.close()
+
+
+async def test_what_is_withdrawn_takes_nothing_more() -> None:
+    crowd = Crowd()
+    crowd.field(managed())
+    (waiting,) = await crowd.calls(managed(), 1)
+    crowd.fleet.withdraw(managed())
+    with pytest.raises(AwsError):
+        await waiting
+    await crowd.clock.advance(INIT_S)
+    assert crowd.living == []
+    await crowd.close()
+
+
+async def test_the_machine_and_the_provider_bound_it_but_each_version_has_one() -> None:
+    crowd = Crowd(vcpus=3.0)
+    for name in ("f", "g"):
+        crowd.field(managed(name, provider=name), least=4, provider_vcpus=2.0)
+    await crowd.clock.advance(INIT_S)
+    counts = sorted(sum(actor.function.name == name for actor in crowd.living) for name in ("f", "g"))
+    assert counts == [1, 2]
+    for name in ("h", "i"):
+        crowd.field(managed(name), least=2)
+    await crowd.clock.advance(INIT_S)
+    assert sum(actor.function.name in ("h", "i") for actor in crowd.living) == 2
+    await crowd.close()
+
+
+async def test_an_environment_is_replaced_before_its_credentials_end() -> None:
+    crowd = Crowd()
+    crowd.field(managed())
+    await crowd.clock.advance(INIT_S)
+    (old,) = crowd.living
+    await crowd.calls(managed(), 1)
+    await crowd.clock.advance(LASTING_S - 60.0)
+    assert old in crowd.living, "what runs is not broken off"
+    assert [actor.retired for actor in crowd.living] == [True, False]
+    old.finish()
+    assert old not in crowd.living
+    await crowd.close()
+
+
+async def test_closing_ends_everything_and_refuses_who_waits() -> None:
+    crowd = Crowd()
+    crowd.field(managed())
+    crowd.field(managed("g"))
+    await crowd.clock.advance(INIT_S)
+    (running,) = await crowd.calls(managed(), 1)
+    crowd.field(managed("h"))
+    (waiting,) = await crowd.calls(managed("h"), 1)
+    await crowd.fleet.close()
+    assert (await running).error == "Unhandled"
+    with pytest.raises(AwsError, match="stopping"):
+        await waiting
+    with pytest.raises(AwsError, match="stopping"):
+        crowd.field(managed())
+    await crowd.close()
