@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _accounts = itertools.count(100_000_000_000)
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
+MANAGED_RUNTIME = "python3.13"
+"""One that takes several events at a time."""
 
 
 def own_client(server: Server, **options: Any) -> Any:
@@ -45,9 +48,50 @@ def settle(client: Any, name: str) -> dict[str, Any]:
     """Wait until neither the creation nor an update of the function is under way; returns its configuration."""
     for _ in range(10_000):
         held: dict[str, Any] = client.get_function_configuration(FunctionName=name)
-        if held["State"] == "Active" and held["LastUpdateStatus"] == "Successful":
+        if held["State"] in ("Active", "ActiveNonInvocable") and held["LastUpdateStatus"] == "Successful":
             return held
     raise AssertionError(f"{name} does not settle")
+
+
+def managed(client: Any, **members: Any) -> dict[str, Any]:
+    """A CapacityProviderConfig that names the capacity provider `mine` of the client's account, which exists then."""
+    with suppress(client.exceptions.ResourceConflictException):
+        client.create_capacity_provider(
+            CapacityProviderName="mine",
+            VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": []},
+            PermissionsConfig={"CapacityProviderOperatorRoleArn": ROLE},
+        )
+    arn = settle_provider(client, "mine")["CapacityProviderArn"]
+    return {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": arn, **members}}
+
+
+def create_managed(client: Any, name: str, code: str = "echo", **members: Any) -> dict[str, Any]:
+    """Create a function on managed instances and wait until it is settled; skips where no such runtime is here."""
+    config = managed(client, PerExecutionEnvironmentMaxConcurrency=2)
+    try:
+        return create(client, name, code, **{"Runtime": MANAGED_RUNTIME, "CapacityProviderConfig": config, **members})
+    except client.exceptions.InvalidParameterValueException as refusal:
+        if "install" not in str(refusal):
+            raise
+        pytest.skip(str(refusal))
+
+
+def settle_version(client: Any, name: str, qualifier: str) -> dict[str, Any]:
+    """Wait until a version is not pending any more; returns its configuration."""
+    for _ in range(10_000):
+        held: dict[str, Any] = client.get_function_configuration(FunctionName=name, Qualifier=qualifier)
+        if held["State"] != "Pending":
+            return held
+    raise AssertionError(f"{name}:{qualifier} stays pending")
+
+
+def settle_provider(client: Any, name: str) -> dict[str, Any]:
+    """Wait until the capacity provider is active; returns it."""
+    for _ in range(10_000):
+        held: dict[str, Any] = client.get_capacity_provider(CapacityProviderName=name)["CapacityProvider"]
+        if held["State"] == "Active":
+            return held
+    raise AssertionError(f"{name} does not become active")
 
 
 def invoke(client: Any, name: str, event: Any = None, **members: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.config import Config
 
-from tests.services.lambda_.calls import create, invoke, new, own_client, refused, settle
+from tests.services.lambda_.calls import create, create_managed, invoke, managed, new, own_client, refused, settle
 from tests.services.lambda_.engines import SNAPSHOT_RUNTIME, recording
 from tests.support import ROLE
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import Server
-
-PROVIDER = "arn:aws:lambda:us-east-1:000000000000:capacity-provider:mine"
 
 
 @pytest.fixture
@@ -164,11 +162,6 @@ def test_a_function_with_a_file_system_cannot_be_run_yet(client: Any) -> None:
     assert "FileSystemConfigs" in refused(client, "NotImplemented", client.invoke, FunctionName="f")
 
 
-def managed(**members: Any) -> dict[str, Any]:
-    """A CapacityProviderConfig."""
-    return {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": PROVIDER, **members}}
-
-
 def test_a_durable_function_keeps_its_terms_and_changes_them_one_by_one(client: Any) -> None:
     held = create(client, "f", DurableConfig={"ExecutionTimeout": 60})
     assert held["DurableConfig"] == {"ExecutionTimeout": 60, "RetentionPeriodInDays": 14}
@@ -197,9 +190,9 @@ def test_a_function_is_durable_from_its_creation_on_or_never(client: Any) -> Non
 
 
 def test_a_function_on_managed_instances_has_its_own_defaults(client: Any) -> None:
-    held = create(client, "f", CapacityProviderConfig=managed())
+    held = create_managed(client, "f", CapacityProviderConfig=managed(client))
     assert held["CapacityProviderConfig"] == managed(
-        PerExecutionEnvironmentMaxConcurrency=16, ExecutionEnvironmentMemoryGiBPerVCpu=2.0
+        client, PerExecutionEnvironmentMaxConcurrency=16, ExecutionEnvironmentMemoryGiBPerVCpu=2.0
     )
     assert held["MemorySize"] == 2048
     assert held["LoggingConfig"]["LogFormat"] == "JSON"
@@ -207,9 +200,9 @@ def test_a_function_on_managed_instances_has_its_own_defaults(client: Any) -> No
     first = held["ConfigSha256"]
     assert changed(client, MemorySize=32768, Timeout=5400)["ConfigSha256"] != first
     assert changed(client, MemorySize=2048, Timeout=3)["ConfigSha256"] == first
-    more = changed(client, CapacityProviderConfig=managed(PerExecutionEnvironmentMaxConcurrency=4))
+    more = changed(client, CapacityProviderConfig=managed(client, PerExecutionEnvironmentMaxConcurrency=4))
     assert more["CapacityProviderConfig"] == managed(
-        PerExecutionEnvironmentMaxConcurrency=4, ExecutionEnvironmentMemoryGiBPerVCpu=2.0
+        client, PerExecutionEnvironmentMaxConcurrency=4, ExecutionEnvironmentMemoryGiBPerVCpu=2.0
     )
 
 
@@ -220,7 +213,7 @@ def test_a_function_is_on_managed_instances_from_its_creation_on_or_never(client
         "InvalidParameterValueException",
         client.update_function_configuration,
         FunctionName="f",
-        CapacityProviderConfig=managed(),
+        CapacityProviderConfig=managed(client),
     )
     assert text == "CapacityProviderConfig isn't supported for Lambda Default functions."
 
@@ -229,17 +222,6 @@ def test_a_function_keeps_its_tenancy(client: Any) -> None:
     held = create(client, "f", TenancyConfig={"TenantIsolationMode": "PER_TENANT"})
     assert held["TenancyConfig"] == {"TenantIsolationMode": "PER_TENANT"}
     assert changed(client, Timeout=9)["TenancyConfig"] == {"TenantIsolationMode": "PER_TENANT"}
-
-
-@pytest.mark.parametrize(
-    ("member", "value"),
-    [
-        ("CapacityProviderConfig", {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": PROVIDER}}),
-    ],
-)
-def test_what_cannot_be_run_yet_says_so(client: Any, member: str, value: Any) -> None:
-    create(client, "f", **{member: value})
-    assert member in refused(client, "NotImplemented", client.invoke, FunctionName="f")
 
 
 def test_each_update_changes_the_revision_twice(client: Any) -> None:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import serving, settings_for
-from tests.services.lambda_.calls import create, invoke, new, own_client, publish, refused, settle
+from tests.services.lambda_.calls import (
+    create,
+    create_managed,
+    invoke,
+    new,
+    own_client,
+    publish,
+    refused,
+    settle,
+    settle_version,
+)
 from tests.services.lambda_.packages import package
 
 if TYPE_CHECKING:
@@ -247,15 +257,8 @@ def test_an_update_leaves_the_environments_of_versions_as_they_are(client: Any) 
     assert invoke(client, "f", Qualifier="1") == {"counter": 1}
 
 
-MANAGED = {
-    "LambdaManagedInstancesCapacityProviderConfig": {
-        "CapacityProviderArn": "arn:aws:lambda:us-east-1:000000000000:capacity-provider:mine"
-    }
-}
-
-
 def test_latest_published_is_replaced_by_each_publication(client: Any) -> None:
-    create(client, "f", "version_one", CapacityProviderConfig=MANAGED)
+    create_managed(client, "f", "version_one")
     first = client.publish_version(FunctionName="f", PublishTo="LATEST_PUBLISHED")
     assert first["Version"] == "$LATEST.PUBLISHED"
     assert first["FunctionArn"].endswith(":f:$LATEST.PUBLISHED")
@@ -264,13 +267,13 @@ def test_latest_published_is_replaced_by_each_publication(client: Any) -> None:
         FunctionName="f", ZipFile=package("version_two"), Publish=True, PublishTo="LATEST_PUBLISHED"
     )
     settle(client, "f")
-    held = client.get_function_configuration(FunctionName="f", Qualifier="$LATEST.PUBLISHED")
+    held = settle_version(client, "f", "$LATEST.PUBLISHED")
     assert (held["State"], held["CodeSha256"]) == ("Active", settle(client, "f")["CodeSha256"])
     assert held["CodeSha256"] != first["CodeSha256"]
 
 
 def test_latest_published_stands_beside_the_numbers(client: Any) -> None:
-    create(client, "f", CapacityProviderConfig=MANAGED)
+    create_managed(client, "f")
     assert client.publish_version(FunctionName="f")["Version"] == "1"
     client.publish_version(FunctionName="f", PublishTo="LATEST_PUBLISHED")
     client.create_alias(FunctionName="f", Name="live", FunctionVersion="$LATEST.PUBLISHED")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from lambent.kernel.service import Service
 from lambent.services.lambda_ import crossing
+from lambent.services.lambda_.capacity_providers import ProviderSettler
 from lambent.services.lambda_.door import UrlDoor
 from lambent.services.lambda_.driving import Driver
 from lambent.services.lambda_.operations.aliases import (
@@ -13,6 +14,14 @@ from lambent.services.lambda_.operations.aliases import (
     get_alias,
     list_aliases,
     update_alias,
+)
+from lambent.services.lambda_.operations.capacity_providers import (
+    create_capacity_provider,
+    delete_capacity_provider,
+    get_capacity_provider,
+    list_capacity_providers,
+    list_function_versions_by_capacity_provider,
+    update_capacity_provider,
 )
 from lambent.services.lambda_.operations.code import update_function_code
 from lambent.services.lambda_.operations.concurrency import (
@@ -88,6 +97,7 @@ from lambent.services.lambda_.operations.runtime_management import (
     get_runtime_management_config,
     put_runtime_management_config,
 )
+from lambent.services.lambda_.operations.scaling import get_function_scaling_config, put_function_scaling_config
 from lambent.services.lambda_.operations.tags import list_tags, tag_resource, untag_resource
 from lambent.services.lambda_.operations.urls import (
     create_function_url_config,
@@ -100,7 +110,7 @@ from lambent.services.lambda_.operations.versions import list_versions_by_functi
 from lambent.services.lambda_.parts import Parts
 from lambent.services.lambda_.rules.urls import KIND
 from lambent.services.lambda_.targets import FunctionTarget
-from lambent.services.lambda_.workers import CodeSweeper, MappingSettler, Settler, Snapshotter
+from lambent.services.lambda_.workers import CodeSweeper, Initialiser, MappingSettler, Settler
 
 _NOTES = {
     "CreateEventSourceMapping": "nothing reads from the source yet",
@@ -123,10 +133,12 @@ def build(parts: Parts) -> Service:
             add_permission,
             checkpoint_durable_execution,
             create_alias,
+            create_capacity_provider,
             create_event_source_mapping,
             create_function,
             create_function_url_config,
             delete_alias,
+            delete_capacity_provider,
             delete_durable_execution,
             delete_event_source_mapping,
             delete_function,
@@ -137,6 +149,7 @@ def build(parts: Parts) -> Service:
             delete_provisioned_concurrency_config,
             get_account_settings,
             get_alias,
+            get_capacity_provider,
             get_durable_execution,
             get_durable_execution_history,
             get_durable_execution_state,
@@ -146,6 +159,7 @@ def build(parts: Parts) -> Service:
             get_function_configuration,
             get_function_event_invoke_config,
             get_function_recursion_config,
+            get_function_scaling_config,
             get_function_url_config,
             get_layer_version,
             get_layer_version_by_arn,
@@ -157,9 +171,11 @@ def build(parts: Parts) -> Service:
             invoke_async,
             invoke_with_response_stream,
             list_aliases,
+            list_capacity_providers,
             list_durable_executions_by_function,
             list_event_source_mappings,
             list_function_event_invoke_configs,
+            list_function_versions_by_capacity_provider,
             list_function_url_configs,
             list_functions,
             list_layer_versions,
@@ -173,6 +189,7 @@ def build(parts: Parts) -> Service:
             put_function_concurrency,
             put_function_event_invoke_config,
             put_function_recursion_config,
+            put_function_scaling_config,
             put_provisioned_concurrency_config,
             put_runtime_management_config,
             remove_layer_version_permission,
@@ -185,6 +202,7 @@ def build(parts: Parts) -> Service:
             tag_resource,
             untag_resource,
             update_alias,
+            update_capacity_provider,
             update_event_source_mapping,
             update_function_code,
             update_function_configuration,
@@ -194,10 +212,11 @@ def build(parts: Parts) -> Service:
         preparations=(parts.capacity.restore,),
         notes=_NOTES,
         workers={
+            "capacity-providers": ProviderSettler(parts.store, parts.capacity_providers),
             "code-sweeper": CodeSweeper(parts),
             "driver": Driver(parts),
+            "initialiser": Initialiser(parts),
             "mapping-settler": MappingSettler(parts),
             "settler": Settler(parts),
-            "snapshotter": Snapshotter(parts),
         },
     )

@@ -1,17 +1,20 @@
-"""Tells the engine what is reserved and what is wanted ready: always what the store has, in the store's order."""
+"""Tells the engine what is reserved, wanted ready and on managed instances: what the store has, in its order."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
+from lambent.compute.squad import Bounds
+from lambent.kernel import limits
 from lambent.services.lambda_ import provisions
-from lambent.services.lambda_.store import concurrency
+from lambent.services.lambda_.rules import capacity_providers as rules
+from lambent.services.lambda_.store import capacity_providers, concurrency, scaling
 
 if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion
     from lambent.services.lambda_.parts import Engine
-    from lambent.services.lambda_.records import FunctionKey
+    from lambent.services.lambda_.records import FunctionKey, Version
     from lambent.store.api import Store, Transaction
 
 
@@ -26,18 +29,22 @@ class Capacity:
         self._telling = asyncio.Lock()
         self._reserved: dict[FunctionKey, int] = {}
         self._provisioned: dict[FunctionKey, list[tuple[FunctionVersion, int]]] = {}
+        self._fielded: dict[FunctionKey, list[tuple[FunctionVersion, Bounds]]] = {}
 
     async def restore(self) -> None:
         """Tell the engine what is stored of every function."""
-        for key in await self._store.read(concurrency.keys):
+        for key in await self._store.read(lambda tx: {*concurrency.keys(tx), *capacity_providers.functions(tx)}):
             await self.tell(key)
 
     async def tell(self, key: FunctionKey) -> None:
         """Tell the engine what has changed for `key`."""
         async with self._telling:
-            reserved, wanted = await self._store.read(lambda tx: (concurrency.reserved(tx, key), _wanted(tx, key)))
+            reserved, wanted, fielded = await self._store.read(
+                lambda tx: (concurrency.reserved(tx, key), _wanted(tx, key), _fielded(tx, key))
+            )
             self._reserve(key, reserved)
             self._provision(key, wanted)
+            self._field(key, fielded)
 
     def _reserve(self, key: FunctionKey, executions: int | None) -> None:
         if executions == self._reserved.get(key):
@@ -61,6 +68,36 @@ class Capacity:
             if version.revision not in kept:
                 self._engine.deprovision(version)
 
+    def _field(self, key: FunctionKey, fielded: list[tuple[FunctionVersion, Bounds]]) -> None:
+        """What takes the place of a version of the same name sends that away by itself."""
+        told = self._fielded.pop(key, [])
+        if fielded:
+            self._fielded[key] = fielded
+        for version, bounds in fielded:
+            if (version, bounds) not in told:
+                self._engine.field(version, bounds)
+        kept = {version.version for version, _ in fielded}
+        for version, _ in told:
+            if version.version not in kept:
+                self._engine.withdraw(version)
+
 
 def _wanted(tx: Transaction, key: FunctionKey) -> list[tuple[FunctionVersion, int]]:
     return [one for config in concurrency.provisions(tx, key) for one in provisions.runnable(tx, config)]
+
+
+def _fielded(tx: Transaction, key: FunctionKey) -> list[tuple[FunctionVersion, Bounds]]:
+    """The versions on managed instances, but for those that cannot be initialised."""
+    found = capacity_providers.versions_of(tx, key)
+    return [(version.version(), _bounds(tx, version)) for version in found if version.state != "Failed"]
+
+
+def _bounds(tx: Transaction, version: Version) -> Bounds:
+    wanted = scaling.find(tx, version.key, version.number)
+    provider = capacity_providers.find(tx, rules.of_arn(version.configuration.provider_arn))
+    assert provider is not None, "a capacity provider stays while a version is on it"
+    return Bounds(
+        least=limits.MANAGED_ENVIRONMENTS_LEAST if wanted is None else wanted.least,
+        most=limits.MANAGED_ENVIRONMENTS_MOST if wanted is None else wanted.most,
+        provider_vcpus=provider.scaling.most_vcpus,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import errors, publishing, room
+from lambent.services.lambda_ import capacity_providers, errors, publishing, room
 from lambent.services.lambda_.records import LATEST, Function, Version, updating
 from lambent.services.lambda_.rules import names
 from lambent.services.lambda_.store import functions
@@ -50,6 +50,8 @@ async def accept(
     def work(tx: Transaction) -> Function | Version:
         function = checked(functions.find(tx, key), key, revision_id)
         updated = updating(function, edit(function.configuration), next_id, now)
+        if updated.configuration.instances != function.configuration.instances:
+            capacity_providers.check_joining(tx, updated.configuration)
         functions.update(tx, updated)
         if publication is None and updated.configuration.code_size <= function.configuration.code_size:
             return updated

@@ -195,7 +195,7 @@ class Directory:
 
 
 def _activate(tx: Transaction, key: FunctionKey, revision_id: str) -> None:
-    """A version that was published with a creation or an update is complete with it, unless it needs a snapshot."""
+    """A version that was published with a creation or an update is complete with it, unless it is initialised first."""
     for version in versions.pending(tx, key):
-        if not version.configuration.snapshots:
+        if not version.configuration.ahead:
             versions.update(tx, activated(version, revision_id))

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from lambent.services.lambda_.addresses import Addresses
 from lambent.services.lambda_.capacity import Capacity
+from lambent.services.lambda_.capacity_providers import CapacityProviders
 from lambent.services.lambda_.directory import Directory
 from lambent.services.lambda_.executions import Executions
 
 if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
+    from lambent.compute.squad import Bounds
     from lambent.kernel.authority import Roles
     from lambent.kernel.clock import Clock
     from lambent.kernel.doors import Doors
@@ -70,6 +72,16 @@ class Engine(Protocol):
         """Initialise `function` and keep what its environments start from. Raises AwsError where it does not
         initialise; the code is then one of AWS's StateReasonCodes, as `FunctionError.InitTimeout`."""
 
+    def field(self, function: FunctionVersion, bounds: Bounds) -> None:
+        """Have environments of `function`, which is on managed instances, within `bounds` from now on."""
+
+    def withdraw(self, function: FunctionVersion) -> None:
+        """Have none of that version any more."""
+
+    async def complete(self, function: FunctionVersion) -> None:
+        """Wait until as many of them are there as are wanted at least. Raises AwsError with one of AWS's
+        StateReasonCodes for a code."""
+
     def retire(self, function_arn: str, version: str | None = None, keep: str | None = None) -> None:
         """Let no invocation that comes from now on meet an environment of `function_arn` (unqualified), or of that
         version of it, as it was; those of the revision `keep` stay."""
@@ -106,6 +118,7 @@ class Parts:
     supervisor: Supervisor
     capacity: Capacity = field(init=False)
     urls: Addresses = field(init=False)
+    capacity_providers: CapacityProviders = field(init=False)
     directory: Directory = field(init=False)
     executions: Executions = field(init=False)
 
@@ -114,6 +127,7 @@ class Parts:
         directory = Directory(self.store, self.blobs, self.supervisor, self._changed)
         object.__setattr__(self, "capacity", capacity)
         object.__setattr__(self, "urls", Addresses(self.store))
+        object.__setattr__(self, "capacity_providers", CapacityProviders(self.store, self.supervisor))
         object.__setattr__(self, "directory", directory)
         object.__setattr__(self, "executions", Executions(self.store, self.supervisor, self.clock))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.services.lambda_ import errors
-from lambent.services.lambda_.errors import tenancy
+from lambent.services.lambda_.errors import capacity_providers, tenancy
 from lambent.services.lambda_.records import LATEST, Alias, Version
 from lambent.services.lambda_.rules import names, provisioning, refusals
 from lambent.services.lambda_.store import aliases, concurrency, versions
@@ -67,6 +67,8 @@ def _check_alias(tx: Transaction, alias: Alias, taken: set[str]) -> None:
 
 def _check_start(version: Version) -> None:
     refusals.check_runs(version.configuration)
+    if version.configuration.instances is not None:
+        raise capacity_providers.with_provisions()
     if version.configuration.tenancy is not None:
         raise tenancy.with_provisions()
     if version.configuration.snapshots:

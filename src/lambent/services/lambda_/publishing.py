@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambent.services.lambda_ import errors
+from lambent.services.lambda_ import capacity_providers, errors
 from lambent.services.lambda_.records import CREATING, LATEST_PUBLISHED_NUMBER, Version
 from lambent.services.lambda_.store import functions, versions
 
@@ -61,6 +61,7 @@ def publish(tx: Transaction, function: Function, publication: Publication, blobs
     last = versions.find(tx, function.key, number)
     if last is not None and _unchanged(last, function.configuration):
         return last
+    capacity_providers.check_publishing(tx, function.configuration, replaces=publication.to_latest and last is not None)
     version = _new(function, publication)
     if publication.to_latest and last is not None:
         let_go(blobs, last)
@@ -86,7 +87,7 @@ def retire_replaced(parts: Parts, version: Version) -> None:
 def _new(function: Function, publication: Publication) -> Version:
     held = function.configuration
     description = held.description if publication.description is None else publication.description
-    pending = held.snapshots or not function.settled
+    pending = held.ahead or not function.settled
     return Version(
         account=function.account,
         region=function.region,

@@ -8,9 +8,9 @@ import msgspec
 
 from lambent.compute.function import FunctionVersion  # noqa: TC001 msgspec reads it at run time
 from lambent.services.lambda_ import errors
-from lambent.services.lambda_.records import LATEST
+from lambent.services.lambda_.records import LATEST, LATEST_PUBLISHED
 from lambent.services.lambda_.rules import names, refusals
-from lambent.services.lambda_.store import aliases, functions, versions
+from lambent.services.lambda_.store import aliases, functions, scaling, versions
 
 if TYPE_CHECKING:
     from lambent.kernel.ids import Ids
@@ -68,12 +68,17 @@ def _version(tx: Transaction, key: FunctionKey, label: str, qualifier: str) -> F
         function = functions.find(tx, key)
         if function is None:
             raise errors.not_found(key, qualifier)
-        refusals.check_runs(function.serving or function.configuration)
-        return function.version() if function.state == "Active" else None
+        held = function.serving or function.configuration
+        refusals.check_runs(held)
+        if held.instances is None:
+            return function.version() if function.state == "Active" else None
+        label = LATEST_PUBLISHED  # which is what runs where no version is named
     version = versions.find(tx, key, names.number(label))
     if version is None:
-        raise errors.not_found(key, qualifier)
+        raise errors.not_found(key, label if label == LATEST_PUBLISHED else qualifier)
     refusals.check_runs(version.configuration)
+    if version.configuration.instances is not None and _deactivated(tx, version):
+        raise errors.not_ready("Deactivated")
     return _invocable(version)
 
 
@@ -82,4 +87,10 @@ def _invocable(version: Version) -> FunctionVersion | None:
         raise errors.not_ready(version.state)
     if version.state == "Pending" and version.configuration.snapshots:
         raise errors.snapshot_not_ready()
-    return version.version() if version.state == "Active" else None
+    on_its_way = version.configuration.instances is not None  # the engine lets invocations wait for its environments
+    return version.version() if on_its_way or version.state == "Active" else None
+
+
+def _deactivated(tx: Transaction, version: Version) -> bool:
+    wanted = scaling.find(tx, version.key, version.number)
+    return wanted is not None and wanted.most == 0

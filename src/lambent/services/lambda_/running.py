@@ -28,6 +28,8 @@ async def resolve(
     """
     route = parts.directory.known(key, qualifier or LATEST) or await _found(parts, key, qualifier or LATEST)
     version = route.pick(parts.ids)
+    if version.managed is not None and qualifier == LATEST:
+        raise errors.not_ready("ActiveNonInvocable")
     check_tenant(version, tenant_id)
     return version
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from lambent.services.lambda_ import errors
+from lambent.services.lambda_ import capacity_providers, errors
 from lambent.services.lambda_.errors import tags as tag_errors
 from lambent.services.lambda_.records import FunctionKey
+from lambent.services.lambda_.records.capacity_providers import ProviderKey
+from lambent.services.lambda_.store import capacity_providers as providers
 from lambent.services.lambda_.store import functions, mappings
 
 if TYPE_CHECKING:
@@ -67,11 +69,25 @@ def _write_mapping(tx: Transaction, arn: Arn, tags: dict[str, str], revision_id:
     mappings.update(tx, msgspec.structs.replace(mapping, tags=tags))
 
 
+def _read_provider(tx: Transaction, arn: Arn) -> dict[str, str]:
+    return capacity_providers.existing(tx, _provider_key(arn)).tags
+
+
+def _write_provider(tx: Transaction, arn: Arn, tags: dict[str, str], revision_id: str) -> None:  # noqa: ARG001 it has none
+    held = capacity_providers.existing(tx, _provider_key(arn))
+    providers.update(tx, msgspec.structs.replace(held, tags=tags))
+
+
+def _provider_key(arn: Arn) -> ProviderKey:
+    return ProviderKey(arn.account, arn.region, _name(arn))
+
+
 def _name(arn: Arn) -> str:
     return arn.resource.split(":")[1]
 
 
 TAGGED: Final = {
+    "capacity-provider": Tagged(_read_provider, _write_provider),
     "event-source-mapping": Tagged(_read_mapping, _write_mapping),
     "function": Tagged(_read_function, _write_function),
 }

@@ -43,11 +43,12 @@ class Settler:
         return done
 
 
-class Snapshotter:
-    """Initialises the versions that start from a snapshot: after each change, and at the start those that a crash left
-    behind. A few at once; the others wait.
+class Initialiser:
+    """Sees to the versions that are initialised before anybody can invoke them, after each change, and at the start to
+    those that a crash left behind: it takes snapshots, a few at once, and waits for environments on managed instances.
 
     https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-scaling.html
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -62,15 +63,16 @@ class Snapshotter:
             self._changed.clear()
             for version in await self._parts.store.read(versions.every_pending):
                 revision = version.configuration.revision
-                if version.configuration.snapshots and revision not in self._under_way:
+                if version.configuration.ahead and revision not in self._under_way:
                     self._under_way.add(revision)
-                    self._parts.supervisor.start(f"snapshot {version.key.arn(version.label)}", self._complete(version))
+                    self._parts.supervisor.start(
+                        f"initialise {version.key.arn(version.label)}", self._complete(version)
+                    )
             await self._changed.wait()
 
     async def _complete(self, version: Version) -> None:
         try:
-            async with self._free:
-                new = await self._initialised(version)
+            new = await self._initialised(version)
             await self._parts.directory.change(version.key, lambda tx: _replace(tx, version, new))
         finally:
             self._under_way.discard(version.configuration.revision)
@@ -78,7 +80,11 @@ class Snapshotter:
     async def _initialised(self, version: Version) -> Version:
         revision_id = self._parts.ids.uuid()
         try:
-            await self._parts.engine.snapshot(version.version())
+            if version.configuration.instances is not None:
+                await self._parts.engine.complete(version.version())
+            else:
+                async with self._free:
+                    await self._parts.engine.snapshot(version.version())
         except AwsError as failure:
             return failed(version, failure.message, states.reason_code(failure.code), revision_id)
         return activated(version, revision_id)

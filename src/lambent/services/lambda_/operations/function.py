@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.kernel import limits, page
-from lambent.services.lambda_ import errors, layering, markers, packages, publishing, roles, room
+from lambent.services.lambda_ import capacity_providers, errors, layering, markers, packages, publishing, roles, room
 from lambent.services.lambda_.records import LATEST, Function, Version
 from lambent.services.lambda_.rules import answers, checks, configuration, names, refusals
 from lambent.services.lambda_.store import (
@@ -17,6 +17,7 @@ from lambent.services.lambda_.store import (
     event_invoke,
     functions,
     permissions,
+    scaling,
     urls,
     versions,
 )
@@ -58,6 +59,7 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
     publication = publishing.wanted(parts, request)
 
     def work(tx: Transaction) -> Function | Version:
+        capacity_providers.check_joining(tx, function.configuration)
         if not functions.insert(tx, function):
             raise errors.already_exists(key.name)
         accepted = function if publication is None else publishing.publish(tx, function, publication, parts.blobs)
@@ -127,6 +129,7 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
         versions.delete_all(tx, key)
         aliases.delete_all(tx, key)
         concurrency.delete_all(tx, key)
+        scaling.delete_all(tx, key)
         urls.delete_all(tx, key)
         permissions.delete_all(tx, key)
         event_invoke.delete_all(tx, key)
@@ -198,6 +201,7 @@ async def _delete_version(call: Call[Parts], key: FunctionKey, qualifier: str) -
         concurrency.withdraw(tx, key, version.label)
         permissions.delete(tx, key, version.label)
         event_invoke.delete(tx, key, version.label)
+        scaling.withdraw(tx, key, version.number)
         versions.delete(tx, key, version.number)
 
     await call.parts.directory.change(key, work)

@@ -9,7 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from lambent.compute.function import FunctionVersion
+from lambent.compute.function import FunctionVersion, Managed
+from lambent.kernel import limits
 from lambent.kernel.arn import arn
 from lambent.services.lambda_ import roles
 from lambent.services.lambda_.records.configuration import Configuration  # noqa: TC001 msgspec reads it at run time
@@ -294,6 +295,14 @@ def _runnable(key: FunctionKey, version: str, held: Configuration) -> FunctionVe
         snap_start=held.snapshots and version != LATEST,
         tracing=held.tracing == "Active",
         architecture=held.architecture,
+        managed=_managed(held),
         per_tenant=held.tenancy == "PER_TENANT",
         durable=held.durability is not None,
     )
+
+
+def _managed(held: Configuration) -> Managed | None:
+    if held.instances is None:
+        return None
+    vcpus = held.memory_mb / limits.KIB / held.instances.memory_per_vcpu
+    return Managed(provider=held.instances.provider_arn, concurrency=held.instances.concurrency, vcpus=max(1.0, vcpus))

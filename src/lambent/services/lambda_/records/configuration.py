@@ -153,6 +153,16 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         return "Zip" if self.image is None else "Image"
 
     @property
+    def provider_arn(self) -> str:
+        """The ARN of the capacity provider that it is on; empty where it is on none."""
+        return "" if self.instances is None else self.instances.provider_arn
+
+    @property
+    def ahead(self) -> bool:
+        """Whether published versions of it are initialised before anybody can invoke them."""
+        return self.snapshots or self.instances is not None
+
+    @property
     def snapshots(self) -> bool:
         """Whether published versions of it start from a snapshot."""
         return self.snap_start == "PublishedVersions"

@@ -11,7 +11,7 @@ import msgspec
 
 from lambent.compute.function import runtime_version_arn
 from lambent.services.lambda_.records import CREATING, Version
-from lambent.services.lambda_.rules import images
+from lambent.services.lambda_.rules import images, states
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Response
@@ -31,7 +31,7 @@ def configuration(function: Function | Version, qualifier: str | None = None) ->
     """The FunctionConfiguration of `$LATEST` or a version; its ARN ends in `qualifier` where there is one."""
     updating = function.update == "InProgress"
     return listed(function, qualifier) | {
-        "State": function.state,
+        "State": states.shown(function),
         "StateReason": function.state_reason,
         "StateReasonCode": function.state_reason_code,
         "LastUpdateStatus": function.update,

@@ -9,7 +9,7 @@ from lambent.services.lambda_.errors import configuration as errors
 from lambent.services.lambda_.errors import packages as package_errors
 from lambent.services.lambda_.errors import tenancy
 from lambent.services.lambda_.records.configuration import Vpc
-from lambent.services.lambda_.rules import runtimes, tags, variables
+from lambent.services.lambda_.rules import capacity_providers, runtimes, tags, variables
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Request
@@ -52,6 +52,8 @@ def check_whole(wanted: Configuration) -> None:
         raise errors.file_system_without_vpc()
     if wanted.snapshots:
         _check_snapshots(wanted)
+    if wanted.instances is not None:
+        capacity_providers.check_function(wanted)
 
 
 def check_code(code: dict[str, Any], package_type: str, doing: str) -> None:

@@ -30,7 +30,6 @@ def check(operation: str, request: Request, members: tuple[str, ...]) -> None:
 def check_runs(held: Configuration) -> None:
     """Raise the not-built error where a function of this configuration is stored, and cannot be run yet."""
     for member, asked in (
-        ("CapacityProviderConfig", held.instances is not None),
         ("FileSystemConfigs", bool(held.file_systems)),
         ("PackageType Image", held.image is not None),
     ):

@@ -77,8 +77,8 @@ def insert(tx: Transaction, function: Function) -> bool:
     """Store a new function; False where its name is taken."""
     return (
         tx.run(
-            "INSERT INTO lambda_function (account, region, name, settled, code_size, record)"
-            " VALUES (:account, :region, :name, :settled, :code_size, :record) ON CONFLICT DO NOTHING",
+            "INSERT INTO lambda_function (account, region, name, settled, code_size, provider, record)"
+            " VALUES (:account, :region, :name, :settled, :code_size, :provider, :record) ON CONFLICT DO NOTHING",
             **_columns(function),
         )
         == 1
@@ -88,7 +88,7 @@ def insert(tx: Transaction, function: Function) -> bool:
 def update(tx: Transaction, function: Function) -> None:
     """Store the next state of a function that exists."""
     tx.run(
-        "UPDATE lambda_function SET settled = :settled, code_size = :code_size, record = :record"
+        "UPDATE lambda_function SET settled = :settled, code_size = :code_size, provider = :provider, record = :record"
         " WHERE account = :account AND region = :region AND name = :name",
         **_columns(function),
     )
@@ -114,5 +114,6 @@ def _columns(function: Function) -> dict[str, str | int]:
         "name": function.name,
         "settled": int(function.settled),
         "code_size": function.configuration.code_size,
+        "provider": function.configuration.provider_arn,
         "record": msgspec.json.encode(function).decode(),
     }

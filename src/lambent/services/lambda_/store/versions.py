@@ -110,10 +110,11 @@ def unsummed(tx: Transaction, account: str, region: str) -> int:
 def put(tx: Transaction, version: Version) -> None:
     """Store a new version, in place of the one that may have had its number."""
     tx.run(
-        "INSERT INTO lambda_version (account, region, name, number, pending, code_size, record)"
-        " VALUES (:account, :region, :name, :number, :pending, :code_size, :record)"
+        "INSERT INTO lambda_version (account, region, name, number, pending, code_size, provider, record)"
+        " VALUES (:account, :region, :name, :number, :pending, :code_size, :provider, :record)"
         " ON CONFLICT (account, region, name, number)"
-        " DO UPDATE SET pending = excluded.pending, code_size = excluded.code_size, record = excluded.record",
+        " DO UPDATE SET pending = excluded.pending, code_size = excluded.code_size,"
+        " provider = excluded.provider, record = excluded.record",
         **_row(version),
     )
 
@@ -155,5 +156,6 @@ def _row(version: Version) -> dict[str, str | int]:
         "number": version.number,
         "pending": int(version.state == "Pending"),
         "code_size": version.configuration.code_size,
+        "provider": version.configuration.provider_arn,
         "record": msgspec.json.encode(version).decode(),
     }
