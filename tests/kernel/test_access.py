@@ -7,8 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from lambent.kernel import access
+from lambent.kernel import policy as policy_module
 from lambent.kernel.access import Question, Requester
 from lambent.kernel.authority import Principal, Session
 
@@ -151,3 +154,33 @@ def test_variables_are_those_of_the_newer_version() -> None:
 def test_a_principal_of_another_form_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
         access.principals(msgspec.Raw(b'"somebody"'))
+
+
+SCALARS = (
+    some.sampled_from(["*", "${aws:username}", "${", "2026", "1e9", "::1/0", "true", True, 0, -1.5, ""]) | some.text()
+)
+CONDITIONS = some.dictionaries(
+    some.sampled_from([prefix + name for name in sorted(policy_module._OPERATORS) for prefix in ("", "ForAllValues:")]),
+    some.dictionaries(
+        some.sampled_from(["aws:username", "aws:EpochTime", "aws:PrincipalArn", "x"]), SCALARS | some.lists(SCALARS)
+    ),
+    max_size=2,
+)
+
+
+@given(
+    condition=CONDITIONS,
+    principal=some.just("*")
+    | some.dictionaries(some.sampled_from(["AWS", "Service"]), some.text() | some.lists(some.text())),
+    texts=some.tuples(some.text(max_size=20), some.text(alphabet="*?:${}ab", max_size=20)),
+)
+def test_whatever_is_sound_can_be_asked(condition: dict[str, Any], principal: Any, texts: tuple[str, str]) -> None:
+    actions, resources = [f"lambda:{texts[0].replace(':', '')}", "*"], [texts[1], "*"]
+    statement = {"Effect": "Deny", "Principal": principal, "Condition": condition}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Action": actions, "Resource": resources}]})
+    try:
+        policy_module.check_resource_policy(text)
+    except policy_module.PolicyFault:
+        return
+    for one in (USER, BUCKET, NOBODY):
+        assert answer(access.statements(text), one) in (None, "Deny")

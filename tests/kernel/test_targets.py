@@ -6,7 +6,7 @@ import pytest
 
 from lambent.kernel.arn import Arn
 from lambent.kernel.errors import AwsError
-from lambent.kernel.targets import NoSuchTarget, Targets
+from lambent.kernel.targets import NoSuchTarget, Sender, Targets
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:queue"
 
@@ -16,11 +16,14 @@ class Service:
 
     def __init__(self) -> None:
         self.given: list[tuple[Arn, bytes, str]] = []
+        self.senders: list[Sender | None] = []
 
-    async def deliver(self, arn: Arn, event: bytes, trace: str = "") -> None:
+    async def deliver(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> None:
         self.given.append((arn, event, trace))
+        self.senders.append(sender)
 
-    async def call(self, arn: Arn, event: bytes, trace: str = "") -> bytes:
+    async def call(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> bytes:
+        self.senders.append(sender)
         if event == b"bad":
             raise AwsError("ResourceNotFoundException", "no such function")
         return event.upper() + trace.encode()
@@ -59,3 +62,13 @@ def test_a_service_has_one_target() -> None:
     targets.register("sqs", Service())
     with pytest.raises(ValueError, match="sqs has a target already"):
         targets.register("sqs", Service())
+
+
+async def test_the_target_learns_who_sends() -> None:
+    targets, sqs = Targets(), Service()
+    targets.register("sqs", sqs)
+    sender = Sender(service="sns.amazonaws.com", arn="arn:aws:sns:us-east-1:000000000000:t", account="000000000000")
+    await targets.deliver(QUEUE, b"event", sender=sender)
+    await targets.call(QUEUE, b"event", sender=sender)
+    await targets.deliver(QUEUE, b"event")
+    assert sqs.senders == [sender, sender, None]

@@ -56,6 +56,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     effect: str
     principals: Principals
     actions: tuple[str, ...]
+    """In lower case, for they are compared without regard to it."""
     resources: tuple[str, ...]
     condition: Condition
     other_principals: bool
@@ -87,10 +88,11 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         return principal is not None and any(_stands_for(name, principal) for name in named)
 
     def _names_action(self, action: str) -> bool:
-        return any(wildcards.matches(wildcards.pattern(name.lower()), action.lower()) for name in self.actions)
+        asked = action.lower()
+        return any(name == asked or wildcards.matches(wildcards.pattern(name), asked) for name in self.actions)
 
     def _names_resource(self, question: Question) -> bool:
-        return any(name == "*" or self._fits(name, question) for name in self.resources)
+        return any(name in ("*", question.resource) or self._fits(name, question) for name in self.resources)
 
     def _fits(self, name: str, question: Question) -> bool:
         value_of = (lambda key: _single(question.context, key)) if self.variables else None
@@ -104,7 +106,7 @@ def statements(document: str) -> tuple[Statement, ...]:
         Statement(
             effect=one.effect,
             principals=principals(one.principal if one.not_principal is UNSET else one.not_principal),
-            actions=tuple(one.actions),
+            actions=tuple(map(str.lower, one.actions)),
             resources=tuple(one.resources),
             condition=one.condition,
             other_principals=one.not_principal is not UNSET,

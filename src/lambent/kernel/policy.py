@@ -144,6 +144,25 @@ def check_permissions(text: str) -> None:
         _check_actions(statement.actions)
 
 
+def check_resource_policy(text: str) -> Document:
+    """Check the grammar of a policy that is attached to a resource, and return it. Raises PolicyFault."""
+    document = _shaped(text)
+    if not all(_passes_legacy(statement) for statement in document.statements):
+        raise PolicyFault(LEGACY)
+    sids = [statement.sid for statement in document.statements if statement.sid]
+    if len(set(sids)) < len(sids):
+        raise PolicyFault("Statement IDs (SID) in a single policy must be unique.")
+    for statement in document.statements:
+        if (statement.principal, statement.not_principal) == (UNSET, UNSET):
+            raise PolicyFault("Policy statement must contain principals.")
+        if not statement.actions:
+            raise PolicyFault("Policy statement must contain actions.")
+        if not statement.resources:
+            raise PolicyFault("Policy statement must contain resources.")
+        _check_actions(statement.actions)
+    return document
+
+
 def condition_is_sound(condition: Condition) -> bool:
     """Whether every operator that compares something exists."""
     return all(not tests or _operator(name) is not None for name, tests in condition.items())

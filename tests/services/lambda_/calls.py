@@ -26,6 +26,17 @@ def own_client(server: Server, **options: Any) -> Any:
     return server.client("lambda", aws_access_key_id=str(next(_accounts)), **options)
 
 
+def account(client: Any) -> str:
+    """The account of a client that `own_client` has made."""
+    identity: str = client._request_signer._credentials.access_key
+    return identity
+
+
+def arn(client: Any, name: str) -> str:
+    """The ARN of the function `name` in the account of such a client; a qualifier may follow the name."""
+    return f"arn:aws:lambda:us-east-1:{account(client)}:function:{name}"
+
+
 def new(name: str, code: str = "echo", **members: Any) -> dict[str, Any]:
     """The parameters of CreateFunction for the package called `code`."""
     return {

@@ -160,7 +160,6 @@ def test_a_version_that_is_not_there_is_deleted_without_complaint(client: Any) -
     ("member", "value"),
     [
         ("AcceleratorConfig", {"AcceleratorMemorySize": 8}),
-        ("CodeSigningConfigArn", f"arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-{'0' * 17}"),
         ("RuntimeConfig", {"RuntimeArn": "arn:aws:lambda:us-east-1:000000000000:runtime/mine", "RuntimeAlias": "b"}),
     ],
 )

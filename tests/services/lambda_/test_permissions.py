@@ -6,15 +6,17 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 import pytest
+from botocore import xform_name
 from botocore.config import Config
 
 from lambent.kernel import limits
 from lambent.kernel.access import Requester
-from lambent.services.lambda_ import permits
+from lambent.services.lambda_ import crossing, permits
 from lambent.services.lambda_.records import FunctionKey
 from tests.conftest import serving, settings_for
-from tests.services.lambda_.calls import create, invoke, own_client, publish, refused, settle
+from tests.services.lambda_.calls import account, arn, create, invoke, own_client, publish, refused, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,15 +41,6 @@ def client(shared_lambent: Server) -> Any:
 def other(shared_lambent: Server) -> Any:
     """A client of another account."""
     return own_client(shared_lambent)
-
-
-def account(client: Any) -> str:
-    identity: str = client._request_signer._credentials.access_key
-    return identity
-
-
-def arn(client: Any, name: str = "f") -> str:
-    return f"arn:aws:lambda:us-east-1:{account(client)}:function:{name}"
 
 
 def allow(client: Any, principal: str, sid: str = "s", name: str = "f", **members: Any) -> dict[str, Any]:
@@ -75,13 +68,13 @@ def test_a_permission_has_what_it_was_given(client: Any) -> None:
         "Effect": "Allow",
         "Principal": {"Service": "s3.amazonaws.com"},
         "Action": INVOKE,
-        "Resource": arn(client),
+        "Resource": arn(client, "f"),
         "Condition": {
             "StringEquals": {"AWS:SourceAccount": "111122223333", "aws:PrincipalOrgID": "o-1234567890"},
             "ArnLike": {"AWS:SourceArn": "arn:aws:s3:::bucket"},
         },
     }
-    held = client.get_policy(FunctionName=arn(client))
+    held = client.get_policy(FunctionName=arn(client, "f"))
     assert json.loads(held["Policy"]) == {"Version": "2012-10-17", "Id": "default", "Statement": [statement]}
     assert held["RevisionId"] == client.get_function_configuration(FunctionName="f")["RevisionId"]
 
@@ -229,20 +222,20 @@ def test_permissions_survive_a_restart(tmp_path: Path) -> None:
 
 
 def test_another_account_invokes_what_it_is_allowed_to(client: Any, other: Any) -> None:
-    text = refused(other, DENIED, other.invoke, FunctionName=arn(client))
+    text = refused(other, DENIED, other.invoke, FunctionName=arn(client, "f"))
     assert text == (
-        f"User: arn:aws:iam::{account(other)}:root is not authorized to perform: {INVOKE} on resource: {arn(client)}"
-        f" because no resource-based policy allows the {INVOKE} action"
+        f"User: arn:aws:iam::{account(other)}:root is not authorized to perform: {INVOKE}"
+        f" on resource: {arn(client, 'f')} because no resource-based policy allows the {INVOKE} action"
     )
     allow(client, account(other))
-    assert invoke(other, arn(client)) == "one"
+    assert invoke(other, arn(client, "f")) == "one"
     assert invoke(other, f"{account(client)}:f") == "one"
-    assert other.invoke(FunctionName=arn(client), InvocationType="DryRun")["StatusCode"] == 204
-    events = other.invoke_with_response_stream(FunctionName=arn(client))["EventStream"]
+    assert other.invoke(FunctionName=arn(client, "f"), InvocationType="DryRun")["StatusCode"] == 204
+    events = other.invoke_with_response_stream(FunctionName=arn(client, "f"))["EventStream"]
     assert b"".join(event["PayloadChunk"]["Payload"] for event in events if "PayloadChunk" in event) == b'"one"'
-    refused(other, DENIED, other.get_function, FunctionName=arn(client))
+    refused(other, DENIED, other.get_function, FunctionName=arn(client, "f"))
     client.remove_permission(FunctionName="f", StatementId="s")
-    refused(other, DENIED, other.invoke, FunctionName=arn(client))
+    refused(other, DENIED, other.invoke, FunctionName=arn(client, "f"))
 
 
 def test_a_permission_for_an_alias_is_for_that_alias_alone(client: Any, other: Any) -> None:
@@ -250,7 +243,7 @@ def test_a_permission_for_an_alias_is_for_that_alias_alone(client: Any, other: A
     client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
     allow(client, account(other), name="f:live")
     assert invoke(other, arn(client, "f:live")) == "one"
-    assert invoke(other, arn(client), Qualifier="live") == "one"
+    assert invoke(other, arn(client, "f"), Qualifier="live") == "one"
     for name in ("f", "f:1", "f:$LATEST"):
         refused(other, DENIED, other.invoke, FunctionName=arn(client, name))
     client.remove_permission(FunctionName="f:live", StatementId="s")
@@ -261,9 +254,9 @@ def test_a_permission_for_an_alias_is_for_that_alias_alone(client: Any, other: A
 
 def test_another_account_changes_what_it_is_allowed_to(client: Any, other: Any) -> None:
     allow(client, account(other), Action="lambda:*")
-    assert other.get_function_configuration(FunctionName=arn(client))["FunctionArn"] == arn(client)
-    assert other.publish_version(FunctionName=arn(client))["Version"] == "1"
-    alias = other.create_alias(FunctionName=arn(client), Name="live", FunctionVersion="1")
+    assert other.get_function_configuration(FunctionName=arn(client, "f"))["FunctionArn"] == arn(client, "f")
+    assert other.publish_version(FunctionName=arn(client, "f"))["Version"] == "1"
+    alias = other.create_alias(FunctionName=arn(client, "f"), Name="live", FunctionVersion="1")
     assert alias["AliasArn"] == arn(client, "f:live")
     assert client.get_alias(FunctionName="f", Name="live")["FunctionVersion"] == "1"
     for call, members in (
@@ -271,9 +264,14 @@ def test_another_account_changes_what_it_is_allowed_to(client: Any, other: Any) 
         (other.remove_permission, {"StatementId": "s"}),
         (other.update_function_configuration, {"Timeout": 9}),
     ):
-        refused(other, DENIED, call, FunctionName=arn(client), **members)
-    other.delete_function(FunctionName=arn(client))
+        refused(other, DENIED, call, FunctionName=arn(client, "f"), **members)
+    other.delete_function(FunctionName=arn(client, "f"))
     refused(client, NOT_FOUND, client.get_function, FunctionName="f")
+
+
+def test_what_aws_shares_are_operations() -> None:
+    model = botocore.session.get_session().get_service_model("lambda")
+    assert {xform_name(name) for name in model.operation_names} >= crossing.SHARED
 
 
 def test_a_function_that_is_not_there_is_no_secret_of_its_account(client: Any, other: Any) -> None:
@@ -298,9 +296,9 @@ def test_a_session_of_a_role_is_what_the_role_is(client: Any, shared_lambent: Se
         aws_session_token=given["SessionToken"],
     )
     allow(client, "arn:aws:iam::444455556666:role/team/other")
-    refused(session, DENIED, session.invoke, FunctionName=arn(client))
+    refused(session, DENIED, session.invoke, FunctionName=arn(client, "f"))
     allow(client, role, "t")
-    assert invoke(session, arn(client)) == "one"
+    assert invoke(session, arn(client, "f")) == "one"
 
 
 def test_an_update_in_progress_and_a_permission_do_not_undo_each_other(client: Any) -> None:

@@ -40,6 +40,8 @@ FORMS = {
     "pattern": r".+",
     "request id": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "runtime version": r"arn:aws:lambda:us-east-1::runtime:[0-9a-f]{64}",
+    "signing": r"arn:aws:lambda:us-east-1:\d{12}:code-signing-config:csc-[a-z0-9]{17}",
+    "signing id": r"csc-[a-z0-9]{17}",
     "sha256": r"[A-Za-z0-9+/]{43}=",
     "text": r".+",
     "trace": r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lambent.kernel.errors import AwsError
+from lambent.kernel.targets import Sender
 from lambent.services.lambda_ import Parts
 from tests.services.lambda_.calls import ARN, create
 
@@ -58,6 +60,32 @@ def test_what_is_not_json_cannot_be_called_with(lambent: Server) -> None:
     with pytest.raises(AwsError) as caught:
         lambent.run(lambda: targets(lambent).call(f"{ARN}f", b"nonsense"))
     assert caught.value.code == "InvalidRequestContentException"
+
+
+def test_a_service_is_let_in_by_the_policy_of_the_function(lambent: Server) -> None:
+    client = lambent.client("lambda")
+    create(client, "f")
+    topic = "arn:aws:sns:us-east-1:111122223333:topic"
+    sender = Sender(service="sns.amazonaws.com", arn=topic, account="111122223333")
+    road = targets(lambent)
+    for push in (road.call, road.deliver):
+        with pytest.raises(AwsError) as caught:
+            lambent.run(partial(push, f"{ARN}f", b"1", sender=sender))
+        assert caught.value.code == "AccessDeniedException"
+    client.add_permission(
+        FunctionName="f",
+        StatementId="s",
+        Action="lambda:InvokeFunction",
+        Principal=sender.service,
+        SourceArn=topic,
+        SourceAccount=sender.account,
+    )
+    assert lambent.run(partial(road.call, f"{ARN}f", b"1", sender=sender)) == b"1"
+    with pytest.raises(AwsError, match="not authorized"):
+        lambent.run(partial(road.call, f"{ARN}f:$LATEST", b"1", sender=sender))
+    other = Sender(service=sender.service, arn=topic, account="444455556666")
+    with pytest.raises(AwsError, match="not authorized"):
+        lambent.run(partial(road.call, f"{ARN}f", b"1", sender=other))
 
 
 def test_delivery_in_the_background_is_not_built(lambent: Server) -> None:

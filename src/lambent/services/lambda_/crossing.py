@@ -1,4 +1,5 @@
-"""Calls from one account that are about a function of another: done there, where a policy of the function allows it.
+"""What a function's policies say to calls about it: which from other accounts are done, in the function's account,
+and which from its own account are not.
 
 https://docs.aws.amazon.com/lambda/latest/dg/permissions-function-cross-account.html
 """
@@ -54,23 +55,38 @@ SHARED: Final = frozenset(
         "update_function_event_invoke_config",
     )
 )
-"""The operations that AWS lets other accounts use. Every other one refuses their functions by itself."""
+"""The operations that AWS lets other accounts use. The others refuse functions of other accounts by themselves."""
 
 
 def guarded(*operations: Operation) -> tuple[Operation, ...]:
-    """The operations, those that are shared with other accounts as far as policies allow it."""
-    return tuple(_guarded(one) if one.__name__ in SHARED else one for one in operations)
+    """The operations, each as far as the policies of the function that it is about allow it."""
+    return tuple(_guarded(operation) for operation in operations)
 
 
 def _guarded(operation: Operation) -> Operation:
+    shared = operation.__name__ in SHARED
+
     @wraps(operation)
     def answer(call: Call[Parts], request: Request) -> Awaitable[Response | None]:
         name = request.get("FunctionName") or _function(request.get("Resource", ""))
-        if names.owner(name) in (None, call.account):
-            return operation(call, request)
-        return _abroad(operation, call, request, name)
+        if shared and names.owner(name) not in (None, call.account):
+            return _abroad(operation, call, request, name)
+        if name and call.parts.denials:
+            return _at_home(operation, call, request, name)
+        return operation(call, request)
 
     return answer
+
+
+async def _at_home(operation: Operation, call: Call[Parts], request: Request, name: str) -> Response | None:
+    """The operation in the caller's own account. Raises AWS's error where a policy of the function denies it."""
+    key, qualifier = names.parse(call, name, request.get("Qualifier"))
+    action = names.action(call.operation)
+    if key in call.parts.denials:
+        requester = Requester(principal=call.principal)
+        if not await permits.may_invoke(call.parts, key, qualifier, requester, f"lambda:{action}", {}):
+            raise errors.denied(call.principal.arn, action, key, qualifier)
+    return await operation(call, request)
 
 
 async def _abroad(operation: Operation, call: Call[Parts], request: Request, name: str) -> Response | None:

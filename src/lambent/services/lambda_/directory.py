@@ -33,8 +33,8 @@ class Directory:
 
     While a change of a function is under way nothing about it is kept, so everybody sees what the store has: the old
     function or the new one. What a read finds is kept only when no change of its function was under way at any
-    moment of the read, so no slow read brings back what a change has replaced. `changed` is awaited with the key of
-    a function after each change of it and before the answer to that.
+    moment of the read, so no slow read brings back what a change has replaced. `changed` is awaited with the key
+    of a function after each change of it and before the answer to that.
     """
 
     def __init__(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from lambent.services.lambda_.addresses import Addresses
 from lambent.services.lambda_.capacity import Capacity
 from lambent.services.lambda_.capacity_providers import CapacityProviders
+from lambent.services.lambda_.denials import Denials
 from lambent.services.lambda_.directory import Directory
 from lambent.services.lambda_.executions import Executions
 
@@ -117,6 +118,7 @@ class Parts:
     ids: Ids
     supervisor: Supervisor
     capacity: Capacity = field(init=False)
+    denials: Denials = field(init=False)
     urls: Addresses = field(init=False)
     capacity_providers: CapacityProviders = field(init=False)
     directory: Directory = field(init=False)
@@ -126,6 +128,7 @@ class Parts:
         capacity = Capacity(self.store, self.engine)
         directory = Directory(self.store, self.blobs, self.supervisor, self._changed)
         object.__setattr__(self, "capacity", capacity)
+        object.__setattr__(self, "denials", Denials(self.store))
         object.__setattr__(self, "urls", Addresses(self.store))
         object.__setattr__(self, "capacity_providers", CapacityProviders(self.store, self.supervisor))
         object.__setattr__(self, "directory", directory)
@@ -134,6 +137,7 @@ class Parts:
     async def _changed(self, key: FunctionKey) -> None:
         self.urls.forget(key)
         await self.capacity.tell(key)
+        await self.denials.tell(key)
 
     def now_us(self) -> int:
         """Microseconds since the epoch."""

@@ -10,13 +10,15 @@ from lambent.services.lambda_ import capacity_providers, errors
 from lambent.services.lambda_.errors import tags as tag_errors
 from lambent.services.lambda_.records import FunctionKey
 from lambent.services.lambda_.records.capacity_providers import ProviderKey
+from lambent.services.lambda_.records.signing import SigningKey
 from lambent.services.lambda_.store import capacity_providers as providers
-from lambent.services.lambda_.store import functions, mappings
+from lambent.services.lambda_.store import functions, mappings, signing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lambent.kernel.arn import Arn
+    from lambent.services.lambda_.records.signing import SigningConfig
     from lambent.store.api import Transaction
 
 
@@ -82,12 +84,28 @@ def _provider_key(arn: Arn) -> ProviderKey:
     return ProviderKey(arn.account, arn.region, _name(arn))
 
 
+def _read_signing(tx: Transaction, arn: Arn) -> dict[str, str]:
+    return _signing(tx, arn).tags
+
+
+def _write_signing(tx: Transaction, arn: Arn, tags: dict[str, str], revision_id: str) -> None:  # noqa: ARG001 it has none
+    signing.put(tx, msgspec.structs.replace(_signing(tx, arn), tags=tags))
+
+
+def _signing(tx: Transaction, arn: Arn) -> SigningConfig:
+    config = signing.find(tx, SigningKey(arn.account, arn.region, _name(arn)))
+    if config is None:
+        raise tag_errors.not_found()
+    return config
+
+
 def _name(arn: Arn) -> str:
     return arn.resource.split(":")[1]
 
 
 TAGGED: Final = {
     "capacity-provider": Tagged(_read_provider, _write_provider),
+    "code-signing-config": Tagged(_read_signing, _write_signing),
     "event-source-mapping": Tagged(_read_mapping, _write_mapping),
     "function": Tagged(_read_function, _write_function),
 }

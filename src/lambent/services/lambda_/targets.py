@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import errors, executions, running
-from lambent.services.lambda_.errors import durable
+from lambent.kernel.access import Requester
+from lambent.services.lambda_ import errors, executions, permits, running
+from lambent.services.lambda_.errors import durable, permissions
 from lambent.services.lambda_.records import FunctionKey
 from lambent.services.lambda_.rules import durable_answers, payloads
 
 if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion
     from lambent.kernel.arn import Arn
+    from lambent.kernel.targets import Sender
     from lambent.services.lambda_.parts import Parts
 
 _RESOURCE = re.compile(r"function:(?P<name>[a-zA-Z0-9-_.]+)(:(?P<qualifier>[^:]+))?")
@@ -24,17 +26,17 @@ class FunctionTarget:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def deliver(self, arn: Arn, event: bytes, trace: str = "") -> None:
+    async def deliver(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> None:
         """Begin an execution of a durable function, which is stored then. Asynchronous invocation of all others needs
         the queue that Lambent does not have yet: raises the not-built error."""
-        version, payload = await self._resolved(arn, event)
+        version, payload = await self._resolved(arn, event, sender)
         if not version.durable:
             raise errors.not_built("Invoke", f"InvocationType Event, which {arn} asked for")
         await executions.start(self._parts, version, payload, name=None, waits=False, trace=trace)
 
-    async def call(self, arn: Arn, event: bytes, trace: str = "") -> bytes:
+    async def call(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> bytes:
         """Invoke the function and return its answer. Raises AwsError where it is missing, refused or failed."""
-        version, payload = await self._resolved(arn, event)
+        version, payload = await self._resolved(arn, event, sender)
         if version.durable:
             return await self._lasting(version, payload, trace)
         outcome = await running.invoke(
@@ -56,14 +58,22 @@ class FunctionTarget:
             raise errors.function_failed(durable_answers.returned(ended))
         return durable_answers.returned(ended)
 
-    async def _resolved(self, arn: Arn, event: bytes) -> tuple[FunctionVersion, bytes]:
-        """The version that the ARN names, and the event checked. Raises AWS's errors."""
+    async def _resolved(self, arn: Arn, event: bytes, sender: Sender | None) -> tuple[FunctionVersion, bytes]:
+        """The version that the ARN names, and the event checked. Raises AWS's errors, also where no policy of the
+        function lets the sender in."""
         match = _RESOURCE.fullmatch(arn.resource)
         if match is None:
             raise errors.invalid(f"{arn} does not name a function.")
+        key, qualifier = FunctionKey(arn.account, arn.region, match["name"]), match["qualifier"]
+        if sender is not None and not await self._may_invoke(key, qualifier, sender):
+            raise permissions.service_refused(sender.service, str(arn))
         payload = payloads.checked(event)
-        key = FunctionKey(arn.account, arn.region, match["name"])
-        version = await running.resolve(self._parts, key, match["qualifier"])
-        if version.durable and match["qualifier"] is None:
+        version = await running.resolve(self._parts, key, qualifier)
+        if version.durable and qualifier is None:
             raise durable.not_qualified()
         return version, payload
+
+    async def _may_invoke(self, key: FunctionKey, qualifier: str | None, sender: Sender) -> bool:
+        requester = Requester(service=sender.service)
+        source = {"aws:sourcearn": sender.arn, "aws:sourceaccount": sender.account}
+        return await permits.may_invoke(self._parts, key, qualifier, requester, "lambda:InvokeFunction", source)

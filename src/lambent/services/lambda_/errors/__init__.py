@@ -42,6 +42,16 @@ def other_account(principal: str, action: str, key: FunctionKey, qualifier: str 
     )
 
 
+def denied(principal: str, action: str, key: FunctionKey, qualifier: str | None) -> AwsError:
+    """A policy of the function denies it to somebody of the function's own account."""
+    return AwsError(
+        "AccessDeniedException",
+        f"User: {principal} is not authorized to perform: lambda:{action} on resource: {key.arn(qualifier)}"
+        " with an explicit deny in a resource-based policy",
+        status=403,
+    )
+
+
 def cross_account_role() -> AwsError:
     """The role belongs to another account."""
     return AwsError("AccessDeniedException", "Cross-account pass role is not allowed.", status=403)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambent.services.lambda_ import changes, packages, publishing
+from lambent.services.lambda_ import changes, packages, publishing, signing
 from lambent.services.lambda_.rules import answers, checks, configuration
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ async def update_function_code(call: Call[Parts], request: Request) -> Response:
     checks.check_code(request, held.package_type, "updating")
     architecture = request.get("Architectures", [held.architecture])[0]
     await packages.check_runtime(parts, held.runtime)
+    await signing.check(parts, key)
     package = await packages.receive_code(call, request, held.package_type)
     await packages.check_size(parts, package.digest, held.layers)
     revision = parts.ids.uuid()

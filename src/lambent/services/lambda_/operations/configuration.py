@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import changes, layering, packages, roles
+from lambent.services.lambda_ import changes, layering, packages, roles, signing
 from lambent.services.lambda_.operations.function import existing
 from lambent.services.lambda_.rules import answers, checks, configuration, refusals
 
@@ -37,6 +37,8 @@ async def update_function_configuration(call: Call[Parts], request: Request) -> 
     used = await layering.used(call, request["Layers"]) if "Layers" in request else None
     checks.check_whole(configuration.changed(held, request, held.revision, used))
     await packages.check_size(parts, held.code_sha256, used or ())
+    if used:
+        await signing.check(parts, key)
     if "Role" in request:
         await roles.check(parts, call.account, request["Role"])
     await packages.check_runtime(parts, request.get("Runtime", ""))

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.kernel import limits, page
-from lambent.services.lambda_ import capacity_providers, errors, layering, markers, packages, publishing, roles, room
+from lambent.services.lambda_ import (
+    capacity_providers,
+    errors,
+    layering,
+    markers,
+    packages,
+    publishing,
+    roles,
+    room,
+    signing,
+)
 from lambent.services.lambda_.records import LATEST, Function, Version
 from lambent.services.lambda_.rules import answers, checks, configuration, names, refusals
 from lambent.services.lambda_.store import (
@@ -21,6 +31,7 @@ from lambent.services.lambda_.store import (
     urls,
     versions,
 )
+from lambent.services.lambda_.store import signing as signing_store
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
@@ -62,6 +73,7 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
         capacity_providers.check_joining(tx, function.configuration)
         if not functions.insert(tx, function):
             raise errors.already_exists(key.name)
+        signing.begin(tx, call, function, request.get("CodeSigningConfigArn"))
         accepted = function if publication is None else publishing.publish(tx, function, publication, parts.blobs)
         room.check(tx, call)
         return accepted
@@ -133,6 +145,7 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
         urls.delete_all(tx, key)
         permissions.delete_all(tx, key)
         event_invoke.delete_all(tx, key)
+        signing_store.detach(tx, key)
         durable.delete_all(tx, key)
 
     await call.parts.directory.change(key, work)

@@ -67,8 +67,6 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     recursive_loop: Literal["Allow", "Terminate"] = "Terminate"
     """Whether invocations are let through that belong to a recursive loop."""
-    code_signing_arn: str | None = None
-    """The code signing configuration that its packages are checked against."""
     runtime_updates: RuntimeUpdates = RuntimeUpdates()
     last_version: int = 0
     """The number that was last given to a version; none is given twice."""

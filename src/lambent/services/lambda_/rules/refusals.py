@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 CONFIGURATION = (
     "AcceleratorConfig",
-    "CodeSigningConfigArn",
     "RuntimeConfig",
 )
 

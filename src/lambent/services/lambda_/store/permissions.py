@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lambent.services.lambda_.records import FunctionKey
+
 if TYPE_CHECKING:
-    from lambent.services.lambda_.records import FunctionKey
     from lambent.store.api import Transaction
 
 
@@ -28,6 +29,14 @@ def of(tx: Transaction, key: FunctionKey) -> dict[str, str]:
         **_columns(key),
     )
     return {str(row[0]): str(row[1]) for row in rows}
+
+
+def denying(tx: Transaction) -> list[FunctionKey]:
+    """The functions of all accounts and regions with a policy that may deny something: it has the word in it."""
+    rows = tx.all(
+        "SELECT DISTINCT account, region, function FROM lambda_policy WHERE document LIKE :word", word='%"Deny"%'
+    )
+    return [FunctionKey(*row) for row in rows]
 
 
 def put(tx: Transaction, key: FunctionKey, qualifier: str | None, document: str) -> None:
