@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from botocore.credentials import Credentials
 from lambent.kernel import limits
 from tests.conftest import serving, settings_for
 from tests.services.lambda_.calls import create, own_client, publish
+from tests.services.lambda_.durables import real_now, stage
 from tests.services.lambda_.visits import permit, publish_url, visit
 from tests.support import server_process
 
@@ -579,6 +581,29 @@ def test_a_function_that_may_not_run_is_throttled(shared_lambent: Server, client
     }
 
 
+@pytest.mark.parametrize(
+    ("status", "members", "answer"),
+    [
+        ("SUCCEEDED", {"Result": '{"statusCode": 201, "body": "done"}'}, (201, b"done")),
+        ("FAILED", {"Error": {"ErrorMessage": "no"}}, (502, b"Internal Server Error")),
+    ],
+)
+def test_a_durable_function_answers_when_its_execution_has_ended(
+    tmp_path: Path, status: str, members: dict[str, Any], answer: tuple[int, bytes]
+) -> None:
+    with stage(tmp_path, real_now(), puppets=True) as staged, ThreadPoolExecutor(1) as threads:
+        name = staged.create()
+        unqualified = publish_url(staged.client, name)
+        staged.client.create_alias(FunctionName=name, Name="live", FunctionVersion="$LATEST")
+        url = publish_url(staged.client, name, Qualifier="live")
+        asked = threads.submit(visit, staged.server, url, "/a", method="GET")
+        turn = staged.turn()
+        assert json.loads(turn.operations[0]["ExecutionDetails"]["InputPayload"])["rawPath"] == "/a"
+        turn.returns(status, **members)
+        assert asked.result(30)[::2] == answer
+        assert visit(staged.server, unqualified)[::2] == (502, b"Internal Server Error")
+
+
 def test_a_url_works_after_a_restart(tmp_path: Path) -> None:
     with serving(settings_for(tmp_path)) as server:
         create(server.client("lambda"), "f")
@@ -599,6 +624,14 @@ def test_a_url_and_who_may_use_it_survive_a_kill(tmp_path: Path) -> None:
     with server_process(tmp_path) as server:
         assert visit(server, url).json()["version"] == "2.0"
         assert visit(server, gone).body == b'{"Message":null}'
+
+
+def test_a_request_that_comes_to_a_front_is_the_servers_own(tmp_path: Path) -> None:
+    with serving(settings_for(tmp_path, fronts=1)) as server:
+        create(server.client("lambda"), "f")
+        url = publish_url(server.client("lambda"))
+        seen = event(server, url, headers={"Content-Type": "text/plain"}, body=b"a" * 1000)
+    assert (seen["body"], seen["requestContext"]["http"]["sourceIp"]) == ("a" * 1000, "127.0.0.1")
 
 
 def test_a_public_url_is_known_by_its_host(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from lambent.kernel.access import Requester
 from lambent.kernel.body import BodyTooLarge
 from lambent.kernel.doors import Reply
 from lambent.kernel.errors import AwsError
-from lambent.services.lambda_ import errors, permits, running, url_streams
+from lambent.services.lambda_ import errors, executions, permits, running, url_streams
+from lambent.services.lambda_.errors import durable
 from lambent.services.lambda_.errors import urls as url_errors
-from lambent.services.lambda_.rules import traces, url_answers, url_cors, url_events
+from lambent.services.lambda_.rules import durable_answers, traces, url_answers, url_cors, url_events
 from lambent.services.lambda_.rules.url_answers import Malformed
 from lambent.services.lambda_.rules.url_events import Received
 from lambent.services.lambda_.rules.urls import KIND
@@ -25,6 +26,7 @@ from lambent.services.lambda_.rules.urls import KIND
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from lambent.compute.function import FunctionVersion
     from lambent.kernel.doors import Address, Caller, Visit
     from lambent.services.lambda_.parts import Parts
     from lambent.services.lambda_.records.urls import FunctionUrl
@@ -71,6 +73,8 @@ class UrlDoor:
         caller = await self._admitted(url, visit)
         event = await self._event(url, visit, fields, caller, trace)
         version = await running.resolve(self._parts, url.key, url.alias)
+        if version.durable:
+            return await self._lasting(url, version, event, trace)
         outcome = await running.invoke(
             self._parts,
             version,
@@ -87,6 +91,16 @@ class UrlDoor:
         if url.streams:
             return Reply(200, [("Content-Type", url_answers.JSON)], outcome.payload)
         return await _aside(len(outcome.payload), lambda: url_answers.whole(outcome.payload))
+
+    async def _lasting(self, url: FunctionUrl, version: FunctionVersion, event: bytes, trace: str) -> Reply:
+        """What a durable function answers when its execution has ended, which needs a URL that says which version."""
+        if url.alias is None:
+            raise durable.not_qualified()
+        begun = await executions.start(self._parts, version, event, name=None, waits=True, trace=trace)
+        ended = await self._parts.executions.ended(begun.id)
+        if ended.status != "SUCCEEDED":
+            raise Malformed(ended.status)
+        return url_answers.whole(durable_answers.returned(ended))
 
     async def _admitted(self, url: FunctionUrl, visit: Visit) -> Caller | None:
         """Who asks, where the URL wants to know. Raises AwsError for who may not, before their body is read."""
