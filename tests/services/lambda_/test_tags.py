@@ -1,4 +1,4 @@
-"""Tags of functions and event source mappings."""
+"""Tags of every resource of Lambda that has them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from lambent.kernel import limits
 from tests.services.lambda_.calls import create, new, own_client, refused
+from tests.support import ROLE
 
 if TYPE_CHECKING:
     from tests.conftest import Server
@@ -16,6 +17,12 @@ INVALID = "InvalidParameterValueException"
 MISSING = "ResourceNotFoundException"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:queue"
 TOO_MANY = "Number of tags exceeds resource tag limit."
+KINDS = ["function", "event source mapping", "code signing config", "capacity provider"]
+PUBLISHERS = {"SigningProfileVersionArns": ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/abcdefghij"]}
+PROVIDER = {
+    "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+    "PermissionsConfig": {"CapacityProviderOperatorRoleArn": ROLE},
+}
 RESERVED = "aws: prefixed tag key names are not allowed for external use."
 
 
@@ -24,15 +31,28 @@ def client(shared_lambent: Server) -> Any:
     return own_client(shared_lambent)
 
 
-@pytest.fixture(params=["function", "event source mapping"])
+def made(client: Any, kind: str, **members: Any) -> str:
+    """Make a resource; returns its ARN."""
+    match kind:
+        case "function":
+            arn: str = client.create_function(**new("g", **members))["FunctionArn"]
+        case "event source mapping":
+            answer = client.create_event_source_mapping(FunctionName="f", EventSourceArn=QUEUE, **members)
+            arn = answer["EventSourceMappingArn"]
+        case "code signing config":
+            answer = client.create_code_signing_config(AllowedPublishers=PUBLISHERS, **members)
+            arn = answer["CodeSigningConfig"]["CodeSigningConfigArn"]
+        case _:
+            answer = client.create_capacity_provider(CapacityProviderName="p", **PROVIDER, **members)
+            arn = answer["CapacityProvider"]["CapacityProviderArn"]
+    return arn
+
+
+@pytest.fixture(params=KINDS)
 def resource(client: Any, request: pytest.FixtureRequest) -> str:
     """The ARN of a resource without tags."""
-    function: str = create(client, "f")["FunctionArn"]
-    if request.param == "function":
-        return function
-    made = client.create_event_source_mapping(FunctionName="f", EventSourceArn=QUEUE)
-    arn: str = made["EventSourceMappingArn"]
-    return arn
+    create(client, "f")
+    return made(client, request.param)
 
 
 def tags(client: Any, resource: str) -> Any:
@@ -63,14 +83,15 @@ def test_the_tags_of_aws_are_not_for_others(client: Any, resource: str, key: str
     assert tags(client, resource) == {}
 
 
-def test_tags_of_a_new_resource_are_checked(client: Any) -> None:
-    many = {str(number): "" for number in range(limits.TAGS + 1)}
-    mapping = {"FunctionName": "f", "EventSourceArn": QUEUE}
-    assert refused(client, INVALID, client.create_function, **new("f", Tags=many)) == TOO_MANY
-    assert refused(client, INVALID, client.create_function, **new("f", Tags={"aws:a": ""})) == RESERVED
+@pytest.mark.parametrize("kind", KINDS)
+def test_tags_of_a_new_resource_are_checked_and_kept(client: Any, kind: str) -> None:
     create(client, "f")
-    assert refused(client, INVALID, client.create_event_source_mapping, **mapping, Tags=many) == TOO_MANY
-    assert refused(client, INVALID, client.create_event_source_mapping, **mapping, Tags={"aws:a": ""}) == RESERVED
+    many = {str(number): "" for number in range(limits.TAGS + 1)}
+    for bad, text in ((many, TOO_MANY), ({"aws:a": ""}, RESERVED)):
+        with pytest.raises(client.exceptions.InvalidParameterValueException) as caught:
+            made(client, kind, Tags=bad)
+        assert caught.value.response["Error"]["Message"] == text
+    assert tags(client, made(client, kind, Tags={"a": "1"})) == {"a": "1"}
 
 
 def test_only_the_callers_resources_of_this_region_are_tagged(client: Any, resource: str) -> None:

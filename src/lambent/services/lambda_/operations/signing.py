@@ -11,7 +11,7 @@ from lambent.services.lambda_ import changes, markers, signing
 from lambent.services.lambda_ import errors as common
 from lambent.services.lambda_.errors import signing as errors
 from lambent.services.lambda_.records.signing import SigningConfig
-from lambent.services.lambda_.rules import answers
+from lambent.services.lambda_.rules import answers, tags
 from lambent.services.lambda_.store import functions
 from lambent.services.lambda_.store import signing as store
 
@@ -30,6 +30,7 @@ async def create_code_signing_config(call: Call[Parts], request: Request) -> Res
 
     https://docs.aws.amazon.com/lambda/latest/api/API_CreateCodeSigningConfig.html
     """
+    tags.check(request.get("Tags", {}))
     config = SigningConfig(
         account=call.account,
         region=call.region,
