@@ -24,7 +24,7 @@ from lambent.services.lambda_.records import (
     updating,
 )
 from lambent.services.lambda_.records.configuration import Configuration, Logging
-from lambent.services.lambda_.store import aliases
+from lambent.services.lambda_.store import aliases, permissions
 from lambent.services.lambda_.store import functions as store
 from lambent.store.blobs import Blobs
 from lambent.store.sqlite import SqliteStore
@@ -181,6 +181,33 @@ async def test_a_slow_read_does_not_bring_back_what_a_change_replaced(directory:
     slow.after_read.set()
     assert await read == "one"
     assert revision(directory) is None
+
+
+POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
+
+
+async def test_policies_are_kept_and_never_older_than_a_change(directory: Directory, slow: SlowStore) -> None:
+    await directory.change(KEY, lambda tx: permissions.put(tx, KEY, None, POLICY))
+    assert [one.effect for one in (await directory.policies(KEY))[""]] == ["Allow"]
+    reads = slow.reads
+    assert "" in await directory.policies(KEY)
+    assert slow.reads == reads
+    await directory.change(KEY, lambda tx: permissions.put(tx, KEY, "live", POLICY))
+    slow.after_read.clear()
+    slow.has_read.clear()
+    late = asyncio.create_task(directory.policies(KEY))
+    await slow.has_read.wait()
+    await directory.change(KEY, lambda tx: permissions.delete_all(tx, KEY))
+    slow.open()
+    assert set(await late) == {"", "live"}
+    assert await directory.policies(KEY) == {}
+
+
+async def test_the_memory_for_policies_is_bounded(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FUNCTIONS_CACHED", 2)
+    for name in "abcd":
+        await directory.policies(FunctionKey(KEY.account, KEY.region, name))
+    assert len(directory._policies) == 2
 
 
 async def test_nothing_is_kept_while_a_change_is_under_way(directory: Directory, slow: SlowStore) -> None:
