@@ -23,7 +23,8 @@ def checked(payload: bytes) -> bytes:
     if len(payload) > limits.INVOKE_REQUEST_BYTES:
         raise errors.payload_too_large()
     try:
-        payload.decode()
+        if not payload.isascii():  # most are, and to decode them would be one copy more
+            payload.decode()
         _syntax.decode(payload)
     except UnicodeDecodeError as error:
         raise _not_text(payload, error) from None
