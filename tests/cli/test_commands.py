@@ -115,6 +115,16 @@ def test_deploy_of_a_program_makes_a_function_with_its_own_runtime_and_back(cli:
     assert json.loads(cli("invoke", "greet", "--payload", '{"name": "Ada"}')[1])["name"] == "Ada"
 
 
+def test_deploy_makes_a_durable_function_and_changes_its_terms(cli: Cli, greet: Path) -> None:
+    (greet / "function.toml").write_text("durable = 600\n")
+    assert cli.json("deploy", str(greet))[0]["action"] == "created"
+    functions = cli.server.client("lambda")
+    assert functions.get_function_configuration(FunctionName="greet")["DurableConfig"]["ExecutionTimeout"] == 600
+    assert cli.json("deploy", str(greet))[0]["action"] == "unchanged"
+    assert cli.json("deploy", str(greet), "--durable", "700")[0]["action"] == "updated"
+    assert functions.get_function_configuration(FunctionName="greet")["DurableConfig"]["ExecutionTimeout"] == 700
+
+
 def test_deploy_gives_a_url_and_keeps_it(cli: Cli, greet: Path) -> None:
     assert cli.json("deploy", str(greet))[0]["url"] is None
     (greet / "function.toml").write_text('url = "public"\n')

@@ -8,7 +8,7 @@ import json
 import struct
 from collections import defaultdict
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -37,6 +37,31 @@ def test_all_examples_are_on_the_server(deployed: Server) -> None:
     listed = deployed.client("lambda").list_functions()["Functions"]
     assert sorted(function["FunctionName"] for function in listed) == list(NAMES)
     assert all(function["Description"] for function in listed)
+
+
+def test_approval_waits_for_its_answer(deployed: Server) -> None:
+    client = deployed.client("lambda")
+    function = {"FunctionName": "approval", "Qualifier": "$LATEST"}
+    arn = client.invoke(InvocationType="Event", Payload=json.dumps(event("approval")), **function)[
+        "DurableExecutionArn"
+    ]
+    asked = _first(client, arn, "CallbackStarted")["CallbackStartedDetails"]["CallbackId"]
+    client.send_durable_execution_callback_success(CallbackId=asked, Result=b"Grace")
+    result = _first(client, arn, "ExecutionSucceeded")["ExecutionSucceededDetails"]["Result"]["Payload"]
+    assert json.loads(result) == {
+        "number": "expense 7",
+        "booked": "120 EUR for a train to Lyon, approved by Grace",
+    }
+
+
+def _first(client: Any, arn: str, kind: str) -> dict[str, Any]:
+    """The first event of that kind in the history of an execution, once there is one."""
+    for _ in range(100_000):
+        for told in client.get_durable_execution_history(DurableExecutionArn=arn)["Events"]:
+            if told["EventType"] == kind:
+                found: dict[str, Any] = told
+                return found
+    raise AssertionError(f"no {kind}")
 
 
 def test_hello_greets(deployed: Server) -> None:

@@ -15,7 +15,7 @@ from lambent.cli import project
 from lambent.cli.project import Wanted
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NAMES = ("csv-report", "fastapi", "flask", "hello", "shell-runtime", "thumbnail")
+NAMES = ("approval", "csv-report", "fastapi", "flask", "hello", "shell-runtime", "thumbnail")
 
 
 def event(name: str) -> Any:

@@ -59,6 +59,10 @@ def deploy(
     description: Annotated[
         str | None, typer.Option("--description", metavar="TEXT", help="Up to 256 characters.")
     ] = None,
+    durable: Annotated[
+        int | None,
+        typer.Option("--durable", metavar="SECONDS", help="Make a new function durable: what an execution may take."),
+    ] = None,
     url: Annotated[
         str | None,
         typer.Option("--url", metavar="public|signed", help="Give it a function URL, for all or for who signs."),
@@ -77,11 +81,11 @@ def deploy(
     What is in [bold]requirements.txt[/bold] is installed into the package for the function's runtime. A folder with a
     program [bold]bootstrap[/bold] and no Python handler is a function that brings its own runtime.
     [bold]function.toml[/bold] in the folder may set name, handler, runtime, role, memory, timeout, description,
-    variables, url and exclude; flags win over it. What neither says stays as it is on the server.
+    variables, durable, url and exclude; flags win over it. What neither says stays as it is on the server.
     """
     flags = _flags(
         name=name, handler=handler, runtime=runtime, role=role, memory=memory, timeout=timeout,
-        description=description, variables=_variables(env), url=url, exclude=exclude,
+        description=description, variables=_variables(env), durable=durable, url=url, exclude=exclude,
     )  # fmt: skip
     folders = [found for path in paths for found in project.find(path)]
     if len(folders) > 1 and (name or handler):

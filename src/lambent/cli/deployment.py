@@ -113,6 +113,7 @@ def _settings(wanted: Wanted, runtime: str, handler: str | None) -> dict[str, An
         "Timeout": wanted.timeout,
         "Description": wanted.description,
         "Environment": None if wanted.variables is None else {"Variables": wanted.variables},
+        "DurableConfig": None if wanted.durable is None else {"ExecutionTimeout": wanted.durable},
     }
     return {name: value for name, value in values.items() if value is not None}
 
@@ -122,7 +123,7 @@ def _update(
 ) -> bool:
     """Change what differs; returns whether anything did."""
     wanted = _settings(source.wanted, runtime, source.handler)
-    changes = {name: value for name, value in wanted.items() if current.get(name) != value}
+    changes = {name: value for name, value in wanted.items() if not _has(current.get(name), value)}
     new_code = base64.b64encode(hashlib.sha256(code).digest()).decode() != current["CodeSha256"]
     if changes or new_code:
         # An earlier change may still be under way, and two at a time are refused.
@@ -136,6 +137,13 @@ def _update(
         functions.update_function_code(FunctionName=source.name, ZipFile=code)
         _wait(functions, "function_updated_v2", source.name)
     return bool(changes) or new_code
+
+
+def _has(held: Any, wanted: Any) -> bool:
+    """Whether what the server has is what is wanted, besides defaults that nobody has asked for."""
+    if isinstance(held, dict) and isinstance(wanted, dict) and "ExecutionTimeout" in wanted:
+        return bool(held.get("ExecutionTimeout") == wanted["ExecutionTimeout"])
+    return bool(held == wanted)
 
 
 def _wait(functions: Any, waiter: str, name: str) -> None:

@@ -66,6 +66,8 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     description: Annotated[str, msgspec.Meta(max_length=256)] | None = None
     variables: dict[str, str] | None = None
     """The function's environment variables."""
+    durable: Annotated[int, msgspec.Meta(ge=1, le=limits.DURABLE_LIFE_S)] | None = None
+    """Seconds that each of its durable executions may take; a function is durable from its creation on, or never."""
     url: Literal["public", "signed"] | None = None
     """Whether it has a function URL: one for everybody, or one for those who sign."""
     exclude: tuple[str, ...] = ()
@@ -81,6 +83,7 @@ ALLOWED: Final = {
     "timeout": "seconds from 1 to 900",
     "description": "up to 256 characters",
     "variables": "a table of strings",
+    "durable": "seconds from 1 to 31622400, for a function that is new or durable already",
     "url": "public or signed",
     "exclude": "a list of patterns, such as tests or *.md",
 }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lambent.kernel.clock import Clock
     from lambent.kernel.tasks import Supervisor
     from lambent.services.lambda_.parts import Parts
+    from lambent.services.lambda_.records.configuration import Durability
     from lambent.services.lambda_.records.durable import Operation
     from lambent.services.lambda_.rules.durable_drafts import Draft
     from lambent.store.api import Store, Transaction
@@ -142,14 +143,14 @@ async def start(
     now_ms = parts.now_ms()
 
     def work(tx: Transaction) -> Execution:
-        found = durable.find_name(tx, key_of(version), wanted.name)
-        if found is not None:
-            _check_same(tx, found, wanted)
-            return found
-        execution = begin(tx, wanted, now_ms)
-        if waits and execution.durability.timeout_s > limits.DURABLE_SYNC_S:
+        durability = _durability(tx, version)
+        if waits and durability.timeout_s > limits.DURABLE_SYNC_S:
             raise durable_errors.too_long_to_wait()
-        return execution
+        found = durable.find_name(tx, key_of(version), wanted.name)
+        if found is None:
+            return begin(tx, wanted, now_ms)
+        _check_same(tx, found, wanted)
+        return found
 
     return await parts.executions.change(wanted.execution_id, work)
 
@@ -157,17 +158,13 @@ async def start(
 def begin(tx: Transaction, wanted: Start, now_ms: int) -> Execution:
     """Store a new execution, whose name is free, with the limits that its version has now. Raises AWS's error where
     the version is gone."""
-    key, label = key_of(wanted.version), wanted.version.version
-    held = functions.find(tx, key) if label == LATEST else versions.find(tx, key, names.number(label))
-    durability = None if held is None else held.configuration.durability
-    if durability is None:
-        raise errors.not_found(key, label)
+    key, durability = key_of(wanted.version), _durability(tx, wanted.version)
     execution = Execution(
         id=wanted.execution_id,
         account=key.account,
         region=key.region,
         function=key.name,
-        version=label,
+        version=wanted.version.version,
         name=wanted.name,
         durability=durability,
         result_bytes=wanted.result_bytes,
@@ -177,9 +174,17 @@ def begin(tx: Transaction, wanted: Start, now_ms: int) -> Execution:
         trace=wanted.trace,
         parent=wanted.parent,
     )
-    draft = durable_life.begun(execution, wanted.event)
-    durable.insert(tx, draft)
-    return draft.execution
+    durable.insert(tx, durable_life.begun(execution, wanted.event))
+    return execution
+
+
+def _durability(tx: Transaction, version: FunctionVersion) -> Durability:
+    key, label = key_of(version), version.version
+    held = functions.find(tx, key) if label == LATEST else versions.find(tx, key, names.number(label))
+    durability = None if held is None else held.configuration.durability
+    if durability is None:
+        raise errors.not_found(key, label)
+    return durability
 
 
 def key_of(version: FunctionVersion) -> FunctionKey:
