@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Protocol
 
 from lambent.kernel import limits
+from lambent.wire import heads
 from lambent.wire.fronts.link import Link
 from lambent.wire.fronts.messages import Ask, Finish, FromFront, Gone, Hello, Output, Ready, Refusal
 from lambent.wire.fronts.passage import Passage
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from lambent.kernel.tasks import Supervisor
 
     Performer = Callable[[Ask], Awaitable[Response | HttpResponse]]
+
+log = logging.getLogger(__name__)
 
 
 class Staff(Protocol):
@@ -99,17 +103,23 @@ class Desk:
     async def _work(self, ask: Ask) -> None:
         """Answer one call after the other: a task for each would cost more than many a call."""
         while True:
-            output = await self._perform(ask)
-            if isinstance(output, HttpResponse):
-                assert isinstance(output.body, bytes), "no error is streamed"
-                self._link.send(Refusal(ask.number, output.status, output.headers, output.body))
-            else:
-                self._link.send(Output(ask.number, output))
+            try:
+                self._answer(ask.number, await self._perform(ask))
+            except Exception:
+                log.exception("%s failed, request %s", ask.operation, ask.request_id)
+                self._answer(ask.number, heads.plain(500)[0])  # somebody waits for it
             if len(self._resting) >= limits.FRONT_TASKS_RESTING or self.gone.is_set():
                 return
             rest: asyncio.Future[Ask] = self._loop.create_future()
             self._resting.append(rest)
             ask = await rest
+
+    def _answer(self, number: int, output: Response | HttpResponse) -> None:
+        if isinstance(output, HttpResponse):
+            assert isinstance(output.body, bytes), "no error is streamed"
+            self._link.send(Refusal(number, output.status, output.headers, output.body))
+        else:
+            self._link.send(Output(number, output))
 
     def _arrived(self, connection: socket.socket, read: bytes) -> None:
         self.lent -= 1

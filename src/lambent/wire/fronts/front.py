@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
+from lambent.wire import heads
 from lambent.wire.fronts.connection import FrontConnection
 from lambent.wire.fronts.link import Link
-from lambent.wire.fronts.messages import Ask, Finish, FromServer, Gone, Hello, Output, Ready
+from lambent.wire.fronts.messages import Ask, Finish, FromServer, Gone, Hello, Output, Ready, Refusal
 from lambent.wire.fronts.passage import Passage
 from lambent.wire.http import HttpResponse
 from lambent.wire.stamp import Stamp
@@ -16,10 +18,14 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from lambent.kernel.call import Response
     from lambent.kernel.clock import Clock
     from lambent.kernel.ids import Ids
     from lambent.kernel.tasks import Supervisor
     from lambent.wire.fronts.screen import Passed, Screen
+
+
+log = logging.getLogger(__name__)
 
 
 class Front:
@@ -78,7 +84,7 @@ class Front:
         match message:
             case Output(number, output):
                 connection, passed, request_id = self._asked.pop(number)
-                connection.answer(passed.codec.encode(output, request_id))
+                connection.answer(_response(passed, output, request_id))
             case Hello():
                 self.screen = self._make_screen(message)
                 self._link.send(Ready())
@@ -87,9 +93,9 @@ class Front:
                 for connection in list(self._connections):
                     connection.finish()
                 self._look_for_end()
-            case _:
-                connection, _, _ = self._asked.pop(message.number)
-                connection.answer(HttpResponse(message.status, message.headers, message.body))
+            case Refusal(number, status, headers, body):
+                connection, _, _ = self._asked.pop(number)
+                connection.answer(HttpResponse(status, headers, body))
 
     def _lost(self) -> None:
         self._over.set()  # without the server there is nobody to ask, and nobody who would know of the clients
@@ -107,3 +113,11 @@ class Front:
     def _look_for_end(self) -> None:
         if self._finishing and not self._connections:
             self._over.set()
+
+
+def _response(passed: Passed, output: Response, request_id: str) -> HttpResponse:
+    try:
+        return passed.codec.encode(output, request_id)
+    except Exception:
+        log.exception("%s cannot be answered, request %s", passed.codec.operation, request_id)
+        return heads.plain(500)[0]  # as the server would have it

@@ -47,7 +47,7 @@ class Passage:
     def hand(self, descriptor: int, read: bytes) -> None:
         """Hand over the connection of `descriptor`, of which `read` was read. The caller closes its own descriptor."""
         first = limits.FRONT_PACKET_BYTES - _LENGTH_BYTES
-        self._send(len(read).to_bytes(_LENGTH_BYTES, "big") + read[:first], os.dup(descriptor))
+        self._send(len(read).to_bytes(_LENGTH_BYTES, "big") + read[:first], descriptor)
         for start in range(first, len(read), limits.FRONT_PACKET_BYTES):
             self._send(read[start : start + limits.FRONT_PACKET_BYTES], None)
 
@@ -70,11 +70,13 @@ class Passage:
         if self._unsent or not self._taken(packet, descriptor):
             if not self._unsent:
                 self._loop.add_writer(self._socket.fileno(), self._writable)
-            self._unsent.append((packet, descriptor))
+            self._unsent.append((packet, None if descriptor is None else os.dup(descriptor)))
 
     def _writable(self) -> None:
         while self._unsent and self._taken(*self._unsent[0]):
-            self._unsent.popleft()
+            _, descriptor = self._unsent.popleft()
+            if descriptor is not None:
+                os.close(descriptor)
         if not self._unsent and self._open:
             self._loop.remove_writer(self._socket.fileno())
 
@@ -87,9 +89,7 @@ class Passage:
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:
-            pass  # the other process is gone, which its link tells; its clients are told by their connections' end
-        if descriptor is not None:
-            os.close(descriptor)
+            return True  # the other process is gone, which its link tells; clients are told by their connections' end
         return True
 
     def _readable(self) -> None:
