@@ -21,6 +21,7 @@ from lambent.wire import heads
 from lambent.wire.http import HttpRequest
 from lambent.wire.job import Job, dispose
 from lambent.wire.patience import Patience
+from lambent.wire.pump import pump
 from lambent.wire.upgrade import AfterHead
 from lambent.wire.upload import Upload
 
@@ -426,7 +427,7 @@ class Connection(asyncio.Protocol):
             framing = b"Transfer-Encoding: chunked\r\n" if chunked else b""
             self._transport.write(self._head(job, response.status, lines, framing))
             if not empty:
-                await self._pump(body, length, chunked=chunked)
+                await pump(self._transport, lambda: self._writable, body, length, chunked=chunked)
         except (BodyBroken, ConnectionError):
             self._transport.abort()
         except Exception:
@@ -438,25 +439,6 @@ class Connection(asyncio.Protocol):
             await dispose(body)
         if job.upload is not None and not job.upload.complete:
             self._abandon(job.upload)
-
-    async def _pump(self, body: AsyncIterator[bytes], length: int | None, *, chunked: bool) -> None:
-        transport = self._transport
-        sent = 0
-        async for data in body:
-            if not data:
-                continue
-            if transport.is_closing():
-                raise ConnectionResetError
-            sent += len(data)
-            if length is not None and sent > length:
-                break
-            transport.write(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
-            if self._writable is not None:
-                await self._writable
-        if length is not None and sent != length:
-            raise ValueError(f"a body of {sent} bytes, {length} announced")
-        if chunked:
-            transport.write(b"0\r\n\r\n")
 
     def _head(self, job: Job, status: int, lines: bytes, framing: bytes) -> bytes:
         end = heads.connection(closing=self._last and not self._jobs, modern=job.modern)
