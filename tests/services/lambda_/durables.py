@@ -21,7 +21,6 @@ from botocore.config import Config
 from lambent.compute.engine import Engine
 from lambent.compute.function import Outcome
 from lambent.kernel.clock import VirtualClock, settle
-from lambent.kernel.errors import AwsError
 from lambent.services import lambda_
 from lambent.services.lambda_.driving import Driver
 from lambent.services.lambda_.store import durable
@@ -77,9 +76,9 @@ class Turn:
         payload = json.dumps({"errorMessage": message, "errorType": "Broken", "stackTrace": ["line"]}).encode()
         self.answers(Outcome(payload=payload, error="Unhandled"))
 
-    def answers(self, outcome: Outcome | AwsError) -> None:
-        """Answer with whatever an engine may."""
-        give = self._answer.set_exception if isinstance(outcome, AwsError) else self._answer.set_result
+    def answers(self, outcome: Outcome | Exception) -> None:
+        """Answer with whatever an engine may, or with a bug of it."""
+        give = self._answer.set_exception if isinstance(outcome, Exception) else self._answer.set_result
         self._answer.get_loop().call_soon_threadsafe(give, outcome)
         assert self.over.wait(PATIENCE_S)
 
@@ -194,6 +193,15 @@ class Stage:
 
         async def until() -> None:
             while not await self.parts.store.read(waits):
+                await settle()
+
+        self.server.run(until)
+
+    def recovered(self, arn: str) -> None:
+        """Return when the driver has let go of the invocation that the execution had."""
+
+        async def until() -> None:
+            while (await self.parts.store.read(lambda tx: durable.find(tx, arn.rpartition("/")[2]))).invocation:
                 await settle()
 
         self.server.run(until)

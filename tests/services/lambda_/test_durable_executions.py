@@ -379,6 +379,16 @@ def test_who_finds_no_room_comes_again(on: Stage) -> None:
     assert on.kinds(arn).count("InvocationCompleted") == 1
 
 
+def test_an_execution_outlives_a_bug_of_the_server(on: Stage) -> None:
+    arn = on.begin(on.create())
+    on.turn().answers(RuntimeError("a bug"))
+    on.recovered(arn)
+    on.pass_time(limits.DURABLE_RETRY_MIN_S)
+    on.turn().returns("SUCCEEDED")
+    assert on.ended(arn)["Status"] == "SUCCEEDED"
+    assert on.kinds(arn).count("InvocationCompleted") == 1
+
+
 def test_an_execution_whose_version_is_gone_fails(on: Stage) -> None:
     function = on.create()
     number = publish(on.client, function)

@@ -47,15 +47,17 @@ class Driver:
         self._parts = parts
         self._under_way: set[str | tuple[str, str]] = set()
         """The ids of invocations, and executions with the operations that call."""
-        self._dropped = True
-        """Whether the store may say of something that it is under way, and it is not."""
+        self._dropped = 1
+        """How often something may have been left that the store has under way; the first time by another server."""
+        self._recovered = 0
+        """How many of those were seen to."""
 
     async def run(self) -> None:
         """Work until cancelled."""
         changed = self._parts.executions.changed
         while True:
             changed.clear()
-            if self._dropped:
+            if self._dropped > self._recovered:
                 await self._recover()
             if await self._advance() < limits.DURABLE_DUE:
                 await self._rest(changed)
@@ -74,20 +76,22 @@ class Driver:
 
     async def _recover(self) -> None:
         """Let go of what is under way by the store's account only."""
-        known, now_ms = frozenset(self._under_way), self._parts.now_ms()
+        known, now_ms, dropped = frozenset(self._under_way), self._parts.now_ms(), self._dropped
+        # What this server has dropped may be dropped again; what another one has dropped has waited already.
+        pause_ms = _LOST_MS if self._recovered else 0
 
         def work(tx: Transaction) -> None:
             for execution in durable.running(tx):
                 if execution.invocation not in known:
                     draft = durable.draft(tx, execution, now_ms)
-                    durable_life.lost(draft, _LOST_MS if known else 0)
+                    durable_life.lost(draft, pause_ms)
                     durable.save(tx, draft)
             for execution_id, operation_id in durable.calling(tx):
                 if (execution_id, operation_id) not in known:
                     _let_go(tx, execution_id, operation_id, now_ms)
 
-        self._dropped = False
         await self._parts.store.write(work)
+        self._recovered = dropped
 
     async def _advance(self) -> int:
         """Let happen what is due; returns for how many executions."""
@@ -203,7 +207,7 @@ class Driver:
         try:
             yield
         except BaseException:
-            self._dropped = True
+            self._dropped += 1
             raise
         finally:
             self._under_way.discard(what)

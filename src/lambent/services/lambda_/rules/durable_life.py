@@ -48,12 +48,11 @@ def begun(execution: Execution, event: str | None) -> Draft:
     return draft
 
 
-def due_ms(execution: Execution, timers_ms: int | None) -> int | None:
+def due_ms(execution: Execution, timers_ms: int | None) -> int:
     """When somebody has to look at the execution; `timers_ms` is when one of its operations is due."""
-    if execution.deleting:
-        return execution.ended_ms
     if execution.ended_ms is not None:
-        return execution.ended_ms + execution.durability.retention_days * DAY_MS
+        kept_ms = 0 if execution.deleting else execution.durability.retention_days * DAY_MS
+        return execution.ended_ms + kept_ms
     moments = [expires_ms(execution)]
     if timers_ms is not None:
         moments.append(timers_ms)
