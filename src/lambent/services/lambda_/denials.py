@@ -5,6 +5,7 @@ Policies that only allow say nothing to those, who need no permission of the fun
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from lambent.kernel import access
@@ -20,6 +21,8 @@ class Denials:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        # Of two changes that are told at once, the one that read first must not be the last to say what it read.
+        self._telling = asyncio.Lock()
         self._keys: set[FunctionKey] = set()
 
     def __bool__(self) -> bool:
@@ -35,9 +38,9 @@ class Denials:
 
     async def tell(self, key: FunctionKey) -> None:
         """Learn what has changed for `key`."""
-        held = await self._store.read(lambda tx: permissions.of(tx, key))
-        denies = any(one.effect == "Deny" for document in held.values() for one in access.statements(document))
-        if denies:
-            self._keys.add(key)
-        else:
-            self._keys.discard(key)
+        async with self._telling:
+            held = await self._store.read(lambda tx: permissions.of(tx, key))
+            if any(one.effect == "Deny" for document in held.values() for one in access.statements(document)):
+                self._keys.add(key)
+            else:
+                self._keys.discard(key)
