@@ -157,7 +157,8 @@ def test_a_principal_of_another_form_is_refused() -> None:
 
 
 SCALARS = (
-    some.sampled_from(["*", "${aws:username}", "${", "2026", "1e9", "::1/0", "true", True, 0, -1.5, ""]) | some.text()
+    some.sampled_from(["*", "${aws:username}", "${", "2026", str(2**62), "1e9", "::1/0", "true", True, 0, -1.5, ""])
+    | some.text()
 )
 CONDITIONS = some.dictionaries(
     some.sampled_from([prefix + name for name in sorted(policy_module._OPERATORS) for prefix in ("", "ForAllValues:")]),

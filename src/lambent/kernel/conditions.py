@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 Context = Mapping[str, str | tuple[str, ...]]
 """What is known of a request, by condition key in lower case: `aws:sourcearn`. A tuple is a key with several values."""
+
+_EPOCH = re.compile(r"[+-]\d{1,19}|\d{5,19}")
+_YEAR = re.compile(r"\d{4}(-\d\d)?$")
+_MISSING: Final = {len("2026"): "-01-01", len("2026-11"): "-01"}
 
 _Test = Callable[[str, wildcards.Pattern], bool]
 """Of a value of the request and one of the policy. Raises ValueError where one is not of the operator's type."""
@@ -92,19 +97,18 @@ def _by_number(compare: Callable[[float, float], bool]) -> _Test:
     return lambda given, wanted: compare(float(given), float(wildcards.plain(wanted)))
 
 
-def _by_date(compare: Callable[[datetime, datetime], bool]) -> _Test:
-    return lambda given, wanted: compare(_moment(given), _moment(wildcards.plain(wanted)))
+def _by_date(compare: Callable[[float, float], bool]) -> _Test:
+    return lambda given, wanted: compare(_seconds(given), _seconds(wildcards.plain(wanted)))
 
 
-def _moment(text: str) -> datetime:
-    """A moment in ISO 8601, in UTC where it names no zone, or in seconds since the epoch."""
-    if text.isascii() and text.isdecimal() and len(text) > 4:
-        try:
-            return datetime.fromtimestamp(int(text), UTC)
-        except OverflowError as error:
-            raise ValueError(text) from error
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+def _seconds(text: str) -> float:
+    """Seconds since the epoch, as they are given or of a moment in ISO 8601: in UTC where it names no zone, at the
+    beginning of the year or month where it names no more. Raises ValueError."""
+    if _EPOCH.fullmatch(text):
+        return int(text)
+    missing = _MISSING.get(len(text), "") if _YEAR.match(text) else ""
+    moment = datetime.fromisoformat(text + missing)
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
 _ORDERS: Final = {
