@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambent.compute import environment
+from lambent.compute.sandbox import process
 from tests.compute.workshop import RUNTIME
 
 if TYPE_CHECKING:
@@ -46,6 +47,18 @@ async def test_an_init_error_is_the_answer(shop: Workshop, source: str, handler:
         error = await shop.failure(function)
         assert (error["errorType"], error["errorMessage"], error["requestId"]) == (kind, message, "")
     assert len({stream for stream, _ in shop.facts.events}) == 2, "the environment is replaced"
+
+
+async def test_an_environment_is_held_to_its_share_once_init_is_over(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paced: list[object] = []
+    monkeypatch.setattr(process._ProcessCell, "pace", lambda cell: paced.append(cell))
+    await shop.failure(shop.function("raise KeyError"))
+    assert not paced, "INIT was never over"
+    function = shop.function("def handler(event, context): return event")
+    assert [await shop.result(function, number) for number in range(3)] == [0, 1, 2]
+    assert len(paced) == 1
 
 
 async def test_a_syntax_error_shows_the_line(shop: Workshop) -> None:

@@ -170,10 +170,12 @@ class Guests:
         self._settled = True
         self._ending = self._leaving = self._abandoned = False
         self._ends: list[Timer] = []
+        self._burst: Timer | None = None
 
     def start(self) -> None:
         """Begin INIT. Raises OSError where the cell lets nobody in; `abandon` is due then."""
         self._cell.furnish(self._household.tenancy)
+        self._burst = self._clock.call_later(limits.INIT_BURST_S, self._cell.pace)
         if self._household.obstacle is not None:
             # Not from within: who has called does not expect to be told before this returns.
             asyncio.get_running_loop().call_soon(self._extensions.launch_failed, *self._household.obstacle)
@@ -425,12 +427,19 @@ class Guests:
             return
         if not self._initialised:
             self._initialised = True
+            self._calm_down()
             self._watcher.init_succeeded()
         elif not self._settled:
             self._settled = True
             if self._extensions.listening:
                 self._take_in()
             self._watcher.settled()
+
+    def _calm_down(self) -> None:
+        """INIT is over, and with it the time of all the processor that is free."""
+        if self._burst is not None:
+            self._burst.cancel()
+        self._cell.pace()
 
     def _takes_answer(self, sequence: int) -> bool:
         if self._answered or sequence != self._sequence or self._ending:
@@ -479,8 +488,9 @@ class Guests:
 
     def _close(self) -> None:
         """Let go of everything but the processes."""
-        for timer in self._ends:
-            timer.cancel()
+        for timer in (*self._ends, self._burst):
+            if timer is not None:
+                timer.cancel()
         self._client.close()
         self._framed.close()
         self._extensions.close()

@@ -17,6 +17,7 @@ from lambent.kernel.clock import SystemClock
 from lambent.kernel.tasks import Supervisor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from lambent.compute.sandbox.cells import Guard, JailCell
@@ -49,7 +50,12 @@ class Building:
     """A sandbox, and packages for its cells."""
 
     def __init__(
-        self, folder: Path, cgroups: Cgroups | None = None, guard: Guard | None = None, clock: Clock | None = None
+        self,
+        folder: Path,
+        cgroups: Cgroups | None = None,
+        guard: Guard | None = None,
+        clock: Clock | None = None,
+        share: Callable[[int], float | None] = lambda _: None,
     ) -> None:
         self.folder = folder
         self.code = folder / "code"
@@ -60,7 +66,7 @@ class Building:
             LEVEL,
             code=self.code,
             cgroups=cgroups or Cgroups.none(),
-            share=lambda _: None,
+            share=share,
             filters=seccomp.filters(),
             clock=self.clock,
             guard=guard,

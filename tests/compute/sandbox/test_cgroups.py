@@ -156,7 +156,8 @@ def test_a_pure_version_2_tree_is_used_for_everything(fake: FakeTrees) -> None:
     assert cgroups.controls == {"memory", "cpu", "pids", "freeze", "kill"}
     assert cgroups.lacking == ""
     cgroup = close(cgroups.open("one"))
-    cgroup.limit(memory_mb=128, cpu=cpu_share(128))
+    cgroup.limit(memory_mb=128)
+    cgroup.throttle(cpu_share(128))
     folder = top / "lambent-test" / "one"
     assert (folder / "memory.max").read_text() == str(128 * MIB)
     assert (folder / "memory.swap.max").read_text() == "0"
@@ -183,7 +184,8 @@ def test_version_1_has_a_folder_in_every_tree(fake: FakeTrees) -> None:
     cgroups = fake.find(privileged=True)
     assert cgroups.controls == {"memory", "cpu", "pids", "freeze"}
     cgroup = close(cgroups.open("one"))
-    cgroup.limit(memory_mb=1769, cpu=cpu_share(1769))
+    cgroup.limit(memory_mb=1769)
+    cgroup.throttle(cpu_share(1769))
     cgroup.freeze()
     files = {
         "memory": "memory.limit_in_bytes",
@@ -250,7 +252,9 @@ def test_a_delegated_group_is_split_when_the_server_is_alone_in_it(fake: FakeTre
     cgroups = fake.find(privileged=False)
     assert (service / "lambent-test-server" / "cgroup.procs").read_text() == str(os.getpid())
     assert cgroups.controls == {"memory", "cpu", "pids", "freeze", "kill"}
-    close(cgroups.open("one")).limit(memory_mb=256, cpu=0.5)
+    one = close(cgroups.open("one"))
+    one.limit(memory_mb=256)
+    one.throttle(0.5)
     assert (service / "lambent-test" / "one" / "cpu.max").read_text() == "10000 20000"
 
 
@@ -319,7 +323,8 @@ def test_a_name_that_could_be_a_path_is_refused(name: str) -> None:
 def test_without_control_groups_every_call_does_nothing() -> None:
     cgroups = Cgroups.none()
     cgroup = cgroups.open("one")
-    cgroup.limit(memory_mb=128, cpu=0.1)
+    cgroup.limit(memory_mb=128)
+    cgroup.throttle(0.1)
     cgroup.freeze()
     cgroup.thaw()
     cgroup.kill()
@@ -370,7 +375,7 @@ def end(child: subprocess.Popen[str]) -> int:
 
 def test_memory_that_is_used_up_kills_inside_and_is_counted(real: Cgroups) -> None:
     cgroup = real.open("one")
-    cgroup.limit(memory_mb=32, cpu=None)
+    cgroup.limit(memory_mb=32)
     child = start(cgroup, JOIN + "bytearray(256 << 20)")
     assert end(child) == -9
     assert cgroup.oom_kills() == 1
@@ -414,7 +419,7 @@ def _attended(cgroups: Cgroups, child: subprocess.Popen[str], until: bytes) -> l
 
 def test_files_in_memory_do_not_count_as_the_memory_of_the_function(real: Cgroups) -> None:
     cgroup = real.open("one")
-    cgroup.limit(memory_mb=48, cpu=None, files_mb=128)
+    cgroup.limit(memory_mb=48, files_mb=128)
     child = start(cgroup, FILL, "100,8")
     assert _attended(real, child, b"kept\n") == ["100", "kept"]
     assert (child.poll(), cgroup.oom_kills()) == (None, 0)
@@ -426,7 +431,7 @@ def test_files_in_memory_do_not_count_as_the_memory_of_the_function(real: Cgroup
 
 def test_memory_beside_files_is_held_to_its_limit(real: Cgroups) -> None:
     cgroup = real.open("one")
-    cgroup.limit(memory_mb=48, cpu=None, files_mb=256)
+    cgroup.limit(memory_mb=48, files_mb=256)
     child = start(cgroup, FILL, "32,200")
     # The bomb may be over before the threshold is in force: it is looked at when it is.
     assert _attended(real, child, b"its end\n")[0] == "32"
@@ -439,7 +444,7 @@ def test_a_watch_that_ends_while_it_is_being_armed_leaves_no_descriptor(real: Cg
     before = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(5):
         cgroup = close(real.open(f"a{number}"))
-        cgroup.limit(memory_mb=48, cpu=None, files_mb=256)
+        cgroup.limit(memory_mb=48, files_mb=256)
         cgroup.remove()
     real._overdrafts._threads.shutdown()
     real.attend()

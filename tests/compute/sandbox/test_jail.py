@@ -15,6 +15,7 @@ import pytest
 from lambent.compute.runtimes import Runtime
 from lambent.compute.sandbox import egress, hierarchies, jail
 from lambent.compute.sandbox.api import Image
+from lambent.compute.sandbox.cgroups import cpu_share
 from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock
 from tests.compute.conftest import open_files
@@ -452,6 +453,23 @@ async def test_control_groups_hold_a_cell_and_go_with_it(tmp_path: Path) -> None
     cell.kill()
     await site.close()
     assert not any(map(os.path.exists, folders))
+
+
+async def test_a_cell_has_all_of_the_processor_until_it_is_paced(tmp_path: Path) -> None:
+    cgroups = hierarchies.find(f"test-{os.getpid()}", privileged=LEVEL == "jail")
+    if "cpu" not in cgroups.controls:
+        pytest.skip(f"processors cannot be shared out here: {cgroups.lacking}")
+    site = Building(tmp_path, cgroups, share=cpu_share)
+    cell = await site.cell(memory_mb=1769 // 2)
+    folder, unified = cell._cgroup._places["cpu"]
+    quota = Path(folder) / ("cpu.max" if unified else "cpu.cfs_quota_us")
+    assert quota.read_text().split()[0] in {"max", "-1"}
+    for _ in range(2):
+        cell.pace()
+        assert int(quota.read_text().split()[0]) == limits.CGROUP_CPU_PERIOD_US * (1769 // 2) // 1769
+    cell.kill()
+    cell.pace()
+    await site.close()
 
 
 class Listening:

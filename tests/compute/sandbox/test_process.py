@@ -17,8 +17,13 @@ import pytest
 
 from lambent.compute.guests import discard
 from lambent.compute.runtimes import Runtime
+from lambent.compute.sandbox import levels
 from lambent.compute.sandbox.api import Image, Program, Tenancy
 from lambent.compute.sandbox.process import ProcessSandbox
+from lambent.kernel.clock import SystemClock
+from lambent.kernel.ids import SystemIds
+from lambent.kernel.settings import Settings
+from lambent.kernel.tasks import Supervisor
 from tests.compute.conftest import open_files
 from tests.compute.test_failures import gone, running
 
@@ -227,6 +232,23 @@ async def test_strays_are_ended_with_their_cell_and_others_are_not(tmp_path: Pat
     assert bystander.returncode is None
     bystander.kill()
     await bystander.wait()
+
+
+async def test_a_level_with_walls_ends_what_a_server_without_has_left(tmp_path: Path) -> None:
+    if sys.platform != "linux" or await levels.obstacle("jail" if os.geteuid() == 0 else "userns") is not None:
+        pytest.skip("there are no walls here")
+    clock, ids = SystemClock(), SystemIds()
+    supervisor = Supervisor(clock)
+    async with cell(tmp_path) as place:
+        place.enter(shell("setsid sleep 60 & echo $!; sleep 60"), Ended())
+        os.set_blocking(place.output, True)
+        stray = int(await asyncio.to_thread(os.read, place.output, 20))
+        choice = await levels.choose(Settings(), tmp_path, clock, ids, supervisor)
+        assert not running(stray)
+        assert not list((tmp_path / "cells").iterdir())
+    assert choice.sandbox.level != "process"
+    await choice.sandbox.close()
+    await supervisor.stop()
 
 
 async def test_memory_of_a_process_that_crashed_is_what_it_had_used(shop: Workshop) -> None:

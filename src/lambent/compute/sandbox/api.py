@@ -124,7 +124,12 @@ class Cell(Protocol):
         None where guests reach the server at its own address."""
 
     def furnish(self, tenancy: Tenancy) -> None:
-        """Show what belongs to who moves in, and hold them to their limits; once, before any guest. Raises OSError."""
+        """Show what belongs to who moves in, and hold them to their limits, that of the processor excepted; once,
+        before any guest. Raises OSError."""
+
+    def pace(self) -> None:
+        """Hold whoever lives there to their share of the processor from here on. Harmless twice, when the cell is gone,
+        and where the level cannot."""
 
     def enter(self, program: Program, exits: Exits) -> Guest:
         """Let the first guest in, once in a cell's life. Raises OSError where that cannot be."""

@@ -195,7 +195,11 @@ class Branch(Ends):
 
     def furnish(self, tenancy: Tenancy) -> None:
         share = self._tree.share(tenancy.memory_mb)
-        self._cgroup.limit(memory_mb=tenancy.memory_mb, cpu=share, files_mb=tenancy.ephemeral_mb)
+        self._cgroup.limit(memory_mb=tenancy.memory_mb, files_mb=tenancy.ephemeral_mb)
+        self._cgroup.throttle(share)
+
+    def pace(self) -> None:
+        """Nothing to do: no INIT runs in it, and it had its share from the beginning."""
 
     def enter(self, program: Program, exits: Exits) -> Guest:
         if not self._alive:

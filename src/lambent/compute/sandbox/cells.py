@@ -107,10 +107,12 @@ class JailCell(Ends):
     def furnish(self, tenancy: Tenancy) -> None:
         order = [mounts.temporary(tenancy.ephemeral_mb)]
         order += [str(folder.relative_to(self._code)) for folder in (tenancy.task, *tenancy.layers)]
-        share = self._share(tenancy.memory_mb)
-        self._cgroup.limit(memory_mb=tenancy.memory_mb, cpu=share, files_mb=tenancy.ephemeral_mb)
+        self._cgroup.limit(memory_mb=tenancy.memory_mb, files_mb=tenancy.ephemeral_mb)
         self._say(b"T" + "\0".join(order).encode())
         self._tenancy = tenancy
+
+    def pace(self) -> None:
+        self._hurry(False)
 
     def enter(self, program: Program, exits: Exits) -> JailGuest:
         self._say(b"E" + _packed(program))

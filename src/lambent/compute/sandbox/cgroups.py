@@ -92,10 +92,9 @@ class Cgroup:
             self.remove()
             raise
 
-    def limit(self, *, memory_mb: int, cpu: float | None, files_mb: int = 0) -> None:
-        """Set what the environment may use: megabytes (2**20 bytes) of memory with no swap, cores (None: all that are
-        free), and megabytes of files in tmpfs mounts, which the kernel counts as memory. Once. Raises OSError."""
-        self.throttle(cpu)
+    def limit(self, *, memory_mb: int, files_mb: int = 0) -> None:
+        """Set what the environment may use: megabytes (2**20 bytes) of memory with no swap, and megabytes of files in
+        tmpfs mounts, which the kernel counts as memory. Once. Raises OSError."""
         if place := self._places.get("memory"):
             _limit_memory(*place, (memory_mb + files_mb) * MIB)
             if files_mb:
@@ -103,7 +102,7 @@ class Cgroup:
                 self._overdrafts.watch(self._watch.descriptor, self._watch)
 
     def throttle(self, cpu: float | None) -> None:
-        """Change the share of the processors alone: cores, None for all that are free. Raises OSError."""
+        """Set the share of the processors: cores, None for all that are free, as in the beginning. Raises OSError."""
         if place := self._places.get("cpu"):
             _limit_cpu(*place, cpu)
 

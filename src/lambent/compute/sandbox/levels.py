@@ -34,6 +34,10 @@ _PROBE = Runtime("provided.al2023", "al2023")
 """What a level is tried with: it needs nothing of the machine."""
 
 
+_UNWALLED = "cells"
+"""The folder of the level without walls."""
+
+
 class Unavailable(Exception):
     """The level that is asked for cannot be used here, or none that may be."""
 
@@ -55,11 +59,19 @@ async def choose(settings: Settings, folder: Path, clock: Clock, ids: Ids, super
         sandbox = walled(level, settings, folder, clock, ids, supervisor)
         problem = await refusal(sandbox, _PROBE)
         if problem is None:
+            await _clear(folder / _UNWALLED)
             return Choice(sandbox)
         await sandbox.close()
         obstacle = f"{level}: {problem}"
     _check_without_walls(settings, obstacle)
-    return Choice(ProcessSandbox(folder / "cells"), obstacle)
+    return Choice(ProcessSandbox(folder / _UNWALLED), obstacle)
+
+
+async def _clear(folder: Path) -> None:
+    """End and remove what a server without walls has left there. The reverse is not needed: cells with walls end with
+    their server."""
+    if folder.is_dir():  # noqa: ASYNC240 once, at the start
+        await ProcessSandbox(folder).close()
 
 
 def _check_without_walls(settings: Settings, obstacle: str) -> None:

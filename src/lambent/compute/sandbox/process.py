@@ -187,6 +187,9 @@ class _ProcessCell:
         for layer in tenancy.layers:
             (self.folder / "opt").symlink_to(layer)
 
+    def pace(self) -> None:
+        """Nothing can be done: a plain process has all the processor that is free."""
+
     def enter(self, program: Program, exits: Exits) -> Guest:
         try:
             nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

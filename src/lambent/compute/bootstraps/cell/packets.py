@@ -14,9 +14,9 @@ _ROOM = _socket.CMSG_SPACE(DESCRIPTORS * _ONE)
 _ARRAYS = [struct.Struct("%di" % count) for count in range(DESCRIPTORS + 1)]
 
 
-def receive(source):
-    """A packet from a socket, empty at its end, and the descriptors that came with it."""
-    packet, extra, _, _ = source.recvmsg(PACKET, _ROOM, _socket.MSG_CMSG_CLOEXEC)
+def receive(source, most=PACKET):
+    """A packet of at most so many bytes from a socket, empty at its end, and the descriptors that came with it."""
+    packet, extra, _, _ = source.recvmsg(most, _ROOM, _socket.MSG_CMSG_CLOEXEC)
     for level, kind, data in extra:
         if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
             return packet, _ARRAYS[len(data) // _ONE].unpack_from(data)

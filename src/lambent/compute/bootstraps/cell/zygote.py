@@ -64,7 +64,7 @@ class Zygote:
     def run(self):
         """Make cells until the server is gone."""
         while True:
-            order, descriptors = packets.receive(self.control)
+            order, descriptors = packets.receive(self.control, init.IDENTITY.size)
             if not order:
                 os._exit(0)
             if self._fork(descriptors[0]) == 0:
