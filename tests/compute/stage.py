@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TIMEOUT_S = 20.0
 INIT_S = 0.2
 DYING_S = 0.25
+SETTLING_S = 0.004
+LINGERING_S = 0.4
 LASTING_S = 6 * 3600.0
 
 
@@ -45,7 +47,8 @@ def version(name: str = "f", number: str = "$LATEST", revision: str = "1", accou
 
 
 class Actor:
-    """An environment that does what the event says: `{"after": seconds, "then": "answer" | "crash" | "hang"}`.
+    """An environment that does what the event says: `{"after": seconds, "then": "answer" | "crash" | "hang"}`, or after
+    its answer `settle` and `linger`: it takes a moment, or a while, before it is free.
 
     How it starts is one word: `ready`, `unsound` (INIT fails, and is repeated in the first invocation), `slow`,
     `fails` (nothing can be started), `dies` (gone in the middle of INIT), `bug` (it raises).
@@ -103,10 +106,16 @@ class Actor:
     def end(self, served: int, how: str) -> None:
         if self.state is not State.BUSY or served != self.served:
             return
-        self.stage.over(self.call)
         assert self.answer is not None
         if not self.answer.done():
-            self.answer.set_result(Outcome(payload=b"", error=None if how == "answer" else "Unhandled"))
+            self.answer.set_result(
+                Outcome(payload=b"", error="Unhandled" if how in ("crash", "hang", "stop") else None)
+            )
+        if how in ("settle", "linger"):
+            self.owner.settling(self)
+            self.later(SETTLING_S if how == "settle" else LINGERING_S, lambda: self.end(served, "answer"))
+            return
+        self.stage.over(self.call)
         self.initialised = True
         self.state = State.IDLE if how == "answer" and not self.retired else State.STOPPING
         if self.state is State.STOPPING:

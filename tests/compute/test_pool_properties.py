@@ -25,7 +25,7 @@ NAMES = st.sampled_from(["f", "g"])
 NUMBERS = st.sampled_from(["1", "2"])
 ENTRANCES = st.sampled_from(["ready", "unsound", "slow", "fails", "dies", "refused", "lost"])
 AFTER = st.sampled_from([0.05, 0.0, 0.3, 1.0, 6.0])
-THEN = st.sampled_from(["answer", "answer", "answer", "answer", "crash", "hang"])
+THEN = st.sampled_from(["answer", "answer", "settle", "linger", "answer", "crash", "hang"])
 PAUSE = st.sampled_from([0.25, 0.0, 0.05, 0.1, 1.0, 7.0])
 
 
@@ -58,7 +58,7 @@ class PoolMachine(RuleBasedStateMachine):
     def step(self, work: Any) -> None:
         async def step() -> None:
             work()
-            await settle(5)
+            await settle(20)  # one failing start after another takes its turns
 
         self.run(step())
 

@@ -283,3 +283,51 @@ async def test_those_who_are_as_they_are_to_be_are_not_retired() -> None:
     await stage.clock.advance(1.0)
     assert not stage.living
     await stage.close()
+
+
+async def test_a_caller_right_behind_an_answer_waits_for_who_has_given_it() -> None:
+    stage = Stage()
+    stage.start(version(), 0.1, "settle")
+    await stage.clock.advance(INIT_S + 0.1)
+    assert stage.busy, "it has answered, and is not done yet"
+    again = stage.start(version(), 0.1, "settle")
+    await stage.clock.advance(1.0)
+    assert again.result() == "answered"
+    assert len(stage.made) == 1
+    await stage.close()
+
+
+async def test_who_lingers_after_an_answer_is_not_waited_for() -> None:
+    stage = Stage()
+    stage.start(version(), 0.1, "linger")
+    await stage.clock.advance(INIT_S + 0.1)
+    again = stage.start(version(), 0.0)
+    await stage.clock.advance(INIT_S + 0.05)
+    assert again.result() == "answered"
+    assert len(stage.made) == 2
+    await stage.close()
+
+
+async def test_only_so_many_wait_for_who_has_answered_as_have() -> None:
+    stage = Stage()
+    stage.start(version(), 0.1, "settle")
+    await stage.clock.advance(INIT_S + 0.1)
+    calls = [stage.start(version(), 5.0) for _ in range(3)]
+    await stage.clock.advance(0.001)
+    assert len(stage.made) == 3
+    await stage.clock.advance(10.0)
+    assert [call.result() for call in calls] == ["answered"] * 3
+    await stage.close()
+
+
+async def test_who_dies_after_an_answer_is_made_up_for() -> None:
+    stage = Stage()
+    stage.start(version(), 0.1, "settle")
+    await stage.clock.advance(INIT_S + 0.1)
+    again = stage.start(version(), 0.0)
+    await settle()
+    stage.busy[0].stop()
+    await stage.clock.advance(1.0)
+    assert again.result() == "answered"
+    assert len(stage.made) == 2
+    await stage.close()

@@ -178,6 +178,11 @@ class Environment(Dwelling):
         running.resolve()
         return running.stream
 
+    def settling(self) -> None:
+        """Of the guests: the answer is given, and whoever comes next need not wait long."""
+        if not self.retired and self._running is not None and not self._running.invocation.tail:
+            self._owner.settling(self)
+
     def runtime_done(self) -> None:
         """Of the guests: the runtime asks for an event. Told at once, for extensions may wait to hear of it."""
         if not self._initialised:

@@ -150,14 +150,18 @@ class Group:
         """Every environment that lives, provisioned ones included."""
         self.unready: set[Pooled] = set()
         """On-demand members in INIT."""
+        self.settling: set[Pooled] = set()
+        """Members that are expected to be free in a moment."""
+        self.patience: Timer | None = None
+        """Runs while somebody waits for one of these in place of a start."""
         self.idle: dict[Pooled, None] = {}
         """On-demand members that wait, the most recently used last."""
         self.provision = Provision()
 
     @property
     def lacking(self) -> int:
-        """How many more requests wait than on-demand environments are coming."""
-        return len(self.waiting) - self.ordered - self.planned - len(self.unready)
+        """How many more requests wait than environments are coming or about to be free."""
+        return len(self.waiting) - self.ordered - self.planned - len(self.unready) - len(self.settling)
 
     @property
     def size(self) -> int:

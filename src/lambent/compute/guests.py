@@ -71,6 +71,9 @@ class Watcher(Protocol):
     def too_large(self) -> None:
         """The answer exceeds INVOKE_PAYLOAD_BYTES."""
 
+    def settling(self) -> None:
+        """The answer is whole, and the runtime will ask for another event; comes after the answer, of HTTP only."""
+
     def streaming(self, content_type: str) -> Sink:
         """The answer begins, and its parts go where is told here."""
 
@@ -308,11 +311,13 @@ class Guests:
         if self._takes_answer(sequence):
             self.drain()
             self._watcher.answered(body, None)
+            self._watcher.settling()
 
     def failed(self, sequence: int, body: bytes, kind: str) -> None:
         if self._takes_answer(sequence):
             self.drain()
             self._watcher.answered(body, kind)
+            self._watcher.settling()
 
     def too_large(self, sequence: int) -> None:
         if self._takes_answer(sequence):

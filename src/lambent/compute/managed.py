@@ -150,6 +150,9 @@ class ManagedEnvironment(Dwelling):
         """Of the guests: the runtime is ready for its first event."""
         self._boot.runtime_done("success", None)
 
+    def settling(self) -> None:
+        """As `answered`."""
+
     def settled(self) -> None:
         """Of the guests; extensions have no part in invocations here."""
 

@@ -60,6 +60,7 @@ class Pool:
     ) -> None:
         self._make = make
         self._admission = admission
+        self._clock = clock
         self._time = clock.time
         self._monotonic = clock.monotonic
         self._supervisor = supervisor
@@ -182,8 +183,15 @@ class Pool:
     def failed(self, environment: Pooled, error: AwsError | OSError) -> None:
         self._lost(environment, _refusal(environment.function, error))
 
+    def settling(self, environment: Pooled) -> None:
+        group = self._homes[environment]
+        if not group.retired:
+            group.settling.add(environment)
+            self._countermand(group)
+
     def finished(self, environment: Pooled) -> None:
         group = self._homes[environment]
+        group.settling.discard(environment)
         group.share.release()
         if environment.state is not State.IDLE:
             self._provisioning.lost(group, environment)
@@ -191,6 +199,8 @@ class Pool:
             self._dismiss(group, environment)
         elif not (group.waiting and self._serve(group, environment)):
             self._rest(group, environment)
+        if group.lacking > 0:
+            self._order(group)
 
     def gone(self, environment: Pooled) -> None:
         self._lost(environment, _no_room())
@@ -210,6 +220,8 @@ class Pool:
         del self._living[group]
         if self._groups.get(group.key) is group:
             del self._groups[group.key]
+        if group.patience is not None:
+            group.patience.cancel()
         self._admission.drop(group.share)
         self._changed.set()
 
@@ -244,12 +256,33 @@ class Pool:
         if self._closing:
             raise _closing()
         if group.lacking >= 0:
-            if group.tenant is not None:
-                group.share.house(self._housed(group))
-            group.share.grow()
-            group.ordered += 1
+            self._grow(group)
+        elif group.settling and group.patience is None:
+            group.patience = self._clock.call_later(limits.SETTLING_S, partial(self._impatient, group))
         group.waiting[answer] = invocation
         self._starts.want(group)
+
+    def _grow(self, group: Group) -> None:
+        """Order a start. Raises AwsError where the function may not grow now."""
+        if group.tenant is not None:
+            group.share.house(self._housed(group))
+        group.share.grow()
+        group.ordered += 1
+
+    def _order(self, group: Group) -> None:
+        """Order the starts that are lacking because what was expected to be free is not; who may have none is told."""
+        while group.lacking > 0:
+            try:
+                self._grow(group)
+            except AwsError as refusal:
+                self._refuse(group, refusal)
+        self._starts.want(group)
+
+    def _impatient(self, group: Group) -> None:
+        """What was to be free in a moment has taken too long."""
+        group.patience = None
+        group.settling.clear()
+        self._order(group)
 
     def _housed(self, group: Group) -> int:
         """How many environments all tenants of the group's function have."""
@@ -381,6 +414,7 @@ class Pool:
         self._free_slot(environment)
         self._size -= 1
         group.members.discard(environment)
+        group.settling.discard(environment)
         self._idle.discard(environment)
         if environment in group.unready:
             group.unready.discard(environment)
@@ -397,6 +431,8 @@ class Pool:
     def _retire(self, group: Group) -> None:
         del self._groups[group.key]
         group.retired = True
+        group.settling.clear()
+        self._order(group)
         for environment in list(group.idle):
             self._dismiss(group, environment)
         if requested := group.provision.requested:
@@ -409,6 +445,7 @@ class Pool:
         """Refuse who waits in `group` and stop its environments, as they are."""
         group.retired = True
         group.ordered = 0
+        group.settling.clear()
         while group.waiting:
             answer, _ = group.waiting.popitem(last=False)
             group.share.release()

@@ -63,6 +63,9 @@ class Owner(Protocol):
     def failed(self, environment: Pooled, error: AwsError | OSError) -> None:
         """Nothing could be started, and nothing is left of the environment."""
 
+    def settling(self, environment: Pooled) -> None:
+        """The invocation is answered, and is over as soon as everybody within is done; `finished` follows."""
+
     def finished(self, environment: Pooled) -> None:
         """The invocation is over; `environment.state` says whether it can take another."""
 

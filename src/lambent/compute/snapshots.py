@@ -108,6 +108,9 @@ class Snapshot:
             self._ready.set_exception(AwsError("InternalError", f"Nothing could be started: {error}"))
         self.gone(environment)
 
+    def settling(self, environment: Pooled) -> None:
+        raise AssertionError(f"nobody has invoked {environment.function.name}")
+
     def finished(self, environment: Pooled) -> None:
         raise AssertionError(f"nobody has invoked {environment.function.name}")
 
