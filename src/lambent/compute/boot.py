@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from lambent.compute.extensions.api import Extension
     from lambent.compute.function import FunctionVersion
-    from lambent.compute.guests import Household
     from lambent.compute.journal import Journal
+    from lambent.compute.occupancy import Household
     from lambent.compute.pooled import Kind
     from lambent.compute.sandbox.api import Cell
     from lambent.compute.telemetry.events import Phase, Status

@@ -15,8 +15,9 @@ from lambent.compute.state import State
 if TYPE_CHECKING:
     from lambent.compute.boot import Plan
     from lambent.compute.extensions.api import Reason
-    from lambent.compute.guests import Guests, Household
+    from lambent.compute.guests import Guests
     from lambent.compute.journal import Journal
+    from lambent.compute.occupancy import Household
     from lambent.compute.runtime_api.api import Version
     from lambent.compute.sandbox.api import Cell
     from lambent.compute.telemetry.events import Status

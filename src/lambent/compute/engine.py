@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from lambent.compute.code import Blobs
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
     from lambent.compute.group import Allocation
-    from lambent.compute.guests import Closable
     from lambent.compute.managed import Owner as ManagedOwner
+    from lambent.compute.occupancy import Closable
     from lambent.compute.pooled import Kind, Owner
     from lambent.compute.runtimes import Runtime
     from lambent.compute.sandbox.api import Cell, Sandbox

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from lambent.compute.extensions.api import Reason
     from lambent.compute.freezer import Freezer
     from lambent.compute.function import Invocation
-    from lambent.compute.guests import Household
     from lambent.compute.journal import Journal
+    from lambent.compute.occupancy import Household
     from lambent.compute.pooled import Owner
     from lambent.compute.runtime_api.api import Sink
     from lambent.compute.sandbox.api import Cell

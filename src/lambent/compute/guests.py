@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -24,21 +24,19 @@ from lambent.compute.extensions.registry import Extensions
 from lambent.compute.pipe import Pipe
 from lambent.compute.residents import ExtensionResident, Resident
 from lambent.compute.runtime_api import failures
-from lambent.compute.runtime_api.api import About, Event
+from lambent.compute.runtime_api.api import Event
 from lambent.compute.runtime_api.runtime import Runtime
 from lambent.compute.runtime_api.server import RuntimeApi
-from lambent.compute.sandbox.api import Program, Tenancy
+from lambent.compute.sandbox.api import Program
 from lambent.compute.streaming import Nowhere
 from lambent.compute.telemetry.frames import Frames
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Mapping
-
     from lambent.compute.extensions.api import Extension, Reason
     from lambent.compute.extensions.shutdown import Shutdown
     from lambent.compute.function import Invocation
+    from lambent.compute.occupancy import Household, Watcher
     from lambent.compute.runtime_api.api import Host, Sink
     from lambent.compute.runtime_api.parts import Machine
     from lambent.compute.runtime_api.workers import Workers
@@ -53,72 +51,6 @@ _UNKNOWN = "Runtime.Unknown"
 """What AWS's platform calls a function's own error, of which its Python client tells the caller alone."""
 
 Door = Literal["packets", "http"]
-
-
-class Watcher(Protocol):
-    """The environment that the guests belong to. Nothing is told any more after `abandon`; after `shutdown`, only what
-    is printed and `gone`."""
-
-    def init_succeeded(self) -> None:
-        """An event can be sent."""
-
-    def init_failed(self, error: bytes, kind: str) -> None:
-        """The runtime says that INIT has failed, with the JSON that callers get."""
-
-    def answered(self, payload: bytes, kind: str | None) -> None:
-        """The answer to the event; where the function has failed, its error JSON and the type of the error."""
-
-    def too_large(self) -> None:
-        """The answer exceeds INVOKE_PAYLOAD_BYTES."""
-
-    def settling(self) -> None:
-        """The answer is whole, and the runtime will ask for another event; comes after the answer, of HTTP only."""
-
-    def streaming(self, content_type: str) -> Sink:
-        """The answer begins, and its parts go where is told here."""
-
-    def runtime_done(self) -> None:
-        """The runtime has done with the event; extensions may still be at it. Comes after the answer."""
-
-    def settled(self) -> None:
-        """Everybody has done with the event, and the next can be sent. Comes after `runtime_done`."""
-
-    def extension_failed(self, kind: str, problem: str) -> None:
-        """An extension failed: the environment cannot go on. `problem` is AWS's sentence for it."""
-
-    def printed(self) -> None:
-        """There is output to `take`."""
-
-    def extension_printed(self, messages: list[str]) -> None:
-        """An extension has written log messages."""
-
-    def exited(self, status: int) -> None:
-        """The runtime has ended by itself; its output stands in `take`."""
-
-    def gone(self) -> None:
-        """Every process has ended."""
-
-
-class Closable(Protocol):
-    """Something that ends when it is told to."""
-
-    def close(self) -> None:
-        """Let go; harmless twice."""
-
-
-class Household(msgspec.Struct, frozen=True, kw_only=True):
-    """Who moves into a cell."""
-
-    tenancy: Tenancy
-    about: About
-    runtime: Program
-    extensions: tuple[str, ...]
-    """The names of the external extensions."""
-    obstacle: tuple[str, str] | None
-    """The extension that keeps the environment from starting, and its error type."""
-    extension_variables: Mapping[str, str]
-    serve: Callable[[socket.socket], Closable]
-    """Answers calls of AWS services that come to a listening socket of the cell, which it takes over."""
 
 
 class Guests:

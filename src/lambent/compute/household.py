@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.compute import variables
-from lambent.compute.guests import Household
+from lambent.compute.occupancy import Household
 from lambent.compute.runtime_api.api import About
 from lambent.compute.sandbox.api import Paths, Program, Tenancy
 from lambent.kernel import limits
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lambent.compute.function import FunctionVersion
-    from lambent.compute.guests import Closable
+    from lambent.compute.occupancy import Closable
     from lambent.compute.pooled import Kind
     from lambent.compute.runtimes import Runtime
     from lambent.compute.sandbox.api import Cell
