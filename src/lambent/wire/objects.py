@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlsplit
 
-from defusedxml import ElementTree
+from defusedxml import DefusedXmlException, ElementTree
 
 from lambent.kernel import limits
 from lambent.kernel.objects import NoObjects, ObjectRefused, ObjectsUnreachable
@@ -21,6 +21,7 @@ from lambent.wire.sigv4 import Scope
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
+    from urllib.parse import SplitResult
 
     from urllib3 import BaseHTTPResponse
 
@@ -47,8 +48,8 @@ class S3Objects:
         """The content piece by piece; `region` is that of who asks. Raises as `kernel.objects` says."""
         if not self._endpoint:
             raise NoObjects
-        url = self._url(self._endpoint, name, region)
-        response = await self._step(lambda: _get(url))
+        origin, target = self._request(self._endpoint, name, region)
+        response = await self._step(lambda: _get(origin, target))
         try:
             if response.status != _OK:
                 raise await self._step(lambda: _failure(response))
@@ -61,16 +62,17 @@ class S3Objects:
         """Read nothing more; what is being read has come to its end, or to that of its patience."""
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
-    def _url(self, endpoint: str, name: ObjectName, region: str) -> str:
-        parts = urlsplit(endpoint)
-        path = f"{parts.path.rstrip('/')}/{name.bucket}/{quote(name.key, safe='/~')}"
+    def _request(self, endpoint: str, name: ObjectName, region: str) -> tuple[SplitResult, str]:
+        """Whom to ask, and the path and the query to ask for."""
+        origin = urlsplit(endpoint)
+        path = f"{origin.path.rstrip('/')}/{name.bucket}/{quote(name.key, safe='/~')}"
         query = "" if name.version is None else f"versionId={quote(name.version, safe='~')}"
-        http = HttpRequest("GET", path, query, [("host", parts.netloc)])
+        http = HttpRequest("GET", path, query, [("host", origin.netloc)])
         if self._key is not None:
             now = self._clock.time()
             scope = Scope.of(self._key.access_key_id, sigv4.iso(now)[:8], region, "s3", "host")
             query = sigv4.presign(http, self._key.secret_access_key, scope, now, limits.OBJECT_LINK_S)
-        return f"{parts.scheme}://{parts.netloc}{path}" + (f"?{query}" if query else "")
+        return origin, path + (f"?{query}" if query else "")
 
     async def _step(self, work: Callable[[], T]) -> T:
         """Run `work` on a thread to its end, even where the caller is cancelled: nothing is closed under a reader."""
@@ -84,12 +86,21 @@ class S3Objects:
             raise
 
 
-def _get(url: str) -> BaseHTTPResponse:
-    from urllib3 import PoolManager, Timeout  # most servers never read an object
+def _get(origin: SplitResult, target: str) -> BaseHTTPResponse:
+    """The answer to exactly this target, which leads nowhere else: a PoolManager would take dots out of a key. What it
+    carries is the object as it was stored, whatever coding its headers tell of."""
+    from urllib3 import Timeout, connection_from_url  # most servers never read an object
 
     patience = Timeout(connect=limits.OBJECTS_CONNECT_S, read=limits.OBJECTS_IDLE_S)
-    pool = PoolManager(timeout=patience, retries=False)
-    return pool.request("GET", url, headers={"Accept-Encoding": "identity"}, preload_content=False, redirect=False)
+    return connection_from_url(f"{origin.scheme}://{origin.netloc}", timeout=patience).urlopen(
+        "GET",
+        target,
+        headers={"Host": origin.netloc, "Accept-Encoding": "identity"},
+        retries=False,
+        redirect=False,
+        preload_content=False,
+        decode_content=False,
+    )
 
 
 def _checked(work: Callable[[], T]) -> T:
@@ -113,6 +124,6 @@ def _told(body: bytes) -> tuple[str, str]:
     """Code and message of S3's error document; empty where it is none."""
     try:
         root = ElementTree.fromstring(body)
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, DefusedXmlException, LookupError):  # the last for an encoding nobody knows
         return "", ""
     return root.findtext("Code", ""), root.findtext("Message", "")

@@ -32,6 +32,10 @@ class Buckets:
         """Buckets in another region."""
         self.broken: set[str] = set()
         """Keys whose content breaks off."""
+        self.encoded: set[str] = set()
+        """Keys that were stored with `Content-Encoding: gzip`."""
+        self.answers: dict[str, bytes] = {}
+        """Buckets of which S3 says this, with status 400."""
         self.asked: list[str] = []
 
 
@@ -63,6 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         version = parse_qs(url.query).get("versionId", [""])[0]
         if self.server.signed and not self._authentic(url.path, url.query):
             self._refuse(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
+        elif bucket in held.answers:
+            self._answer(400, held.answers[bucket])
         elif bucket in held.elsewhere:
             self._refuse(301, "PermanentRedirect", "Use another endpoint.", region=held.elsewhere[bucket])
         elif bucket in held.forbidden:
@@ -74,7 +80,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif f"{key}?{version}" not in held.objects[bucket] and version:
             self._refuse(404, "NoSuchVersion", "The specified version does not exist.")
         else:
-            self._give(held.objects[bucket][f"{key}?{version}" if version else key], broken=key in held.broken)
+            self._give(
+                held.objects[bucket][f"{key}?{version}" if version else key],
+                broken=key in held.broken,
+                encoded=key in held.encoded,
+            )
 
     def _authentic(self, path: str, query: str) -> bool:
         http = HttpRequest("GET", path, query, [("host", self.headers["Host"])])
@@ -88,8 +98,10 @@ class _Handler(BaseHTTPRequestHandler):
             return False
         return claim.scope.access_key_id == KEY.access_key_id
 
-    def _give(self, content: bytes, *, broken: bool) -> None:
+    def _give(self, content: bytes, *, broken: bool, encoded: bool) -> None:
         self.send_response(200)
+        if encoded:
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if broken else content)
@@ -97,6 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: int, code: str, message: str, region: str = "") -> None:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
+        self._answer(status, body, region)
+
+    def _answer(self, status: int, body: bytes, region: str = "") -> None:
         self.send_response(status)
         if region:
             self.send_header("x-amz-bucket-region", region)

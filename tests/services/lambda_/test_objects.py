@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 WRONG = "InvalidParameterValueException"
 KEPT = "code/v 1/ü+&=.zip"
+DOTTED = "../bucket/./x/../one.zip"
+STRANGE = {
+    "entities": b"<!DOCTYPE a [<!ENTITY b 'c'>]><Error><Code>&b;</Code></Error>",
+    "encoding": b"<?xml version='1.0' encoding='nobodys'?><Error><Code>NoSuchKey</Code></Error>",
+    "page": b"<html>",
+    "silence": b"",
+}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +39,11 @@ def held() -> Iterator[Buckets]:
             "broken.zip": package("version_one"),
             "text": b"not a zip",
             KEPT: package("echo"),
+            DOTTED: package("version_two"),
+            "coded.zip": package("version_one"),
         }
+        found.encoded.add("coded.zip")
+        found.answers |= STRANGE
         found.broken.add("broken.zip")
         found.forbidden.add("closed")
         found.elsewhere["abroad"] = "eu-central-1"
@@ -68,6 +79,16 @@ def test_a_package_on_s3_runs_and_so_does_the_next(client: Any) -> None:
 def test_a_key_of_any_characters_is_asked_for_as_it_is(client: Any) -> None:
     create(client, "f", Code=on_s3(KEPT))
     assert invoke(client, "f", 1) == 1
+
+
+def test_dots_in_a_key_lead_to_no_other_object(client: Any) -> None:
+    create(client, "f", Code=on_s3(DOTTED))
+    assert invoke(client, "f") == "two"
+
+
+def test_an_object_is_taken_as_it_was_stored(client: Any) -> None:
+    held = create(client, "f", Code=on_s3("coded.zip"))
+    assert held["CodeSize"] == len(package("version_one"))
 
 
 def test_a_version_of_an_object_is_asked_for(client: Any) -> None:
@@ -145,6 +166,12 @@ def test_an_object_larger_than_a_package_may_be_is_refused(client: Any, monkeypa
 def test_a_transfer_that_breaks_off_leaves_nothing(client: Any) -> None:
     refused(client, "ServiceException", client.create_function, **new("f", Code=on_s3("broken.zip")))
     assert client.list_functions()["Functions"] == []
+
+
+@pytest.mark.parametrize("bucket", STRANGE)
+def test_what_is_no_answer_of_an_s3_is_the_services_fault(client: Any, bucket: str) -> None:
+    text = refused(client, "ServiceException", client.create_function, **new("f", Code=on_s3("a", bucket)))
+    assert text == "An error occurred while GetObject: S3 could not be reached."
 
 
 def test_bucket_and_key_go_together(client: Any) -> None:
