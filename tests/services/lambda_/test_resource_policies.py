@@ -187,8 +187,16 @@ def test_a_function_denies_even_its_own_account(client: Any) -> None:
     put(client, statement(client, Effect="Deny", Action="lambda:Update*"))
     assert invoke(client, "f") == "one"
     refused(client, DENIED, client.update_function_configuration, FunctionName="f", Timeout=9)
+    refused(client, DENIED, client.update_function_configuration, FunctionName=arn(client, "f"), Timeout=9)
     client.delete_resource_policy(ResourceArn=arn(client, "f"))
     client.update_function_configuration(FunctionName="f", Timeout=9)
+
+
+@pytest.mark.parametrize("name", ["x y:z", ":f", "f:", "\u00e9:\u00e9"])
+def test_a_denial_changes_nothing_for_names_that_nothing_can_have(client: Any, name: str) -> None:
+    put(client, statement(client, Effect="Deny", Action="lambda:Update*"))
+    refused(client, "ValidationException", client.get_function_url_config, FunctionName=name)
+    refused(client, "ValidationException", client.delete_function_url_config, FunctionName=name)
 
 
 def test_a_denial_wins_over_what_is_allowed_to_others(client: Any, other: Any, shared_lambent: Server) -> None:

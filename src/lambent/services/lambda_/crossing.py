@@ -13,6 +13,7 @@ import msgspec
 
 from lambent.kernel.access import Requester
 from lambent.services.lambda_ import errors, permits
+from lambent.services.lambda_.records import FunctionKey
 from lambent.services.lambda_.rules import names
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _guarded(operation: Operation) -> Operation:
         name = request.get("FunctionName") or _function(request.get("Resource", ""))
         if shared and names.owner(name) not in (None, call.account):
             return _abroad(operation, call, request, name)
-        if name and call.parts.denials:
+        if name and call.parts.denials and names.is_function(name):
             return _at_home(operation, call, request, name)
         return operation(call, request)
 
@@ -80,9 +81,9 @@ def _guarded(operation: Operation) -> Operation:
 
 async def _at_home(operation: Operation, call: Call[Parts], request: Request, name: str) -> Response | None:
     """The operation in the caller's own account. Raises AWS's error where a policy of the function denies it."""
-    key, qualifier = names.parse(call, name, request.get("Qualifier"))
-    action = names.action(call.operation)
+    key, own = names.split(name, FunctionKey(call.account, call.region, ""))
     if key in call.parts.denials:
+        qualifier, action = request.get("Qualifier") or own, names.action(call.operation)
         requester = Requester(principal=call.principal)
         if not await permits.may_invoke(call.parts, key, qualifier, requester, f"lambda:{action}", {}):
             raise errors.denied(call.principal.arn, action, key, qualifier)

@@ -47,6 +47,12 @@ def named(call: Call[Any], text: str, qualifier: str | None = None) -> tuple[Fun
     return key, qualifier or own
 
 
+def is_function(text: str) -> bool:
+    """Whether `text` names a function in one of the ways. Where a pattern of the model looks ahead, which the front
+    door does not test, it may be anything."""
+    return ":" not in text or _NAME.fullmatch(text) is not None
+
+
 def owner(text: str) -> str | None:
     """The account that `text`, a FunctionName or an ARN, names; None where it names none."""
     match = _NAME.fullmatch(text) if ":" in text else None
