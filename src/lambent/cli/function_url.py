@@ -6,8 +6,11 @@ from typing import Any, Final, Literal
 
 Kind = Literal["public", "signed"]
 
-STATEMENT: Final = "lambent-deploy-url"
-"""The statement of the function's policy that lets everybody use a public URL."""
+_STATEMENTS: Final = (
+    {"StatementId": "lambent-deploy-url", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"},
+    {"StatementId": "lambent-deploy-invoke", "Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True},
+)
+"""The statements of the function's policy that let everybody use a public URL, and use the function in no other way."""
 
 _AUTH_TYPES: Final = {"public": "NONE", "signed": "AWS_IAM"}
 
@@ -40,14 +43,13 @@ def _held(functions: Any, name: str) -> dict[str, Any] | None:
 
 def _permit(functions: Any, name: str) -> bool:
     """Let everybody in; False where they were."""
+    added = [_add(functions, name, members) for members in _STATEMENTS]
+    return any(added)
+
+
+def _add(functions: Any, name: str, members: dict[str, Any]) -> bool:
     try:
-        functions.add_permission(
-            FunctionName=name,
-            StatementId=STATEMENT,
-            Action="lambda:InvokeFunctionUrl",
-            Principal="*",
-            FunctionUrlAuthType="NONE",
-        )
+        functions.add_permission(FunctionName=name, Principal="*", **members)
     except functions.exceptions.ResourceConflictException:
         return False
     return True

@@ -18,7 +18,7 @@ from botocore.credentials import Credentials
 
 from lambent.kernel import limits
 from tests.conftest import serving, settings_for
-from tests.services.lambda_.calls import create, own_client, publish
+from tests.services.lambda_.calls import arn, create, own_client, publish
 from tests.services.lambda_.durables import real_now, stage
 from tests.services.lambda_.visits import permit, publish_url, visit
 from tests.support import server_process
@@ -426,8 +426,32 @@ def test_nobody_is_let_in_without_a_policy(shared_lambent: Server, client: Any) 
         assert answer.headers["x-amzn-ErrorType"] == "AccessDeniedException"
     permit(client)
     assert visit(shared_lambent, url).status == 200
-    client.remove_permission(FunctionName="f", StatementId="url")
-    assert visit(shared_lambent, url).status == 403
+    for one in ("url", "invoke"):
+        client.remove_permission(FunctionName="f", StatementId=one)
+        assert visit(shared_lambent, url).status == 403
+        client.delete_resource_policy(ResourceArn=arn(client, "f"))
+        permit(client)
+
+
+def test_a_policy_may_go_by_the_address_of_who_asks(shared_lambent: Server, client: Any) -> None:
+    url = publish_url(client)
+    held = json.loads(client.get_policy(FunctionName="f")["Policy"])
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "lambda:InvokeFunctionUrl", "Resource": "*"}
+    for network, status in (("127.0.0.0/8", 200), ("203.0.113.0/24", 403)):
+        condition = {"NotIpAddress": {"aws:SourceIp": network}}
+        document = held | {"Statement": [*held["Statement"], deny | {"Condition": condition}]}
+        client.put_resource_policy(ResourceArn=arn(client, "f"), Policy=json.dumps(document))
+        assert visit(shared_lambent, url).status == status
+
+
+def test_who_may_not_invoke_may_not_by_the_url(shared_lambent: Server, client: Any) -> None:
+    own = account(client)
+    url = client.create_function_url_config(FunctionName="f", AuthType="AWS_IAM")["FunctionUrl"]
+    headers = signed(url, key=own)
+    assert visit(shared_lambent, url, headers=headers).status == 200
+    deny = {"Effect": "Deny", "Principal": {"AWS": own}, "Action": "lambda:InvokeFunction", "Resource": "*"}
+    client.put_resource_policy(ResourceArn=arn(client, "f"), Policy=json.dumps({"Statement": deny}))
+    assert visit(shared_lambent, url, headers=headers).status == 403
 
 
 def test_a_policy_for_signed_requests_lets_no_others_in(shared_lambent: Server, client: Any) -> None:
@@ -439,6 +463,7 @@ def test_a_policy_for_signed_requests_lets_no_others_in(shared_lambent: Server, 
         Principal="*",
         FunctionUrlAuthType="AWS_IAM",
     )
+    client.add_permission(FunctionName="f", StatementId="t", Action="lambda:InvokeFunction", Principal="*")
     assert visit(shared_lambent, url).status == 403
 
 
@@ -516,6 +541,14 @@ def test_another_account_needs_a_policy(shared_lambent: Server, client: Any) -> 
         Action="lambda:InvokeFunctionUrl",
         Principal="777788889999",
         FunctionUrlAuthType="AWS_IAM",
+    )
+    assert visit(shared_lambent, url, headers=headers).status == 403
+    client.add_permission(
+        FunctionName="f",
+        StatementId="t",
+        Action="lambda:InvokeFunction",
+        Principal="777788889999",
+        InvokedViaFunctionUrl=True,
     )
     seen = event(shared_lambent, url, headers=headers)
     assert seen["requestContext"]["accountId"] == "777788889999"

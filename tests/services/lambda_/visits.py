@@ -61,6 +61,14 @@ def permit(client: Any, name: str = "f", **members: Any) -> None:
         FunctionUrlAuthType="NONE",
         **members,
     )
+    client.add_permission(
+        FunctionName=name,
+        StatementId="invoke",
+        Action="lambda:InvokeFunction",
+        Principal="*",
+        InvokedViaFunctionUrl=True,
+        **members,
+    )
 
 
 def publish_url(client: Any, name: str = "f", **members: Any) -> str:

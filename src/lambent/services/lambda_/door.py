@@ -35,6 +35,9 @@ T = TypeVar("T")
 
 _LIMIT = limits.INVOKE_REQUEST_BYTES
 
+_ACTIONS = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
+"""What everybody who uses a URL does. https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"""
+
 
 class UrlDoor:
     """Answers at every function URL of the installation: a `kernel.doors.Door`."""
@@ -110,10 +113,11 @@ class UrlDoor:
             if caller is None:
                 raise url_errors.forbidden()
         requester = Requester(principal=None if caller is None else caller.principal)
-        context = {"lambda:functionurlauthtype": (url.auth_type,)}
-        action = "lambda:InvokeFunctionUrl"
-        if not await permits.may_invoke(self._parts, url.key, url.alias, requester, action, context):
-            raise url_errors.forbidden()
+        known = {"lambda:functionurlauthtype": url.auth_type, "lambda:invokedviafunctionurl": "true"}
+        known |= {"aws:sourceip": visit.source} if visit.source else {}
+        for action in _ACTIONS:
+            if not await permits.may_invoke(self._parts, url.key, url.alias, requester, action, known):
+                raise url_errors.forbidden()
         return caller
 
     async def _event(
