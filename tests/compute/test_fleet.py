@@ -277,7 +277,11 @@ async def test_what_is_withdrawn_takes_nothing_more() -> None:
     crowd = Crowd()
     crowd.field(managed())
     (waiting,) = await crowd.calls(managed(), 1)
+    complete = crowd.supervisor.start("complete", crowd.fleet.complete(managed()))
+    await settle()
     crowd.fleet.withdraw(managed())
+    assert not await complete
+    assert not await crowd.fleet.complete(managed())
     with pytest.raises(AwsError):
         await waiting
     await crowd.clock.advance(INIT_S)

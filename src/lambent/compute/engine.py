@@ -192,10 +192,10 @@ class Engine:
         """Have none of that version any more; what runs comes to its end."""
         self._fleet.withdraw(function)
 
-    async def complete(self, function: FunctionVersion) -> None:
-        """Wait until as many of them are there as are wanted at least. Raises AwsError with one of AWS's
-        StateReasonCodes for a code."""
-        await self._fleet.complete(function)
+    async def complete(self, function: FunctionVersion) -> bool:
+        """Wait until as many of them are there as are wanted at least; False where none are wanted any more. Raises
+        AwsError with one of AWS's StateReasonCodes for a code."""
+        return await self._fleet.complete(function)
 
     async def snapshot(self, function: FunctionVersion) -> None:
         """Initialise `function` once, and keep what is then to be forked, where that can be. Raises AwsError with one

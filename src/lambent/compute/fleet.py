@@ -106,13 +106,18 @@ class Fleet:
         for squad in self._of_version(function):
             self._disband(squad)
 
-    async def complete(self, function: FunctionVersion) -> None:
-        """Wait until as many environments of `function` are there as are wanted at least. Raises AwsError, its code one
-        of AWS's StateReasonCodes, where one cannot be initialised."""
-        squad = self._squad(function)
+    async def complete(self, function: FunctionVersion) -> bool:
+        """Wait until as many environments of `function` are there as are wanted at least; False where none are wanted
+        any more. Raises AwsError, its code one of AWS's StateReasonCodes, where one cannot be initialised."""
+        squad = self._squads.get(key(function))
+        if squad is None:
+            return False
         await squad.settled.wait()
+        if squad.leaving:
+            return False
         if squad.problem is not None:
             raise squad.problem
+        return True
 
     async def close(self) -> None:
         """Stop everything and wait until nothing is left."""

@@ -428,6 +428,18 @@ def test_versions_run_again_after_a_restart(tmp_path: Path) -> None:
         assert invoke(server.client("lambda"), "f", 2, Qualifier="1") == 2
 
 
+def test_what_is_pending_when_the_server_stops_is_initialised_at_the_next_start(tmp_path: Path) -> None:
+    with serving(settings_for(tmp_path)) as server:
+        client = server.client("lambda")
+        create_managed(client, "f", "slow_to_import")
+        publish(client, "f")
+        assert client.get_function_configuration(FunctionName="f", Qualifier="1")["State"] == "Pending"
+    with serving(settings_for(tmp_path)) as server:
+        client = server.client("lambda")
+        assert settle_version(client, "f", "1")["State"] == "Active"
+        assert invoke(client, "f", 2, Qualifier="1") == 2
+
+
 @pytest.mark.parametrize(
     ("members", "says"),
     [

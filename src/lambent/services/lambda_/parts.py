@@ -79,9 +79,9 @@ class Engine(Protocol):
     def withdraw(self, function: FunctionVersion) -> None:
         """Have none of that version any more."""
 
-    async def complete(self, function: FunctionVersion) -> None:
-        """Wait until as many of them are there as are wanted at least. Raises AwsError with one of AWS's
-        StateReasonCodes for a code."""
+    async def complete(self, function: FunctionVersion) -> bool:
+        """Wait until as many of them are there as are wanted at least; False where none are wanted any more. Raises
+        AwsError with one of AWS's StateReasonCodes for a code."""
 
     def retire(self, function_arn: str, version: str | None = None, keep: str | None = None) -> None:
         """Let no invocation that comes from now on meet an environment of `function_arn` (unqualified), or of that

@@ -81,7 +81,11 @@ class Initialiser:
         revision_id = self._parts.ids.uuid()
         try:
             if version.configuration.instances is not None:
-                await self._parts.engine.complete(version.version())
+                await self._parts.capacity.tell(
+                    version.key
+                )  # what has woken this may be the change of another function
+                if not await self._parts.engine.complete(version.version()):
+                    return version  # the server is stopping, or the version has gone
             else:
                 async with self._free:
                     await self._parts.engine.snapshot(version.version())
