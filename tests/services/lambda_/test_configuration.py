@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.config import Config
 
+from lambent.services.lambda_ import roles
 from tests.services.lambda_.calls import create, create_managed, invoke, managed, new, own_client, refused, settle
 from tests.services.lambda_.engines import SNAPSHOT_RUNTIME, recording
 from tests.support import ROLE
@@ -279,6 +283,39 @@ def test_the_models_limits_hold(shared_lambent: Server, member: str, value: Any,
             call(**members)
         assert caught.value.response["Error"]["Code"] == "ValidationException"
         assert f"at '{path}' failed to satisfy constraint" in caught.value.response["Error"]["Message"]
+
+
+def test_no_handler_holds_what_no_variable_can(client: Any) -> None:
+    create(client, "f")
+    for call, members in (
+        (client.create_function, new("g", Handler="a\0.b")),
+        (client.update_function_configuration, {"FunctionName": "f", "Handler": "a\0.b"}),
+    ):
+        assert "NUL" in refused(client, "InvalidParameterValueException", call, **members)
+
+
+def test_settings_go_together_also_where_two_updates_meet(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(client, "f", VpcConfig=VPC)
+    reached, go_on = threading.Event(), threading.Event()
+    check = roles.check
+
+    async def late(*arguments: Any) -> None:
+        reached.set()
+        await asyncio.to_thread(go_on.wait, 10)
+        await check(*arguments)
+
+    monkeypatch.setattr(roles, "check", late)
+    given = {"FunctionName": "f", "Role": ROLE, "FileSystemConfigs": [FILES]}
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(client.update_function_configuration, **given)
+        assert reached.wait(10)
+        changed(client, VpcConfig={"SubnetIds": [], "SecurityGroupIds": []})
+        go_on.set()
+        with pytest.raises(
+            client.exceptions.InvalidParameterValueException, match="must be configured to execute in a VPC"
+        ):
+            first.result()
+    assert "FileSystemConfigs" not in settle(client, "f")
 
 
 def test_a_runtime_is_changed_only_to_one_that_runs_here(client: Any) -> None:

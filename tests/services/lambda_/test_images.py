@@ -80,9 +80,10 @@ def test_the_code_of_an_image_is_its_digest_or_changes_with_its_tag(client: Any)
         ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]}, "Please don't provide [Layers]"),
         ({"Code": {"ZipFile": b"x"}}, "Please provide ImageUri when creating"),
         ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, "Please provide ImageUri when creating"),
+        ({"Code": {"ImageUri": URI, "S3Key": "key"}}, "Please provide ImageUri when creating"),
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "Image is not supported for SnapStart"),
     ],
-    ids=["runtime", "layers", "zip", "s3", "snapshots"],
+    ids=["runtime", "layers", "zip", "s3", "both", "snapshots"],
 )
 def test_an_image_brings_what_a_zip_is_given(client: Any, members: dict[str, Any], words: str) -> None:
     assert words in refused(client, WRONG, client.create_function, **imaged("f") | members)

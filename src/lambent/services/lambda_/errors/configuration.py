@@ -67,6 +67,11 @@ def nul_in_variables() -> AwsError:
     return invalid("Environment variables cannot hold the character NUL.")
 
 
+def nul_in_handler() -> AwsError:
+    """The handler is a variable of the function's process. What AWS says of it is not recorded either."""
+    return invalid("The handler cannot hold the character NUL.")
+
+
 def levels_without_json() -> AwsError:
     """Log levels filter JSON only."""
     return invalid(

@@ -35,16 +35,19 @@ async def update_function_configuration(call: Call[Parts], request: Request) -> 
     refusals.check(call.operation, request, refusals.CONFIGURATION)
     checks.check_update(request, held)
     used = await layering.used(call, request["Layers"]) if "Layers" in request else None
-    checks.check_whole(configuration.changed(held, request, held.revision, used))
+    revision = parts.ids.uuid()
+
+    def edit(old: Configuration) -> Configuration:
+        """Checked here and again when it is accepted: an update may have come in between."""
+        new = configuration.changed(old, request, revision, used)
+        checks.check_whole(new)
+        return new
+
+    edit(held)
     await packages.check_size(parts, held.code_sha256, used or ())
     if used:
         await signing.check(parts, key)
     if "Role" in request:
         await roles.check(parts, call.account, request["Role"])
     await packages.check_runtime(parts, request.get("Runtime", ""))
-    revision = parts.ids.uuid()
-
-    def edit(old: Configuration) -> Configuration:
-        return configuration.changed(old, request, revision, used)
-
     return answers.configuration(await changes.accept(call, key, seen, edit))

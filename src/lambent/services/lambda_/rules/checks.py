@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _ZIP_ONLY = ("Runtime", "Handler", "Layers")
 _IMAGE_ONLY = ("ImageConfig",)
+_ZIP_CODE = frozenset(("S3Bucket", "S3Key", "S3ObjectVersion", "ZipFile"))
 
 
 def check_new(request: Request) -> None:
@@ -59,7 +60,7 @@ def check_whole(wanted: Configuration) -> None:
 def check_code(code: dict[str, Any], package_type: str, doing: str) -> None:
     """Raise AWS's errors where `code`, the members that name it, is not of `package_type`; `doing` is `creating` or
     `updating`."""
-    if package_type == "Image" and ("ImageUri" not in code or "ZipFile" in code or "S3Bucket" in code):
+    if package_type == "Image" and ("ImageUri" not in code or not _ZIP_CODE.isdisjoint(code)):
         raise package_errors.image_needed(doing)
     if package_type == "Zip" and "ImageUri" in code:
         raise package_errors.zip_needed(doing)
@@ -76,6 +77,8 @@ def _check(request: Request, *, managed: bool) -> None:
     the model's."""
     if "Runtime" in request:
         runtimes.check(request["Runtime"])
+    if "\0" in request.get("Handler", ""):
+        raise errors.nul_in_handler()
     if not managed:
         _check_sizes(request)
     variables.check(request.get("Environment", {}).get("Variables", {}))
