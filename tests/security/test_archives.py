@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from typing import TYPE_CHECKING
@@ -192,6 +193,25 @@ def test_too_many_entries_are_refused_before_they_are_read(tmp_path: Path, monke
     data = packed(*((f"f{number}", "", 0o100644) for number in range(51)))
     monkeypatch.setattr(archive.zipfile, "ZipFile", None)
     assert refusal(tmp_path, data) == UNREADABLE
+
+
+@pytest.mark.parametrize("said", [0xFFFFFFFF, 4_000_000], ids=["elsewhere", "large"])
+def test_no_directory_is_read_that_is_larger_than_one_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: int
+) -> None:
+    """What a package says of its directory does not make the server hold the package in memory."""
+    monkeypatch.setattr(archive.limits, "ARCHIVE_DIRECTORY_BYTES", 500_000)
+    data = bytearray(packed(("f", os.urandom(4_000_000), 0o644)))
+    end = data.rfind(b"PK\x05\x06")
+    data[end + 12 : end + 16] = said.to_bytes(4, "little")
+    data[end + 16 : end + 20] = bytes(4)
+    tracemalloc.start()
+    try:
+        assert refusal(tmp_path, bytes(data)) == UNREADABLE
+        held = tracemalloc.get_traced_memory()[1] - len(data)
+    finally:
+        tracemalloc.stop()
+    assert held < 2_000_000
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -8,6 +8,7 @@ import re
 import stat
 import zipfile
 import zlib
+from io import BufferedReader, FileIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from lambent.kernel import limits
@@ -35,7 +36,7 @@ def unpack(package: Path, target: Path) -> None:
     not safe to open. Leaves a half-filled `target` then.
     """
     try:
-        with package.open("rb") as file:
+        with _Package(FileIO(package)) as file:
             _check_entries(file)
             with zipfile.ZipFile(file) as archive:
                 _Unpacking(archive, target).run()
@@ -46,6 +47,18 @@ def unpack(package: Path, target: Path) -> None:
 
 class _Unsafe(ValueError):
     """A well-formed entry that is refused."""
+
+
+class _Package(BufferedReader):
+    """The file, of which nobody takes more into memory at once than a directory may have: zipfile reads as much as the
+    package itself says that its directory is."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        most = limits.ARCHIVE_DIRECTORY_BYTES + 1
+        data = super().read(most if size is None or size < 0 else min(size, most))
+        if len(data) == most:
+            raise _Unsafe("a directory that is too large")
+        return data
 
 
 class _Unpacking:
@@ -147,9 +160,19 @@ def _check_entries(file: BinaryIO) -> None:
     directory = int.from_bytes(end[found + 12 : found + 16], "little")
     behind = len(end) - found
     file.seek(0 if directory == _IN_ZIP64 else max(size - behind - directory, 0))
-    if file.read().count(_ENTRY) > limits.FUNCTION_FILES:
+    if _count_entries(file) > limits.FUNCTION_FILES:
         raise _unreadable()
     file.seek(0)
+
+
+def _count_entries(file: BinaryIO) -> int:
+    """How many entries begin between here and the end; piece by piece, for this may be the whole package."""
+    count, rest = 0, b""
+    while piece := file.read(_CHUNK):
+        piece = rest + piece
+        count += piece.count(_ENTRY)
+        rest = piece[1 - len(_ENTRY) :]
+    return count
 
 
 def _parts(entry: zipfile.ZipInfo) -> list[str]:

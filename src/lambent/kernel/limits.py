@@ -182,6 +182,7 @@ INTERPRETERS_TRIED: Final = 32
 ARCHIVE_NAME_BYTES: Final = 1024
 ARCHIVE_PART_BYTES: Final = 255
 ARCHIVE_LINK_BYTES: Final = 1024
+ARCHIVE_DIRECTORY_BYTES: Final = 64 * MIB
 
 # The Runtime and Extensions APIs: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
 RUNTIME_API_CONNECTIONS: Final = 32
