@@ -297,12 +297,14 @@ def test_headers_of_the_front_door_are_renamed(shared_lambent: Server, returns: 
         "Connection": "close",
         "Date": "yesterday",
         "Server": "mine",
+        "x-amzn-RequestId": "my own",
+        "X-Amzn-Trace-Id": "Root=1-00000000-000000000000000000000000",
     }
     answer = returned(shared_lambent, returns, {"statusCode": 401, "headers": given, "body": "no"})
     assert (answer.status, answer.body) == (401, b"no")
     for name, value in given.items():
         assert answer.headers[f"x-amzn-remapped-{name}"] == value
-        assert answer.headers[name] != value
+        assert value not in answer.headers.get_all(name, [])
     assert answer.headers["Content-Length"] == "2"
 
 

@@ -77,7 +77,8 @@ class UrlDoor:
         event = await self._event(url, visit, fields, caller, trace)
         version = await running.resolve(self._parts, url.key, url.alias)
         if version.durable:
-            return await self._lasting(url, version, event, trace)
+            returned = await self._lasting(url, version, event, trace)
+            return await _aside(len(returned), lambda: url_answers.whole(returned))
         outcome = await running.invoke(
             self._parts,
             version,
@@ -95,15 +96,15 @@ class UrlDoor:
             return Reply(200, [("Content-Type", url_answers.JSON)], outcome.payload)
         return await _aside(len(outcome.payload), lambda: url_answers.whole(outcome.payload))
 
-    async def _lasting(self, url: FunctionUrl, version: FunctionVersion, event: bytes, trace: str) -> Reply:
-        """What a durable function answers when its execution has ended, which needs a URL that says which version."""
+    async def _lasting(self, url: FunctionUrl, version: FunctionVersion, event: bytes, trace: str) -> bytes:
+        """What a durable function returns when its execution has ended, which needs a URL that says which version."""
         if url.alias is None:
             raise durable.not_qualified()
         begun = await executions.start(self._parts, version, event, name=None, waits=True, trace=trace)
         ended = await self._parts.executions.ended(begun.id)
         if ended.status != "SUCCEEDED":
             raise Malformed(ended.status)
-        return url_answers.whole(durable_answers.returned(ended))
+        return durable_answers.returned(ended)
 
     async def _admitted(self, url: FunctionUrl, visit: Visit) -> Caller | None:
         """Who asks, where the URL wants to know. Raises AwsError for who may not, before their body is read."""

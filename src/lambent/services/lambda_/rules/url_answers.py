@@ -41,6 +41,8 @@ _REMAPPED = frozenset(
         "transfer-encoding",
         "upgrade",
         "www-authenticate",
+        "x-amzn-requestid",
+        "x-amzn-trace-id",
     }
 )
 """Headers that are the front door's own; AWS renames those of a function."""
