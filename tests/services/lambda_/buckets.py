@@ -16,7 +16,7 @@ from lambent.wire.http import HttpRequest
 from lambent.wire.sigv4 import NotAuthentic, Verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 KEY = S3Key("bucketkey", "bucketsecret")
 
@@ -37,6 +37,8 @@ class Buckets:
         self.answers: dict[str, bytes] = {}
         """Buckets of which S3 says this, with status 400."""
         self.asked: list[str] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+        """Called by each request before it is answered."""
 
 
 @contextmanager
@@ -64,6 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
         _, bucket, key = unquote(url.path).split("/", 2)
         held: Buckets = self.server.held
         held.asked.append(f"{bucket}/{key}")
+        held.meanwhile()
         version = parse_qs(url.query).get("versionId", [""])[0]
         if self.server.signed and not self._authentic(url.path, url.query):
             self._refuse(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")

@@ -9,6 +9,7 @@ import pytest
 from botocore.config import Config
 
 from tests.conftest import serving, settings_for
+from tests.services.lambda_.buckets import buckets
 from tests.services.lambda_.calls import create, new, own_client, publish, refused, settle
 from tests.services.lambda_.packages import archive, package
 
@@ -191,6 +192,19 @@ def test_a_policy_holds_for_packages_from_then_on(client: Any) -> None:
     assert client.invoke(FunctionName="f", Payload=b"1")["Payload"].read() == b"1"
     code = package("version_two")
     refused(client, "CodeVerificationFailedException", client.update_function_code, FunctionName="f", ZipFile=code)
+
+
+def test_a_policy_holds_for_a_package_that_is_still_on_its_way(tmp_path: Path) -> None:
+    with buckets(signed=False) as held, serving(settings_for(tmp_path, s3_endpoint=held.endpoint)) as server:
+        client, other = server.client("lambda"), server.client("lambda")
+        before = create(client, "f")
+        arn = config(client, "Enforce")
+        held.objects["bucket"] = {"two.zip": package("version_two")}
+        held.meanwhile = lambda: other.put_function_code_signing_config(FunctionName="f", CodeSigningConfigArn=arn)
+        code = {"S3Bucket": "bucket", "S3Key": "two.zip"}
+        refused(client, "CodeVerificationFailedException", client.update_function_code, FunctionName="f", **code)
+        assert held.asked == ["bucket/two.zip"]
+        assert settle(client, "f")["CodeSha256"] == before["CodeSha256"]
 
 
 def test_images_are_not_signed(client: Any) -> None:

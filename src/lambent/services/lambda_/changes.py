@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import capacity_providers, errors, publishing, room
+from lambent.services.lambda_ import capacity_providers, errors, publishing, room, signing
 from lambent.services.lambda_.records import LATEST, Function, Version, updating
 from lambent.services.lambda_.rules import names
 from lambent.services.lambda_.store import functions
@@ -52,6 +52,8 @@ async def accept(
         updated = updating(function, edit(function.configuration), next_id, now)
         if updated.configuration.instances != function.configuration.instances:
             capacity_providers.check_joining(tx, updated.configuration)
+        if not updated.configuration.packages <= function.configuration.packages:
+            signing.check_still(tx, key)
         functions.update(tx, updated)
         if publication is None and updated.configuration.code_size <= function.configuration.code_size:
             return updated

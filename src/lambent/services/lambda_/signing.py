@@ -63,6 +63,13 @@ async def check(parts: Parts, key: FunctionKey) -> None:
         _check(config, key.name)
 
 
+def check_still(tx: Transaction, key: FunctionKey) -> None:
+    """The same for what `check` let through, when it comes to be deployed: a package may have been long in coming."""
+    config = signing.of(tx, key)
+    if config is not None and config.untrusted == "Enforce":
+        raise errors.untrusted(key.name)
+
+
 def _check_kind(function: Function) -> None:
     if function.configuration.package_type == "Image":
         raise errors.images_are_not_signed()
