@@ -208,10 +208,12 @@ def test_without_a_key_nothing_is_signed(tmp_path: Any) -> None:
         assert invoke(client, "f") == "one"
 
 
-def test_an_s3_that_is_not_there_is_the_services_fault(tmp_path: Any) -> None:
+def test_an_s3_that_is_not_there_is_the_services_fault(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
     with buckets() as gone:
         endpoint = gone.endpoint
-    with serving(settings_for(tmp_path, s3_endpoint=endpoint)) as server:
+    with serving(settings_for(tmp_path, s3_endpoint=endpoint, s3_key=KEY)) as server:
         client = server.client("lambda")
         with pytest.raises(client.exceptions.ServiceException):
             client.create_function(**new("f", Code=on_s3("one.zip")))
+    assert "no package could be read from S3" in caplog.text
+    assert KEY.access_key_id not in caplog.text

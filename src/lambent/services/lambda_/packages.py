@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import zipfile
 from contextlib import aclosing
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from lambent.services.lambda_.records.configuration import UsedLayer
     from lambent.store.blobs import Blob
 
+log = logging.getLogger(__name__)
 
 _BUCKET = re.compile(r"[0-9A-Za-z.\-_]*[0-9A-Za-z\-_]")
 _PATHS = {"CreateFunction": "code.", "PublishLayerVersion": "content."}
@@ -106,6 +108,7 @@ async def _fetched(call: Call[Parts], source: ObjectName) -> Blob:
     except ObjectRefused as refusal:
         raise package_errors.object_refused(source, refusal) from refusal
     except ObjectsUnreachable as error:
+        log.warning("no package could be read from S3: %s", error)
         raise package_errors.objects_unreachable() from error
     except BodyTooLarge as error:
         raise package_errors.object_too_large() from error
