@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.ht
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,23 +23,6 @@ if TYPE_CHECKING:
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 TOO_LARGE = "Function.ResponseSizeTooLarge"
-
-
-class Producer(Protocol):
-    """A stream as the runtime's side sees it."""
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the caller has gone away: nobody reads what is written from now on."""
-
-    async def write(self, chunk: bytes) -> None:
-        """Pass `chunk` on; returns when the caller has read so much that there is room for another."""
-
-    def end(self) -> None:
-        """Nothing more comes, and all went well."""
-
-    def fail(self, error_type: str, error: bytes) -> None:
-        """Nothing more comes, because of an error: `error` is its JSON."""
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
