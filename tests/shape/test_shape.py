@@ -55,6 +55,19 @@ def test_the_status_pages_are_up_to_date() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_what_is_noted_of_operations_is_noted_of_some_that_there_are(lambent: Server) -> None:
+    for service in lambent.app.services:
+        names = {operation.__name__.title().replace("_", "") for operation in service.operations}
+        assert service.notes.keys() <= names, service.name
+
+
+def test_every_module_of_the_engine_and_of_lambda_has_its_place_in_the_plan() -> None:
+    plan = (ROOT / "docs" / "architecture.md").read_text()
+    folders = (SOURCE / "compute", SOURCE / "services" / "lambda_")
+    modules = [path for folder in folders for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert [str(path.relative_to(SOURCE)) for path in modules if f"`{path.name}`" not in plan] == []
+
+
 def test_links_in_the_documents_lead_somewhere() -> None:
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
     broken = [

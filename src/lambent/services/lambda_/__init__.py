@@ -128,10 +128,42 @@ from lambent.services.lambda_.rules.urls import KIND
 from lambent.services.lambda_.targets import FunctionTarget
 from lambent.services.lambda_.workers import CodeSweeper, Initialiser, MappingSettler, Settler
 
+_CODE = "packages on S3 come from the S3 that the setting `s3_endpoint` names, and images are kept, not fetched"
+_KEPT = (
+    "networks, file systems, dead-letter queues, tracing, keys of KMS and images are kept and shown, and nothing is "
+    "done with them: a function with an image or a file system answers 501 when it is invoked. `AcceleratorConfig` and "
+    "`RuntimeConfig` answer 501"
+)
+_POLICIES = "of functions only; that of anything else answers 501"
+_QUEUE = "nothing is invoked asynchronously yet"
+_RUNTIMES = (
+    "managed runtimes but Python's are refused; functions run on the machine's own architecture, whichever they name"
+)
+_SIGNER = (
+    "there is no AWS Signer here, so no package counts as signed: `Enforce` refuses all of them, `Warn` lets them in"
+)
+_SOURCES = "nothing reads from the source yet"
+
 _NOTES = {
-    "CreateEventSourceMapping": "nothing reads from the source yet",
+    "CreateCapacityProvider": "its instances are this machine; networks and instance types are kept and shown",
+    "CreateCodeSigningConfig": _SIGNER,
+    "CreateEventSourceMapping": _SOURCES,
+    "CreateFunction": f"{_RUNTIMES}; {_CODE}; {_KEPT}",
+    "DeleteResourcePolicy": _POLICIES,
+    "GetResourcePolicy": _POLICIES,
+    "Invoke": "the type Event answers 501, but for durable functions",
     "InvokeAsync": "answers 501 after its checks, as Invoke does for the type Event",
-    "PutFunctionEventInvokeConfig": "nothing is invoked asynchronously yet",
+    "InvokeWithResponseStream": "a durable function answers 501; functions in the runtimes of Python do not stream",
+    "PublishLayerVersion": "packages on S3 come from the S3 that the setting `s3_endpoint` names",
+    "PutFunctionCodeSigningConfig": _SIGNER,
+    "PutFunctionEventInvokeConfig": _QUEUE,
+    "PutResourcePolicy": _POLICIES,
+    "PutRuntimeManagementConfig": "there is one version of each runtime, so nothing is ever updated",
+    "UpdateCodeSigningConfig": _SIGNER,
+    "UpdateEventSourceMapping": _SOURCES,
+    "UpdateFunctionCode": f"{_CODE}; whether it is signed cannot be found out",
+    "UpdateFunctionConfiguration": f"{_RUNTIMES}; {_KEPT}",
+    "UpdateFunctionEventInvokeConfig": _QUEUE,
 }
 
 __all__ = ["Parts", "build"]
