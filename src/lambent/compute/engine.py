@@ -95,6 +95,8 @@ class Engine:
         self._endpoint = endpoint
         self._serve = serve
         self._supervisor = supervisor
+        self.closing = False
+        """Whether the server stops: what fails from then on says nothing about a function."""
         folder = folder.resolve()  # functions work in other folders
         self._code = CodeFolder(folder / "code", blobs, ids)
         self._runtimes = Runtimes(folder / "runtimes", clock, supervisor, host)
@@ -204,6 +206,7 @@ class Engine:
 
     async def close(self) -> None:
         """End every environment and wait until nothing is left of them."""
+        self.closing = True
         await self._pool.close()
         await self._fleet.close()
         await self._snapshots.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -375,3 +376,23 @@ def test_a_call_is_made_again_where_a_server_was_killed(tmp_path: Path) -> None:
         assert inner.function.name == child
         inner.returns("SUCCEEDED", Result="1")
         assert on.turn().operations[1]["Status"] == "SUCCEEDED"
+
+
+def test_a_call_that_a_stopping_server_breaks_off_is_made_again(tmp_path: Path) -> None:
+    clock = real_now()
+    with stage(tmp_path, clock, puppets=True) as on:
+        create(on.client, "plain", "raises")
+        arn = on.begin(on.create())
+        turn = on.turn()
+        on.parts.engine.closing = True
+        on.checkpoint(turn, update("c", "CHAINED_INVOKE", "START", ChainedInvokeOptions={"FunctionName": "plain"}))
+        turn.suspends()
+    asyncio.run(clock.advance(10))
+    with stage(tmp_path, clock, puppets=True) as on:
+        assert on.turn().operations[1]["ChainedInvokeDetails"]["Error"]["ErrorMessage"] == "Handler fails"
+        begun, failed = (
+            event["EventTimestamp"]
+            for event in on.history(arn)
+            if event["EventType"] in ("ExecutionStarted", "ChainedInvokeFailed")
+        )
+        assert (failed - begun).seconds == 10

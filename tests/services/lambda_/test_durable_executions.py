@@ -371,8 +371,9 @@ def test_a_function_that_fails_is_tried_again_with_growing_pauses(on: Stage) -> 
 
 def test_who_finds_no_room_comes_again(on: Stage) -> None:
     arn = on.begin(on.create())
-    for pause in (1, 2, 4):
-        on.turn().answers(AwsError("TooManyRequestsException", "Rate Exceeded."))
+    passing = ("TooManyRequestsException", "ServiceException", "ResourceNotReadyException", "InternalError")
+    for pause, code in zip((1, 2, 4, 8), passing, strict=True):
+        on.turn().answers(AwsError(code, "Not now."))
         on.pass_time(pause)
     on.turn().returns("SUCCEEDED")
     assert on.ended(arn)["Status"] == "SUCCEEDED"
@@ -630,6 +631,23 @@ def test_an_execution_goes_on_where_a_server_was_killed(tmp_path: Path) -> None:
         assert turn.arn == waiting
         turn.returns("SUCCEEDED")
         assert on.ended(waiting)["Status"] == on.ended(running)["Status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["broken off", "refused"])
+def test_what_a_stopping_server_breaks_off_is_no_failure(tmp_path: Path, refused: bool) -> None:
+    clock = real_now()
+    with stage(tmp_path, clock, puppets=True) as on:
+        arn = on.begin(on.create())
+        turn = on.turn()
+        on.parts.engine.closing = True
+        if refused:
+            turn.answers(AwsError("InvalidRuntimeException", "The runtime is gone."))
+        else:
+            turn.raises("The environment was stopped")
+    with stage(tmp_path, clock, puppets=True) as on:
+        on.turn().returns("SUCCEEDED")
+        assert on.ended(arn)["Status"] == "SUCCEEDED"
+        assert on.kinds(arn).count("InvocationCompleted") == 1
 
 
 def _gone(on: Stage, arn: str) -> bool:

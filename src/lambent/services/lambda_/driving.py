@@ -25,8 +25,18 @@ if TYPE_CHECKING:
     from lambent.services.lambda_.rules.durable_drafts import Draft
     from lambent.store.api import Transaction
 
-_NO_ROOM = ("TooManyRequestsException", "ResourceConflictException", "SnapStartNotReadyException")
-"""What passes: too many invocations, a function that is not active yet, a snapshot that is not ready yet."""
+_PASSING = frozenset(
+    (
+        "InternalError",
+        "ResourceConflictException",
+        "ResourceNotReadyException",
+        "ServiceException",
+        "SnapStartNotReadyException",
+        "TooManyRequestsException",
+    )
+)
+"""What passes: too many invocations, a machine that can start no more, a function that is not active yet, environments
+or a snapshot that are not ready yet."""
 _LOST_MS = int(limits.DURABLE_RETRY_MIN_S * 1000)
 
 
@@ -131,11 +141,9 @@ class Driver:
     async def _run(self, execution: Execution, invocation: str, event: bytes) -> None:
         parts, request_id, started_ms = self._parts, self._parts.ids.uuid(), self._parts.now_ms()
         run = durable_life.Run(started_ms, request_id)
-        outcome: Outcome | AwsError
-        try:
-            outcome = await _invoked(parts, execution, execution.key, execution.version, request_id, event)
-        except AwsError as refusal:
-            outcome = refusal
+        outcome = await _invoked(parts, execution, execution.key, execution.version, request_id, event)
+        if outcome is None:
+            return
         now_ms = parts.now_ms()
 
         def work(tx: Transaction) -> None:
@@ -156,31 +164,17 @@ class Driver:
 
     async def _call(self, execution: Execution, call: Operation) -> None:
         with self._at((execution.id, call.id)):
-            await self._answer(execution, call, await self._called(execution, call))
+            outcome = await self._called(execution, call)
+            if outcome is not None:
+                await self._answer(execution, call, outcome)
 
-    async def _called(self, execution: Execution, call: Operation) -> tuple[Ending, str | None, Error | None] | None:
-        """How the call has ended; None where there was no room for it."""
-        parts = self._parts
+    async def _called(self, execution: Execution, call: Operation) -> Outcome | AwsError | None:
         assert call.function is not None, "whoever began the call knew the function"
         key = msgspec.structs.replace(execution.key, name=call.function)
-        try:
-            event, request_id = (call.payload or "{}").encode(), parts.ids.uuid()
-            outcome = await _invoked(parts, call, key, call.version, request_id, event)
-        except AwsError as refusal:
-            if refusal.code in _NO_ROOM:
-                return None
-            return "FAILED", None, {"ErrorMessage": refusal.message, "ErrorType": refusal.code}
-        if outcome.error is not None:
-            return "FAILED", None, durable_answers.error(outcome.payload, outcome.error)
-        if len(outcome.payload) > limits.DURABLE_CALL_BYTES:
-            most = limits.DURABLE_CALL_BYTES
-            text = f"CHAINED_INVOKE output payload size must be less than or equal to {most} bytes."
-            return "FAILED", None, {"ErrorMessage": text}
-        return "SUCCEEDED", outcome.payload.decode("utf-8", "replace"), None
+        event, request_id = (call.payload or "{}").encode(), self._parts.ids.uuid()
+        return await _invoked(self._parts, call, key, call.version, request_id, event)
 
-    async def _answer(
-        self, execution: Execution, call: Operation, outcome: tuple[Ending, str | None, Error | None] | None
-    ) -> None:
+    async def _answer(self, execution: Execution, call: Operation, outcome: Outcome | AwsError) -> None:
         now_ms = self._parts.now_ms()
 
         def work(tx: Transaction) -> None:
@@ -193,10 +187,10 @@ class Driver:
                 return
             if not draft.open:
                 durable_life.call_lost(draft, held)
-            elif outcome is None:
+            elif isinstance(outcome, AwsError) and outcome.code in _PASSING:
                 durable_life.call_again(draft, held)
             else:
-                durable_life.answer_call(draft, held, *outcome)
+                durable_life.answer_call(draft, held, *_ending(outcome))
             durable.save(tx, draft)
 
         await self._parts.executions.change(execution.id, work)
@@ -249,7 +243,7 @@ def _open(tx: Transaction, execution_id: str, invocation: str, now_ms: int) -> b
 
 def _refused(draft: Draft, refusal: AwsError) -> None:
     """The engine has not run the function at all."""
-    if refusal.code in _NO_ROOM:
+    if refusal.code in _PASSING:
         durable_life.throttled(draft)
     else:
         durable_life.hopeless(draft, {"ErrorMessage": refusal.message, "ErrorType": refusal.code})
@@ -265,17 +259,36 @@ def _let_go(tx: Transaction, execution_id: str, operation_id: str, now_ms: int) 
     durable.save(tx, draft)
 
 
+def _ending(outcome: Outcome | AwsError) -> tuple[Ending, str | None, Error | None]:
+    """How a call has ended that was made, or cannot be."""
+    if isinstance(outcome, AwsError):
+        return "FAILED", None, {"ErrorMessage": outcome.message, "ErrorType": outcome.code}
+    if outcome.error is not None:
+        return "FAILED", None, durable_answers.error(outcome.payload, outcome.error)
+    if len(outcome.payload) > limits.DURABLE_CALL_BYTES:
+        most = limits.DURABLE_CALL_BYTES
+        text = f"CHAINED_INVOKE output payload size must be less than or equal to {most} bytes."
+        return "FAILED", None, {"ErrorMessage": text}
+    return "SUCCEEDED", outcome.payload.decode("utf-8", "replace"), None
+
+
 async def _invoked(
     parts: Parts, cause: Execution | Operation, key: FunctionKey, version: str | None, request_id: str, event: bytes
-) -> Outcome:
-    """What comes of one invocation for `cause`. Raises AwsError where the version is gone, or the engine takes no
-    more."""
-    return await running.invoke(
-        parts,
-        await running.resolve(parts, key, version, cause.tenant_id),
-        request_id=request_id,
-        payload=event,
-        invoked_arn=key.arn(version),
-        tenant_id=cause.tenant_id,
-        trace=cause.trace,
-    )
+) -> Outcome | AwsError | None:
+    """What comes of one invocation for `cause`: an error of AWS's where the version is gone, or the engine takes no
+    more; None where it was broken off because the server stops: the next one begins it again."""
+    outcome: Outcome | AwsError
+    try:
+        outcome = await running.invoke(
+            parts,
+            await running.resolve(parts, key, version, cause.tenant_id),
+            request_id=request_id,
+            payload=event,
+            invoked_arn=key.arn(version),
+            tenant_id=cause.tenant_id,
+            trace=cause.trace,
+        )
+    except AwsError as refusal:
+        outcome = refusal
+    broken = isinstance(outcome, AwsError) or outcome.error is not None
+    return None if broken and parts.engine.closing else outcome

@@ -57,6 +57,10 @@ class Provisioned(Protocol):
 class Engine(Protocol):
     """What Lambda asks of `compute.engine.Engine`."""
 
+    @property
+    def closing(self) -> bool:
+        """Whether the server stops: what fails from then on says nothing about a function."""
+
     async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
         """Run `function` once. Raises AwsError where it takes no more."""
 
