@@ -110,6 +110,11 @@ def test_a_stream_is_the_body_as_it_comes(shared_lambent: Server, url: str) -> N
     assert answer.headers["x-amzn-RequestId"]
 
 
+def test_the_type_of_a_stream_may_be_beyond_ascii(shared_lambent: Server, url: str) -> None:
+    answer = ask(shared_lambent, url, [b"one"], type="text/plain; name=Zo\u00eb")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/plain; name=Zo\u00eb")
+
+
 def test_a_prelude_decides_status_headers_and_cookies(shared_lambent: Server, url: str) -> None:
     prelude = head(statusCode=201, headers={"Content-Type": "text/html", "x-own": "a", "date": "b"}, cookies=["a=1"])
     answer = ask(shared_lambent, url, [prelude, b"\x00" * 8, b"<p>", b"</p>"], type=PRELUDE)

@@ -64,7 +64,9 @@ def respond(parts: Parts, request: Request, request_id: bytes) -> Intake:
         return _unknown_mode(runtime, request, event)
     if not event.streaming:
         return Result(runtime, request.peer, event)
-    sink = runtime.listener.streaming(event.sequence, request.text(b"content-type") or _STREAM_TYPE)
+    # Not as text: a header of the answer is made of it, which then has the same bytes.
+    content_type = request.fields.get(b"content-type", b"").decode("latin-1")
+    sink = runtime.listener.streaming(event.sequence, content_type or _STREAM_TYPE)
     streamed = Streamed(runtime, request.peer, event, sink)
     runtime.passes_on(parts.tasks.start("runtime-api-stream", streamed.run()))
     return streamed
