@@ -362,6 +362,16 @@ def test_what_makes_no_answer_is_a_failure_of_the_function(shared_lambent: Serve
     assert answer.headers["x-amzn-RequestId"]
 
 
+def test_the_servers_log_tells_what_was_wrong_with_an_answer(
+    shared_lambent: Server, returns: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "lambent.services.lambda_.door")
+    answer = returned(shared_lambent, returns, {"statusCode": 200, "headers": {"a b": "c"}})
+    told = [record.getMessage() for record in caplog.records if record.name == "lambent.services.lambda_.door"]
+    assert len(told) == 1
+    assert told[0].endswith(f"answers 502, request {answer.headers['x-amzn-RequestId']}: the header 'a b'")
+
+
 def test_a_function_that_takes_too_long_has_failed(shared_lambent: Server) -> None:
     client = own_client(shared_lambent)
     create(client, "f", "sleeps", Timeout=1)

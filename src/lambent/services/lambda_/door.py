@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from lambent.services.lambda_.records.urls import FunctionUrl
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 _LIMIT = limits.INVOKE_REQUEST_BYTES
 
@@ -67,7 +70,8 @@ class UrlDoor:
             reply = _refused(url_errors.said(errors.payload_too_large()))
         except AwsError as error:
             reply = _refused(url_errors.said(error))
-        except Malformed:
+        except Malformed as failure:
+            log.info("the URL of %s answers 502, request %s: %.200s", url.arn, visit.request_id, failure)
             reply = _refused(None)
         return Reply(reply.status, [*reply.headers, *url_cors.added(url.cors, fields)], reply.body)
 
