@@ -9,7 +9,7 @@ import pytest
 from lambent.compute.function import Outcome
 from lambent.compute.streaming import Stream
 from lambent.kernel.clock import settle
-from tests.compute.stage import INIT_S, Stage, version
+from tests.compute.stage import INIT_S, LINGERING_S, Stage, version
 
 
 async def test_who_waits_longest_is_served_first_by_whichever_environment_is_free() -> None:
@@ -305,6 +305,18 @@ async def test_who_lingers_after_an_answer_is_not_waited_for() -> None:
     await stage.clock.advance(INIT_S + 0.05)
     assert again.result() == "answered"
     assert len(stage.made) == 2
+    await stage.close()
+
+
+async def test_who_lingers_after_an_answer_is_not_waited_for_by_who_came_before_it_either() -> None:
+    stage = Stage(starts=1)
+    stage.start(version(), 0.1, "linger")
+    await stage.clock.advance(INIT_S + 0.09)
+    stage.start(version("g"), 0.0)  # whose start goes first
+    waiting = stage.start(version(), 0.0)
+    await stage.clock.advance(LINGERING_S)
+    assert waiting.result() == "answered"
+    assert [function.name for _, function, _ in stage.made] == ["f", "g", "f"]
     await stage.close()
 
 

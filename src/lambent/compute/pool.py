@@ -188,6 +188,7 @@ class Pool:
         if not group.retired:
             group.settling.add(environment)
             self._countermand(group)
+            self._bear_with(group)
 
     def finished(self, environment: Pooled) -> None:
         group = self._homes[environment]
@@ -257,9 +258,8 @@ class Pool:
             raise _closing()
         if group.lacking >= 0:
             self._grow(group)
-        elif group.settling and group.patience is None:
-            group.patience = self._clock.call_later(limits.SETTLING_S, partial(self._impatient, group))
         group.waiting[answer] = invocation
+        self._bear_with(group)
         self._starts.want(group)
 
     def _grow(self, group: Group) -> None:
@@ -277,6 +277,11 @@ class Pool:
             except AwsError as refusal:
                 self._refuse(group, refusal)
         self._starts.want(group)
+
+    def _bear_with(self, group: Group) -> None:
+        """Where somebody waits for an environment that is to be free in a moment, let it be no longer than that."""
+        if group.waiting and group.settling and group.patience is None:
+            group.patience = self._clock.call_later(limits.SETTLING_S, partial(self._impatient, group))
 
     def _impatient(self, group: Group) -> None:
         """What was to be free in a moment has taken too long."""
