@@ -160,6 +160,22 @@ async def test_what_is_withdrawn_ends_when_it_is_done(shop: Workshop) -> None:
         await shop.invoke(function, {"name": name, "others": []})
 
 
+@pytest.mark.parametrize("early", [True, False], ids=["before", "after"])
+async def test_code_that_never_returns_keeps_nothing_that_is_withdrawn(shop: Workshop, early: bool) -> None:
+    function = managed(shop, "def handler(event, context):\n    while event: pass", 2, timeout_s=1)
+    await shop.engine.complete(function)
+    late = asyncio.create_task(shop.failure(function, 1))
+    await settle()
+    if not early:
+        await late
+    shop.engine.withdraw(function)
+    assert (await late)["errorType"] == "Sandbox.Timedout"
+    async with asyncio.timeout(10):
+        while shop.engine.size:
+            shop.engine._fleet._changed.clear()
+            await shop.engine._fleet._changed.wait()
+
+
 async def test_an_answer_that_is_too_large_fails_one_invocation(shop: Workshop) -> None:
     function = managed(shop, "def handler(event, context): return 'x' * event", 1)
     assert (await shop.failure(function, 7_000_000))["errorType"] == "Function.ResponseSizeTooLarge"

@@ -121,9 +121,9 @@ class ManagedEnvironment(Dwelling):
         self._workers.event(self._guests.event(self._sequence, invocation, deadline_ms))
 
     def retire(self) -> None:
-        """Take no invocation more, and end with the last one that runs."""
+        """Take no invocation more, and end with the last one that somebody waits for."""
         self.retired = True
-        if not self._tasks:
+        if not self._awaited:
             self.stop()
 
     def stop(self) -> None:
@@ -234,6 +234,11 @@ class ManagedEnvironment(Dwelling):
             self._report(task)
         self._freed()
 
+    @property
+    def _awaited(self) -> bool:
+        """Whether an invocation is in progress whose time is not up. The code of one that failed may run for ever."""
+        return not all(task.overdue for task in self._tasks.values())
+
     def _guests_in(self, cell: Cell, household: Household) -> Guests:
         connections = limits.RUNTIME_API_CONNECTIONS + limits.RUNTIME_API_CONNECTIONS_PER_WORKER * self._most
         return Guests(cell, household, self._clock, self._ids, self, self, self._workers, connections)
@@ -285,6 +290,8 @@ class ManagedEnvironment(Dwelling):
         if self._workers.withdraw(sequence):
             del self._tasks[sequence]
             self._freed()
+        elif self.retired and not self._awaited:
+            self.stop()
 
     def _fail(self, task: _Task, kind: str, problem: str, status: Status) -> None:
         """Answer an invocation with an error of the platform's."""
@@ -315,7 +322,7 @@ class ManagedEnvironment(Dwelling):
             running.stream.complete()
 
     def _freed(self) -> None:
-        if self.retired and not self._tasks:
+        if self.retired and not self._awaited:
             self.stop()
         else:
             self._owner.finished(self)
