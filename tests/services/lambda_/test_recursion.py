@@ -96,23 +96,31 @@ def test_a_loop_is_stopped_on_the_road_of_targets(lambent: Server) -> None:
     assert caught.value.code == LOOP
 
 
-@pytest.mark.parametrize(("names", "deepest"), [("f", 16), ("fg", 33)], ids=["itself", "one another"])
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loops are stopped early: each of their invocations starts an environment."""
+    monkeypatch.setattr(limits, "LOOP_ROUNDS", 3)
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(("names", "deepest"), [("f", 3), ("fg", 7)], ids=["itself", "one another"])
 def test_functions_that_call_themselves_are_stopped(lambent: Server, names: str, deepest: int) -> None:
     client = lambent.client("lambda")
     for name in names:
         create(client, name, "recursive", Timeout=60)
-    event = {"names": list(names[1:] + names[:1]), "depth": 1, "most": 50}
+    event = {"names": list(names[1:] + names[:1]), "depth": 1, "most": 12}
     answer = client.invoke(FunctionName=names[0], Payload=json.dumps(event))
     assert json.loads(answer["Payload"].read()) == [deepest, LOOP]
 
 
+@pytest.mark.usefixtures("soon")
 def test_a_recursion_that_is_wanted_goes_on(lambent: Server) -> None:
     client = lambent.client("lambda")
     create(client, "f", "recursive", Timeout=60)
     client.put_function_recursion_config(FunctionName="f", RecursiveLoop="Allow")
-    event = {"names": ["f"], "depth": 1, "most": 20}
+    event = {"names": ["f"], "depth": 1, "most": 5}
     answer = client.invoke(FunctionName="f", Payload=json.dumps(event))
-    assert json.loads(answer["Payload"].read()) == [20, None]
+    assert json.loads(answer["Payload"].read()) == [5, None]
 
 
 def test_a_new_function_stops_loops_again(client: Any) -> None:
