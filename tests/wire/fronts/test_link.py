@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from lambent.wire.fronts.messages import Ask, Finish, FromFront, FromServer, Gon
 from lambent.wire.fronts.passage import Passage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PATIENCE_S = 20
 CALLER = Principal("123456789012", "arn:aws:iam::123456789012:root", "123456789012", Session(tags={"a": "b"}))
@@ -93,7 +95,25 @@ class Passed:
 
     def __init__(self, ours: socket.socket) -> None:
         self.arrived: asyncio.Queue[tuple[socket.socket, bytes]] = asyncio.Queue()
-        self.passage = Passage(ours, lambda connection, read: self.arrived.put_nowait((connection, read)))
+        self.dropped = asyncio.Queue[None]()
+        self.passage = Passage(
+            ours,
+            lambda connection, read: self.arrived.put_nowait((connection, read)),
+            lambda: self.dropped.put_nowait(None),
+        )
+
+
+@contextlib.contextmanager
+def no_descriptor_free() -> Iterator[None]:
+    """This process can open nothing more."""
+    least = os.dup(0)
+    os.close(least)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (least, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_532, 65_533, 400_000])
@@ -137,3 +157,48 @@ async def test_a_passage_that_is_full_or_has_no_other_end_is_blocked() -> None:
     here.passage.close()
     here.passage.close()
     client.close()
+
+
+@pytest.mark.parametrize("size", [7, 100_000])
+async def test_what_was_read_of_a_connection_that_cannot_be_taken_is_never_anothers(size: int) -> None:
+    here, there = map(Passed, socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    (ours, lost), (other, theirs) = socket.socketpair(), socket.socketpair()
+    with no_descriptor_free():
+        here.passage.hand(lost.fileno(), b"a" * size)
+        async with asyncio.timeout(PATIENCE_S):
+            await there.dropped.get()
+            await settle()
+    lost.close()
+    assert ours.recv(1) == b""
+    here.passage.hand(theirs.fileno(), b"theirs")
+    async with asyncio.timeout(PATIENCE_S):
+        connection, came = await there.arrived.get()
+    assert came == b"theirs"
+    assert (there.arrived.qsize(), there.dropped.qsize(), here.dropped.qsize()) == (0, 0, 0)
+    for each in (here.passage, there.passage, connection, ours, other, theirs):
+        each.close()
+
+
+async def test_a_connection_that_cannot_be_put_off_is_told_to_be_lost() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    here = Passed(ours)
+    client, connection = socket.socketpair()
+    while not here.passage.blocked:
+        here.passage.hand(connection.fileno(), bytes(60_000))
+    with no_descriptor_free():
+        here.passage.hand(connection.fileno(), b"")
+    assert here.dropped.qsize() == 1
+    here.passage.close()
+    for each in (theirs, client, connection):
+        each.close()
+
+
+async def test_an_end_that_reads_no_more_is_not_waited_for() -> None:
+    ours, theirs = socket.socketpair()
+    here = Heard(FromFront)
+    await asyncio.get_running_loop().create_connection(lambda: here.link, sock=ours)
+    here.link.send(Output(1, {"Payload": bytes(4_000_000)}))
+    here.link.close()
+    async with asyncio.timeout(PATIENCE_S):
+        await here.lost.wait()
+    theirs.close()

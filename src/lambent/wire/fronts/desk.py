@@ -52,7 +52,7 @@ class Desk:
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self._link: Link[FromFront] = Link(FromFront, self._heard, self._lost)
-        self._passage = Passage(passage, self._arrived)
+        self._passage = Passage(passage, self._arrived, self._dropped)
         self._resting: list[asyncio.Future[Ask]] = []
         self._standing = asyncio.Event()
 
@@ -124,6 +124,11 @@ class Desk:
     def _arrived(self, connection: socket.socket, read: bytes) -> None:
         self.lent -= 1
         self._staff.returned(connection, read)
+
+    def _dropped(self) -> None:
+        log.warning("a connection was lost between the server and a front: there are too many descriptors")
+        self.lent -= 1
+        self._staff.changed()
 
     def _lost(self) -> None:
         self.gone.set()

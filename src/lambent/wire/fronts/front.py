@@ -50,7 +50,7 @@ class Front:
 
     async def serve(self, link: socket.socket, passage: socket.socket) -> None:
         """Serve over these two; returns when there is nothing left to do."""
-        self._passage = Passage(passage, self._arrived)
+        self._passage = Passage(passage, self._arrived, self._dropped)
         await self._loop.create_connection(lambda: self._link, sock=link)
         await self._over.wait()
         self._passage.close()
@@ -99,6 +99,10 @@ class Front:
 
     def _lost(self) -> None:
         self._over.set()  # without the server there is nobody to ask, and nobody who would know of the clients
+
+    def _dropped(self) -> None:
+        log.warning("a connection was lost between the server and a front: there are too many descriptors")
+        self._link.send(Gone())
 
     def _arrived(self, connection: socket.socket, read: bytes) -> None:
         self._tasks.start("take a connection over", self._take(connection, read))

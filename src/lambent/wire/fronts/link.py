@@ -65,9 +65,9 @@ class Link(asyncio.Protocol, Generic[M]):
             self._transport.write(frame)
 
     def close(self) -> None:
-        """Hang up once everything that was sent is on its way. Harmless twice."""
+        """Hang up at once: the other end may have stopped reading, and would be waited for. Harmless twice."""
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()
 
     def _messages(self, data: bytes) -> bytes:
         """Tell the whole messages in `data`; returns what has begun after them, and notes how much it will be."""

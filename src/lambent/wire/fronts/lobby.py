@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -115,13 +116,12 @@ class Lobby:
         """One front, for as long as it lives. Raises FrontLost where that is shorter than the server's life."""
         if self._closing:
             return
-        link, passage = socket.socketpair(), socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            with link[1], passage[1]:
+            with ExitStack() as ours, ExitStack() as theirs:
+                link, passage = _pair(socket.SOCK_STREAM, ours, theirs), _pair(socket.SOCK_SEQPACKET, ours, theirs)
                 process = await self._spawn(link[1].fileno(), passage[1].fileno())
+                ours.pop_all()
         except BaseException:
-            link[0].close()
-            passage[0].close()
             begun.set()
             raise
         code = await self._attend(process, link[0], passage[0], begun)
@@ -150,3 +150,9 @@ class Lobby:
             desk.buried.set()
             begun.set()
         return code
+
+
+def _pair(kind: socket.SocketKind, ours: ExitStack, theirs: ExitStack) -> tuple[socket.socket, socket.socket]:
+    """Two ends of a socket, each in the hands of one of these."""
+    pair = socket.socketpair(socket.AF_UNIX, kind)
+    return ours.enter_context(pair[0]), theirs.enter_context(pair[1])

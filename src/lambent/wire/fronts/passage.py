@@ -7,6 +7,7 @@ and the number of bytes that were read; those that do not fit into it follow.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import struct
@@ -22,14 +23,20 @@ if TYPE_CHECKING:
 _LENGTH_BYTES = 4
 _ROOM = socket.CMSG_LEN(struct.calcsize("i"))
 """For one descriptor. `socket.recv_fds` would leave it open in every program that the server starts."""
+_FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ETOOMANYREFS}
+"""There is no room for one more descriptor, in a process or on the way."""
 
 
 class Passage:
-    """One end; takes `ours` over. `arrived` is told each connection that comes, with what was read of it."""
+    """One end; takes `ours` over. `arrived` is told each connection that comes, with what was read of it; `dropped`
+    that one could not be sent or received for want of descriptors, which ends it."""
 
-    def __init__(self, ours: socket.socket, arrived: Callable[[socket.socket, bytes], None]) -> None:
+    def __init__(
+        self, ours: socket.socket, arrived: Callable[[socket.socket, bytes], None], dropped: Callable[[], None]
+    ) -> None:
         self._socket = ours
         self._arrived = arrived
+        self._dropped = dropped
         self._loop = asyncio.get_running_loop()
         self._unsent: deque[tuple[bytes, int | None]] = deque()
         self._coming: socket.socket | None = None
@@ -70,7 +77,13 @@ class Passage:
         if self._unsent or not self._taken(packet, descriptor):
             if not self._unsent:
                 self._loop.add_writer(self._socket.fileno(), self._writable)
+            self._put_off(packet, descriptor)
+
+    def _put_off(self, packet: bytes, descriptor: int | None) -> None:
+        try:
             self._unsent.append((packet, None if descriptor is None else os.dup(descriptor)))
+        except OSError:
+            self._dropped()
 
     def _writable(self) -> None:
         while self._unsent and self._taken(*self._unsent[0]):
@@ -88,31 +101,40 @@ class Passage:
                 socket.send_fds(self._socket, [packet], [descriptor])
         except (BlockingIOError, InterruptedError):
             return False
-        except OSError:
-            return True  # the other process is gone, which its link tells; clients are told by their connections' end
+        except OSError as failure:
+            if failure.errno in _FULL:
+                if descriptor is None:
+                    return False  # once more: what follows must not be taken for the rest of this connection
+                self._dropped()
+            # Otherwise the other process is gone, which its link tells; clients are told by their connections' end.
         return True
 
     def _readable(self) -> None:
         for _ in range(limits.FRONT_PACKETS_PER_TURN):
             try:
-                packet, told, _, _ = self._socket.recvmsg(limits.FRONT_PACKET_BYTES, _ROOM, socket.MSG_CMSG_CLOEXEC)
+                packet, told, flags, _ = self._socket.recvmsg(limits.FRONT_PACKET_BYTES, _ROOM, socket.MSG_CMSG_CLOEXEC)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                packet, told = b"", []
+                packet, told, flags = b"", [], 0
             if not packet:
                 self.close()
                 return
-            self._packet(packet, told)
+            if flags & socket.MSG_CTRUNC:
+                self._dropped()  # and what follows of it belongs to no connection
+            else:
+                self._packet(packet, told)
 
     def _packet(self, packet: bytes, told: list[tuple[int, int, bytes]]) -> None:
         for _, _, descriptor in told:
             self._coming = socket.socket(fileno=int.from_bytes(descriptor, sys.byteorder))
             self._missing = int.from_bytes(packet[:_LENGTH_BYTES], "big")
             packet = packet[_LENGTH_BYTES:]
+        if self._coming is None:
+            return
         self._pieces.append(packet)
         self._missing -= len(packet)
-        if self._missing <= 0 and self._coming is not None:
+        if self._missing <= 0:
             connection, self._coming = self._coming, None
             read = b"".join(self._pieces)
             self._pieces.clear()
