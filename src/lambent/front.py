@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -45,6 +46,7 @@ async def _serve(link: int, passage: int) -> None:
 def main() -> None:
     """Serve over the descriptors that the arguments name, until the server says so or is gone."""
     link, passage = map(int, sys.argv[1:])
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # where a whole group is told to end, the server decides when
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(link, passage))
 

@@ -77,6 +77,9 @@ CASES = [
     Case("chunks", False, chunked=True),
     Case("expectation", False, unsigned={"Expect": "100-continue"}),
     Case("wrong secret", False, secret="wrong"),
+    Case(
+        "a form", False, headers={"Content-Type": "application/x-www-form-urlencoded"}, body=b"Action=Invoke&Version=1"
+    ),
     Case("a page of this machine", False, unsigned={"Origin": "http://localhost:3000"}),
     Case("a page of another", False, unsigned={"Origin": "https://example.com"}),
     Case("another operation", False, path="/2019-09-30/functions/f/concurrency", method="GET", body=b""),
@@ -222,6 +225,15 @@ def test_a_client_that_has_done_other_things_comes_back_to_a_front(fronted: Serv
     assert lent(fronted) == 1
 
 
+def test_who_has_said_all_is_answered_to_the_end(client: Client) -> None:
+    client.socket.sendall(client.request(CASES[0]) * 3)
+    client.socket.shutdown(socket.SHUT_WR)
+    data = b""
+    while piece := client.socket.recv(65536):
+        data += piece
+    assert data.count(b"HTTP/1.1 200") == 3
+
+
 def test_a_request_that_never_ends_is_not_a_fronts_for_long(fronted: Server, client: Client) -> None:
     request = client.request(CASES[0])
     client.socket.sendall(request[:-1])
@@ -314,10 +326,12 @@ def test_fronts_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
             os.close(descriptor)
 
 
-def test_a_ctrl_c_is_the_servers_to_hear(tmp_path: Path) -> None:
-    with premises(tmp_path, fronts=1) as site:
-        (front,) = fronts_of(site.server.pid)
+def test_a_ctrl_c_and_the_end_of_a_group_are_the_servers_to_hear(fronted: Server) -> None:
+    for front in fronts_of(os.getpid()):
         assert os.getsid(front) == front
+        ignored = re.search(r"SigIgn:\s*([0-9a-f]+)", Path(f"/proc/{front}/status").read_text())
+        assert ignored is not None
+        assert int(ignored[1], 16) & 1 << signal.SIGTERM - 1
 
 
 def test_the_secrets_of_a_front_are_in_no_argument_and_no_variable(fronted: Server) -> None:

@@ -20,7 +20,7 @@ from lambent.wire.patience import Patience
 
 if TYPE_CHECKING:
     from lambent.kernel.clock import Clock
-    from lambent.wire.fronts.screen import Passed, Screen
+    from lambent.wire.fronts.screen import Passed, Screen, Wanted
     from lambent.wire.http import HttpResponse
     from lambent.wire.patience import Kind, Wait
 
@@ -64,7 +64,8 @@ class FrontConnection(asyncio.Protocol):
         self._body_at = 0
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._request: HttpRequest | None = None
+        self._wanted: Wanted | None = None
+        self._timed = False
         self._messages = 0
         # How things stand.
         self._asked = False
@@ -128,10 +129,10 @@ class FrontConnection(asyncio.Protocol):
             log.exception("an answer cannot be written")
             response, lines = heads.plain(500)
         self._write(response, lines)
-        if not self._last:
-            self._go_on()
-        if self._last or (self._half_closed and not self._asked):
+        if self._last:
             self._transport.close()
+        else:
+            self._go_on()
 
     # Bytes to requests.
 
@@ -142,31 +143,37 @@ class FrontConnection(asyncio.Protocol):
         self._headers.append((name, value))
 
     def _go_on(self) -> None:
-        if self._unread and not self._asked and not self._clogged and not self._transport.is_closing():
-            self._transport.resume_reading()
+        if self._asked or self._clogged or self._transport.is_closing():
+            return
+        if self._unread:
+            if not self._half_closed:
+                self._transport.resume_reading()
             self._read()
+        elif self._half_closed:
+            self._transport.close()
 
     def _read(self) -> None:
         """Take the next request where it is whole; hand the connection on where it is none for a front."""
-        if self._request is None and not self._read_head():
+        if self._wanted is None and not self._read_head():
             return
-        data, request = self._unread, self._request
-        if len(data) < self._end or request is None:
+        data, wanted = self._unread, self._wanted
+        if len(data) < self._end or wanted is None:
             self._wait()
             return
         self._alarm.clear()
+        self._timed = False
         body = data[self._body_at : self._end]
-        passed = self._owner.screen.let_through(request, body)
+        passed = self._owner.screen.let_through(wanted, body)
         if passed is None:
             self._give()
             return
         if body:
             self._parser.feed_data(body)
-        self._request = None
+        self._wanted = None
         self._unread = data[self._end :]
         self._asked = True
         self._messages += 1
-        self._owner.ask(self, passed, request.fields["host"])
+        self._owner.ask(self, passed, wanted.http.fields["host"])
 
     def _read_head(self) -> bool:
         """Whether there is a whole head, and it is one for a front. Where it is not, the connection is given away."""
@@ -181,14 +188,14 @@ class FrontConnection(asyncio.Protocol):
         self._url, self._headers = b"", []
         try:
             self._parser.feed_data(self._unread[: self._body_at])
-            self._request = self._wanted()
+            self._wanted = self._look()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, heads.Refused):
-            self._request = None
-        if self._request is None:
+            self._wanted = None
+        if self._wanted is None:
             self._give()
-        return self._request is not None
+        return self._wanted is not None
 
-    def _wanted(self) -> HttpRequest | None:
+    def _look(self) -> Wanted | None:
         """The request whose head was read, where a front may answer it. Raises heads.Refused."""
         parser, headers = self._parser, heads.headers(self._headers)
         if parser.get_http_version() != "1.1" or parser.get_method() != b"POST":
@@ -202,10 +209,12 @@ class FrontConnection(asyncio.Protocol):
             return None
         self._last = self._last or not parser.should_keep_alive()
         self._end = self._body_at + length
-        return request if self._owner.screen.wants(request) else None
+        return self._owner.screen.wants(request)
 
     def _wait(self) -> None:
-        self._alarm.set(self._owner.clock.monotonic() + limits.FRONT_PATIENCE_S, self._give)
+        if not self._timed:  # from a request's first byte on: who sends byte after byte has no more time than others
+            self._timed = True
+            self._alarm.set(self._owner.clock.monotonic() + limits.FRONT_PATIENCE_S, self._give)
 
     def _give(self) -> None:
         """Hand the connection on, as far as it is not answered."""

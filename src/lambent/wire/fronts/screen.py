@@ -44,6 +44,14 @@ def is_hot(http: HttpRequest) -> bool:
     return http.path.endswith(_HOT_PATH)
 
 
+class Wanted(NamedTuple):
+    """A head that a front may read the body of: of a hot operation, by somebody who is known and in time."""
+
+    http: HttpRequest
+    codec: OperationCodec
+    admission: Admission
+
+
 class Passed(NamedTuple):
     """A request that a front may ask for."""
 
@@ -71,35 +79,43 @@ class Screen:
         self._codecs = {operation: models.codec(SERVICE, operation, PROTOCOL) for operation in HOT}
         self._ordinary = lru_cache(limits.HOSTS_CACHED)(self._is_ordinary)
 
-    def wants(self, http: HttpRequest) -> bool:
-        """Whether `http`, whose body may not be here yet, can be for a front at all."""
-        return (
-            http.method == "POST"
-            and is_hot(http)
-            and _RARE.isdisjoint(http.fields)
-            and "authorization" in http.fields
-            and self._ordinary(http.fields.get("host", ""))
-            and self._browsers.answer(http) is None
-        )
-
-    def let_through(self, http: HttpRequest, body: bytes) -> Passed | None:
-        """What a request that is wanted asks for; None where the gateway has to tell what is wrong with it."""
+    def wants(self, http: HttpRequest) -> Wanted | None:
+        """A request whose body may not be here yet; None where it cannot be for a front, or a stranger sends it."""
+        if not self._is_plain(http):
+            return None
         try:
             claim = read_claim(http)
             if claim is None or claim.scope.service != SERVICE:
                 return None
             admission = self._verifier.admit(http, claim)
             route = self._router.find(http, SERVICE)
-            codec = self._codecs.get(route.operation)
-            if codec is None or route.protocol != PROTOCOL:
-                return None
+        except (NotAuthentic, Unroutable, AwsError):
+            return None
+        codec = self._codecs.get(route.operation)
+        return None if codec is None or route.protocol != PROTOCOL else Wanted(http, codec, admission)
+
+    def let_through(self, wanted: Wanted, body: bytes) -> Passed | None:
+        """What a request that is wanted asks for; None where the gateway has to tell what is wrong with it."""
+        http, codec, admission = wanted
+        try:
             principal = self._signer(http, admission, body)
             if principal is None:
                 return None
             trace = http.fields.get("x-amzn-trace-id", "")
-            return Passed(codec, claim.scope.region, principal, codec.decode(http, body), trace)
-        except (NotAuthentic, Unroutable, AwsError):
+            return Passed(codec, admission.claim.scope.region, principal, codec.decode(http, body), trace)
+        except (NotAuthentic, AwsError):
             return None
+
+    def _is_plain(self, http: HttpRequest) -> bool:
+        return (
+            http.method == "POST"
+            and is_hot(http)
+            and _RARE.isdisjoint(http.fields)
+            and "authorization" in http.fields
+            and not self._router.wants_body(http)
+            and self._ordinary(http.fields.get("host", ""))
+            and self._browsers.answer(http) is None
+        )
 
     def _signer(self, http: HttpRequest, admission: Admission, body: bytes) -> Principal | None:
         payload = admission.claim.payload
