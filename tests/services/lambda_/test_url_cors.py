@@ -82,6 +82,18 @@ def test_what_is_allowed_to_all_is_allowed_by_name(site: Site) -> None:
     }
 
 
+def test_what_can_be_no_name_is_not_allowed(site: Site) -> None:
+    names = ["x-own", "\u20ac", "\0", "x y", ""]
+    site.configure({"AllowHeaders": names, "AllowOrigins": ["*"], "ExposeHeaders": names})
+    answer = site.preflight(access_control_request_headers="x-own")
+    assert (answer.status, allowed(answer)["access-control-allow-headers"]) == (200, "x-own")
+    answer = site.ask(origin=PAGE)
+    assert (answer.status, allowed(answer)["access-control-expose-headers"]) == (200, "x-own")
+    site.configure({"AllowHeaders": ["\u20ac"], "AllowOrigins": ["*"], "ExposeHeaders": ["*", "date"]})
+    assert "access-control-allow-headers" not in allowed(site.preflight())
+    assert allowed(site.ask(origin=PAGE))["access-control-expose-headers"] == "*,date"
+
+
 def test_a_page_that_may_not_is_told_nothing(site: Site) -> None:
     site.configure(CORS)
     for origin in ("https://elsewhere.example", "null", "https://example.com.evil.example"):

@@ -26,7 +26,7 @@ async def may_invoke(
     or alias `qualifier`. That nobody needs who is of the function's own account, unless a policy denies it to them.
 
     `context` holds what is known of the request by condition key in lower case (`aws:sourcearn`,
-    `lambda:functionurlauthtype`); who asks and when comes from here. A function that is not there lets nobody.
+    `lambda:functionurlauthtype`); who asks and when comes from here. A function that is not there has no policies.
     """
     held = await parts.directory.policies(key)
     question = access.Question(

@@ -27,7 +27,9 @@ PRELUDE = "application/vnd.awslambda.http-integration-response"
 SEPARATOR = bytes(8)
 """What stands between these and the body of such a stream."""
 
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""The name of a header or a method: https://www.rfc-editor.org/rfc/rfc9110#name-tokens"""
+
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _REMAPPED = frozenset(
     {
@@ -132,7 +134,7 @@ def _headers(given: _Head) -> Headers:
 
 
 def _name(name: str) -> str:
-    if _HEADER.fullmatch(name) is None:
+    if TOKEN.fullmatch(name) is None:
         raise Malformed(f"the header {name!r}")
     return f"x-amzn-Remapped-{name.lower()}" if name.lower() in _REMAPPED else name
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.kernel.doors import Reply
+from lambent.services.lambda_.rules.url_answers import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +28,9 @@ def preflight(cors: Cors | None, method: str, fields: Mapping[str, str]) -> Repl
         return None
     headers = _origin(cors, fields)
     if headers:
-        headers += [("Access-Control-Allow-Methods", _listed(cors.methods, wanted))] if cors.methods else []
-        headers += _allowed_headers(cors, fields)
+        headers += _header("Access-Control-Allow-Methods", cors.methods, wanted)
+        asked = fields.get("access-control-request-headers", "")
+        headers += _header("Access-Control-Allow-Headers", cors.headers, asked)
         headers += [("Access-Control-Max-Age", str(cors.max_age_s))] if cors.max_age_s is not None else []
     return Reply(200, headers)
 
@@ -38,9 +40,7 @@ def added(cors: Cors | None, fields: Mapping[str, str]) -> Headers:
     if cors is None:
         return []
     headers = _origin(cors, fields)
-    if headers and cors.exposed:
-        headers.append(("Access-Control-Expose-Headers", ",".join(cors.exposed)))
-    return headers
+    return headers + (_header("Access-Control-Expose-Headers", cors.exposed) if headers else [])
 
 
 def _origin(cors: Cors, fields: Mapping[str, str]) -> Headers:
@@ -51,12 +51,9 @@ def _origin(cors: Cors, fields: Mapping[str, str]) -> Headers:
     return [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), *credentials]
 
 
-def _allowed_headers(cors: Cors, fields: Mapping[str, str]) -> Headers:
-    wanted = fields.get("access-control-request-headers", "")
-    allowed = _listed(cors.headers, wanted) if cors.headers else ""
-    return [("Access-Control-Allow-Headers", allowed)] if allowed else []
-
-
-def _listed(allowed: tuple[str, ...], wanted: str) -> str:
-    """What is allowed; where that is everything, what is wanted, because browsers take no `*` with credentials."""
-    return wanted if _ANY in allowed else ",".join(allowed)
+def _header(name: str, allowed: tuple[str, ...] | None, wanted: str | None = None) -> Headers:
+    """What is allowed, as a header; where that is everything, what is `wanted`, if that is known, because browsers take
+    no `*` with credentials. What is configured and can be no name fits no header either, and is left out."""
+    names = [one for one in allowed or () if TOKEN.fullmatch(one)]
+    value = wanted if wanted is not None and _ANY in names else ",".join(names)
+    return [(name, value)] if value else []
