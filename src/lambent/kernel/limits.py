@@ -57,6 +57,7 @@ FRONT_MESSAGE_BYTES: Final = 32 * MIB
 FRONT_PACKET_BYTES: Final = 64 * KIB
 FRONT_PACKETS_PER_TURN: Final = 64
 FRONT_PATIENCE_S: Final = 2.0
+FRONT_START_S: Final = 60.0
 FRONT_TASKS_RESTING: Final = 256
 
 # Signatures: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html

@@ -131,12 +131,13 @@ class Lobby:
     async def _attend(
         self, process: asyncio.subprocess.Process, link: socket.socket, passage: socket.socket, begun: asyncio.Event
     ) -> int:
-        """The front's exit code, once it has ended."""
+        """The front's exit code, once it has ended. Raises TimeoutError for one that does not get ready."""
         link.setblocking(False)
         desk = Desk(self, self._perform, self._tasks, passage)
         self._desks.add(desk)
         try:
-            await desk.open(link, self._hello())
+            async with deadline(self._clock, limits.FRONT_START_S):
+                await desk.open(link, self._hello())
             self.changed()
             begun.set()
             await desk.gone.wait()
