@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambent.kernel import limits
+from lambent.services.lambda_.store import durable
 from tests.services.lambda_.calls import create, publish
 from tests.services.lambda_.durables import real_now, stage
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from lambent.services.lambda_.rules.durable_drafts import Draft
+    from lambent.store.api import Transaction
     from tests.services.lambda_.durables import Stage
 
 
@@ -60,6 +63,23 @@ def test_a_checkpoint_that_comes_again_is_answered_again_and_done_once(on: Stage
     turn.token = first
     with pytest.raises(on.client.exceptions.InvalidParameterValueException, match="Invalid checkpoint token"):
         on.checkpoint(turn, update("s", "STEP", "START"), ClientToken="one")
+
+
+def test_without_a_client_token_nothing_is_taken_for_a_repetition(on: Stage) -> None:
+    def strip(params: dict[str, Any], **_: Any) -> None:
+        body = json.loads(params["body"])
+        del body["ClientToken"]
+        params["body"] = json.dumps(body).encode()
+
+    on.client.meta.events.register("before-call.lambda.CheckpointDurableExecution", strip)
+    arn = on.begin(on.create())
+    turn = on.turn()
+    first = turn.token
+    on.checkpoint(turn, update("s", "STEP", "START"))
+    turn.token = first
+    with pytest.raises(on.client.exceptions.InvalidParameterValueException, match="Invalid checkpoint token"):
+        on.checkpoint(turn, update("t", "STEP", "START"))
+    assert on.kinds(arn) == ["ExecutionStarted", "StepStarted"]
 
 
 @pytest.mark.parametrize("token", ["bm9uc2Vuc2U=", "WzFd", "a", "W10="])
@@ -211,6 +231,22 @@ def test_a_state_begins_with_what_is_too_large_for_the_event(on: Stage) -> None:
     assert "NextMarker" not in first
 
 
+def test_a_checkpoint_does_not_read_what_the_execution_was_given(on: Stage) -> None:
+    """It may be of six megabytes, and there may be three thousand checkpoints."""
+    execution_id = on.begin(on.create()).rpartition("/")[2]
+
+    def drafted(tx: Transaction) -> Draft:
+        execution = durable.find(tx, execution_id)
+        assert execution is not None
+        draft = durable.draft(tx, execution, on.parts.now_ms())
+        assert draft.operations == []
+        assert draft.root.id == execution_id
+        return draft
+
+    draft = on.server.run(lambda: on.parts.store.read(drafted))
+    assert [held.id for held in draft.operations] == [execution_id]
+
+
 def test_what_is_not_accepted_leaves_nothing(on: Stage) -> None:
     arn = on.begin(on.create())
     turn = on.turn()
@@ -322,6 +358,24 @@ def test_how_a_called_execution_ends_is_told(on: Stage, end: str, status: str, e
     assert (call["Status"], call["ChainedInvokeDetails"]["Error"]) == (status, error)
     kinds = {"FAILED": "ChainedInvokeFailed", "STOPPED": "ChainedInvokeStopped", "TIMED_OUT": "ChainedInvokeTimedOut"}
     assert kinds[status] in on.kinds(arn)
+
+
+def test_a_call_of_a_function_that_is_deleted_has_failed(on: Stage) -> None:
+    child, parent = on.create(), on.create()
+    on.begin(parent)
+    turn = on.turn()
+    options = {"FunctionName": f"{child}:$LATEST"}
+    on.checkpoint(turn, update("c", "CHAINED_INVOKE", "START", ChainedInvokeOptions=options))
+    turn.suspends()
+    inner = on.turn()
+    on.client.delete_function(FunctionName=child)
+    call = on.turn().operations[1]
+    assert call["Status"] == "FAILED"
+    assert call["ChainedInvokeDetails"]["Error"] == {
+        "ErrorType": "ResourceNotFoundException",
+        "ErrorMessage": f"Function not found: {on.functions}{child}",
+    }
+    inner.returns("SUCCEEDED")
 
 
 def test_what_cannot_be_called_has_failed_at_once(on: Stage) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lambent.kernel.tasks import Supervisor
     from lambent.services.lambda_.parts import Parts
     from lambent.services.lambda_.records.configuration import Durability
-    from lambent.services.lambda_.records.durable import Operation
+    from lambent.services.lambda_.records.durable import Ending, Error, Operation
     from lambent.services.lambda_.rules.durable_drafts import Draft
     from lambent.store.api import Store, Transaction
 
@@ -63,7 +63,8 @@ class Executions:
         self.changed.set()
 
     def tell_all(self) -> None:
-        """Have whoever waits look."""
+        """Have the driver look, and whoever waits."""
+        self.changed.set()
         for execution_id in self._waiting:
             self.tell(execution_id)
 
@@ -85,10 +86,8 @@ class Executions:
     async def _end(self, execution_id: str, event: asyncio.Event) -> Operation:
         while True:
             event.clear()
-            root = await self._store.read(lambda tx: durable.operation(tx, execution_id, execution_id))
-            if root is None:
-                raise durable_errors.not_found()
-            if not root.open:
+            root = await self._store.read(lambda tx: _ended(tx, execution_id))
+            if root is not None:
                 return root
             await event.wait()
 
@@ -178,6 +177,14 @@ def begin(tx: Transaction, wanted: Start, now_ms: int) -> Execution:
     return execution
 
 
+def _ended(tx: Transaction, execution_id: str) -> Operation | None:
+    """The first operation, which may be large, of an execution that has ended. Raises AWS's error where it is gone."""
+    execution = durable.find(tx, execution_id)
+    if execution is None:
+        raise durable_errors.not_found()
+    return None if execution.ending is None else durable.operation(tx, execution_id, execution_id)
+
+
 def _durability(tx: Transaction, version: FunctionVersion) -> Durability:
     key, label = key_of(version), version.version
     held = functions.find(tx, key) if label == LATEST else versions.find(tx, key, names.number(label))
@@ -204,13 +211,30 @@ def conclude(tx: Transaction, draft: Draft) -> None:
     """Store what has become of an execution. Where it has ended, the one that has called it goes on."""
     durable.save(tx, draft)
     parent = draft.execution.parent
-    if not draft.ended_now or parent is None:
-        return
+    if draft.ended_now and parent is not None:
+        _answer(tx, parent, draft.now_ms, *durable_life.call_of(draft))
+
+
+def forget(tx: Transaction, key: FunctionKey, now_ms: int) -> None:
+    """Remove every execution of a function that is deleted. Those of other functions that have called it go on: their
+    calls have failed."""
+    refusal = errors.not_found(key)
+    error = {"ErrorMessage": refusal.message, "ErrorType": refusal.code}
+    parents = durable.callers(tx, key)
+    durable.delete_all(tx, key)
+    for parent in parents:
+        _answer(tx, parent, now_ms, "FAILED", None, error)
+
+
+def _answer(
+    tx: Transaction, parent: Parent, now_ms: int, ending: Ending, result: str | None, error: Error | None
+) -> None:
+    """Tell an execution that still runs how a call of it has ended."""
     caller = durable.find(tx, parent.execution_id)
     if caller is None or caller.ending is not None:
         return
-    calling = durable.draft(tx, caller, draft.now_ms, (parent.operation_id,))
+    calling = durable.draft(tx, caller, now_ms, (parent.operation_id,))
     call = calling.find(parent.operation_id)
     if call is not None and call.open:
-        durable_life.answer_call(calling, call, *durable_life.call_of(draft))
+        durable_life.answer_call(calling, call, ending, result, error)
         durable.save(tx, calling)

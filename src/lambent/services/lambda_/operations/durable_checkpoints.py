@@ -95,9 +95,12 @@ def _is_current(execution: Execution, text: str) -> bool:
 
 
 def _repeated(execution: Execution, client_token: str, text: str) -> int | None:
-    """Where a checkpoint comes again that was the last one: what the function had seen before it."""
+    """Where a checkpoint comes again that was the last one: what the function had seen before it. Without a token of
+    the client nobody can tell."""
     last = execution.replay
-    return last.seen if last is not None and (last.client_token, last.token) == (client_token, text) else None
+    if not client_token or last is None or (last.client_token, last.token) != (client_token, text):
+        return None
+    return last.seen
 
 
 def _answer(draft: Draft, replay: Replay, *, used: bool) -> None:

@@ -10,6 +10,7 @@ from lambent.kernel import limits, page
 from lambent.services.lambda_ import (
     capacity_providers,
     errors,
+    executions,
     layering,
     markers,
     packages,
@@ -23,7 +24,6 @@ from lambent.services.lambda_.rules import answers, checks, configuration, names
 from lambent.services.lambda_.store import (
     aliases,
     concurrency,
-    durable,
     event_invoke,
     functions,
     permissions,
@@ -131,7 +131,7 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
     if qualifier is not None:
         return await _delete_version(call, key, qualifier)
 
-    blobs = call.parts.blobs
+    blobs, now_ms = call.parts.blobs, call.parts.now_ms()
 
     def work(tx: Transaction) -> None:
         if not functions.delete(tx, key):
@@ -146,7 +146,7 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
         permissions.delete_all(tx, key)
         event_invoke.delete_all(tx, key)
         signing_store.detach(tx, key)
-        durable.delete_all(tx, key)
+        executions.forget(tx, key, now_ms)
 
     await call.parts.directory.change(key, work)
     call.parts.executions.tell_all()

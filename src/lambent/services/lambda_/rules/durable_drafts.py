@@ -9,22 +9,30 @@ import msgspec
 from lambent.services.lambda_.records.durable import Event, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from lambent.services.lambda_.records.durable import Ending, Error, Execution
 
 
 class Draft:
     """The execution as it stands now, with those of its operations that were asked for, and what is to be stored.
+    `load` reads its first one, where that is not among them.
 
     Every change of an operation has a number, by which a function is told only what it has not seen yet.
     """
 
-    def __init__(self, execution: Execution, operations: Iterable[Operation], now_ms: int) -> None:
+    def __init__(
+        self,
+        execution: Execution,
+        operations: Iterable[Operation],
+        now_ms: int,
+        load: Callable[[], Operation] | None = None,
+    ) -> None:
         self.execution = execution
         self.now_ms = now_ms
         self.events: list[Event] = []
         self._was_open = execution.ending is None
+        self._load = load
         self._operations = {operation.id: operation for operation in operations}
         self._changed: dict[str, None] = {}
 
@@ -40,9 +48,11 @@ class Draft:
 
     @property
     def root(self) -> Operation:
-        """The first operation, which is the execution itself."""
+        """The first operation, which is the execution itself; it is read when it is wanted first."""
         root = self.find(self.execution.id)
-        assert root is not None, "whoever makes a draft has loaded it"
+        if root is None:
+            assert self._load is not None, "whoever makes a draft has it, or knows where it is"
+            root = self._operations[self.execution.id] = self._load()
         return root
 
     @property

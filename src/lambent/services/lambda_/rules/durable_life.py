@@ -210,13 +210,13 @@ def answered(draft: Draft, run: Run, answer: Answer, *, waiting: bool) -> None:
         draft.edit(idle=idle, wanted=True, retry_ms=draft.now_ms + pause_ms(idle))
 
 
-def failed(draft: Draft, run: Run, error: Error, *, again: bool = True) -> None:
+def failed(draft: Draft, run: Run, error: Error) -> None:
     """The function has failed without an answer: it is tried again after a growing pause, a few times."""
     _leave(draft, run, error)
     if not draft.open:
         return
     failures = draft.execution.failures + 1
-    if not again or failures >= limits.DURABLE_INVOCATIONS_FAILED:
+    if failures >= limits.DURABLE_INVOCATIONS_FAILED:
         draft.close("FAILED", error=error)
         return
     draft.edit(failures=failures, wanted=True, retry_ms=draft.now_ms + pause_ms(failures))
@@ -303,9 +303,9 @@ def resume(draft: Draft, reason: str | None) -> None:
 
 
 def is_repeated(draft: Draft, asked: Request) -> bool:
-    """Whether the same was asked for, and accepted, a moment ago."""
+    """Whether the same was asked for, and accepted, a moment ago. Without a token nobody can tell."""
     last = draft.execution.request
-    if last is None or (last.operation, last.token) != (asked.operation, asked.token):
+    if not asked.token or last is None or (last.operation, last.token) != (asked.operation, asked.token):
         return False
     return asked.at_ms - last.at_ms < limits.DURABLE_REQUEST_S * 1000
 

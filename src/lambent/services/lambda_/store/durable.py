@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lambent.services.lambda_.records import FunctionKey
-    from lambent.services.lambda_.records.durable import Filter
+    from lambent.services.lambda_.records.durable import Filter, Parent
     from lambent.store.api import Row, Transaction
 
 _execution = msgspec.json.Decoder(Execution).decode
@@ -42,8 +43,9 @@ def find_name(tx: Transaction, key: FunctionKey, name: str) -> Execution | None:
 
 
 def draft(tx: Transaction, execution: Execution, now_ms: int, operation_ids: Iterable[str] = ()) -> Draft:
-    """The execution to be changed, with its first operation, those named, and those that are due."""
-    return Draft(execution, _named(tx, execution, {execution.id, *operation_ids}, now_ms), now_ms)
+    """The execution to be changed, with the operations that are named, and those that are due. Its first one, which may
+    be large, is read where somebody wants it."""
+    return Draft(execution, _named(tx, execution, set(operation_ids), now_ms), now_ms, partial(_root, tx, execution))
 
 
 def operation(tx: Transaction, execution_id: str, operation_id: str) -> Operation | None:
@@ -170,6 +172,17 @@ def calling(tx: Transaction) -> list[tuple[str, str]]:
     return [(str(row[0]), str(row[1])) for row in rows]
 
 
+def callers(tx: Transaction, key: FunctionKey) -> list[Parent]:
+    """What waits for the executions of the function that have not ended."""
+    rows = tx.all(
+        "SELECT record FROM lambda_durable_execution WHERE account = :account AND region = :region"
+        " AND function = :function AND status IN ('RUNNING', 'PAUSING', 'PAUSED')",
+        **_columns(key),
+    )
+    found = (_execution(row[0]).parent for row in rows)
+    return [parent for parent in found if parent is not None]
+
+
 def page(
     tx: Transaction, key: FunctionKey, wanted: Filter, after: tuple[int, str] | None, count: int
 ) -> list[Execution]:
@@ -235,6 +248,12 @@ def delete_all(tx: Transaction, key: FunctionKey) -> None:
             **_columns(key),
         )
     tx.run(f"DELETE FROM lambda_durable_execution WHERE {which}", **_columns(key))  # noqa: S608 as above
+
+
+def _root(tx: Transaction, execution: Execution) -> Operation:
+    root = operation(tx, execution.id, execution.id)
+    assert root is not None, "it goes with its execution"
+    return root
 
 
 def _named(tx: Transaction, execution: Execution, ids: set[str], now_ms: int) -> list[Operation]:
