@@ -118,12 +118,21 @@ def handler(event, context):
 
 
 async def test_a_worker_that_dies_fails_its_invocation_and_is_replaced(yard: Yard) -> None:
-    source = "import os\ndef handler(event, context):\n    if event: os._exit(event)\n    return os.getppid()"
+    source = """
+import os
+def handler(event, context):
+    if event == "killed":
+        os.kill(os.getpid(), 9)
+    elif event:
+        os._exit(event)
+    return os.getppid()
+"""
     function = managed(yard, source, 1)
     parent = await yard.result(function, 0)
-    error = await yard.failure(function, 3)
-    assert error["errorType"] == "Runtime.ExitError"
-    assert error["errorMessage"].endswith("Error: Runtime exited with error: exit status 3")
+    for event, problem in ((3, "exit status 3"), ("killed", "signal: killed")):
+        error = await yard.failure(function, event)
+        assert error["errorType"] == "Runtime.ExitError"
+        assert error["errorMessage"].endswith(f"Error: Runtime exited with error: {problem}")
     assert await yard.result(function, 0) == parent, "the environment is the same"
 
 
@@ -158,6 +167,26 @@ async def test_what_is_withdrawn_ends_when_it_is_done(shop: Workshop) -> None:
     assert (await running)["seen"] == 1
     with pytest.raises(AwsError):
         await shop.invoke(function, {"name": name, "others": []})
+
+
+async def test_an_invocation_that_is_repeated_while_its_code_runs_on_is_another(yard: Yard) -> None:
+    source = """
+import os, time
+def handler(event, context):
+    try:
+        os.close(os.open("/tmp/%s.first" % event, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        open("/tmp/%s.second" % event, "w").close()
+        time.sleep(0.2)  # the first answers meanwhile
+        return "second"
+    while not os.path.exists("/tmp/%s.second" % event):
+        time.sleep(0.005)
+    return "first"
+"""
+    function = managed(yard, source, 2, timeout_s=1)
+    invocation = yard.invocation(yard.ids.uuid())
+    assert b"Sandbox.Timedout" in (await yard.run(function, invocation)).payload
+    assert (await yard.run(function, invocation)).payload == b'"second"'
 
 
 @pytest.mark.parametrize("early", [True, False], ids=["before", "after"])

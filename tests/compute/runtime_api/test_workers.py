@@ -126,6 +126,20 @@ async def test_an_answer_with_another_ones_nonce_is_refused(bench: Bench) -> Non
     assert (await first.call("POST", path, b"1", Lambda_Runtime_Invocation_Id="nonce-1")).status == 202
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["by-nonce", "in-order"])
+async def test_an_event_that_is_repeated_while_somebody_is_still_at_it_is_another(bench: Bench, named: bool) -> None:
+    first, second = await asking(bench, first=True), await asking(bench)
+    for sequence in (1, 2):
+        bench.workers.event(event(sequence, request_id="id", invocation_id=f"nonce-{sequence}"))
+    assert [await taken(first), await taken(second)] == ["id", "id"]
+    for guest, sequence in ((second, 2), (first, 1)) if named else ((first, 1), (second, 2)):
+        nonce = {"Lambda_Runtime_Invocation_Id": f"nonce-{sequence}"} if named else {}
+        assert (await guest.call("POST", f"{RUNTIME}/invocation/id/response", b"1", **nonce)).status == 202
+        assert await bench.environment.hears() == ("answered", sequence, b"1")
+        assert await bench.environment.hears() == ("waiting", sequence)
+    assert (await first.call("POST", f"{RUNTIME}/invocation/id/response", b"1")).status == 400
+
+
 async def test_a_worker_that_cannot_start_speaks_for_all_until_one_has_asked(bench: Bench) -> None:
     guest = await bench.guest()
     assert (await guest.call("POST", f"{RUNTIME}/init/error", b"{}")).status == 202

@@ -32,8 +32,9 @@ class Workers:
         self._asking: OrderedDict[Peer, None] = OrderedDict()
         self._waiting: OrderedDict[int, Event] = OrderedDict()
         """Events that no worker has asked for yet, by their sequence."""
-        self._running: dict[bytes, Event] = {}
-        """Those that workers have and have not begun to answer, by request id."""
+        self._running: dict[bytes, dict[bytes, Event]] = {}
+        """Those that workers have and have not begun to answer, by request id and nonce: an asynchronous invocation is
+        repeated by the same id, and what is still at work on it, though its time is up, has another nonce."""
         self._streaming: set[asyncio.Task[None]] = set()
 
     @property
@@ -81,11 +82,13 @@ class Workers:
         self._asking.pop(peer, None)
 
     def answer(self, request_id: bytes, nonce: bytes | None, state: State) -> Event:  # noqa: ARG002 a machine's shape
-        """The event whose result or error follows. Each is answered once."""
-        event = self._running.get(request_id)
-        if event is None or (nonce is not None and nonce != event.invocation_id.encode()):
+        """The event whose result or error follows; without a nonce, the first of that id. Each is answered once."""
+        events = self._running.get(request_id, {})
+        event = events.pop(next(iter(events), b"") if nonce is None else nonce, None)
+        if event is None:
             raise Refusal(400, "InvalidRequestID", "Invalid request ID")
-        del self._running[request_id]
+        if not events:
+            del self._running[request_id]
         return event
 
     def passes_on(self, streaming: asyncio.Task[None]) -> None:
@@ -117,7 +120,7 @@ class Workers:
         while self._waiting and self._asking:
             _, event = self._waiting.popitem(last=False)
             peer, _ = self._asking.popitem(last=False)
-            self._running[event.request_id.encode()] = event
+            self._running.setdefault(event.request_id.encode(), {})[event.invocation_id.encode()] = event
             peer.reply(answers.event_head(event), event.payload)
 
 

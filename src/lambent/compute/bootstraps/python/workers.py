@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-python-run
 # mypy: ignore-errors
 # ruff: noqa: F821, S112, SLF001 the client is put there by who loads this; no logging; posix instead of os
 
+import _signal
 import _socket
 import mmap
 import posix
@@ -20,14 +21,15 @@ except ImportError:  # log messages of more than one write may mix then
     fcntl = None
 
 _API = "/2018-06-01/runtime"
-_ID_BYTES = 63
-_SLOT_BYTES = 1 + _ID_BYTES
+_SLOT_BYTES = 128
 _ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
+_NONCE = "Lambda-Runtime-Invocation-Id"
 _RECEIVED_BYTES = 65536
 
 
 class Board:
-    """What every worker is at, seen by them all: whether it has asked for an event, and the request id of its last."""
+    """What every worker is at, seen by them all: whether it has asked for an event, and the name of its last, which is
+    request id and nonce with a space between."""
 
     def __init__(self, workers):
         self._memory = mmap.mmap(-1, workers * _SLOT_BYTES)
@@ -35,14 +37,14 @@ class Board:
     def asks(self, worker):
         self._write(worker, b"\1")
 
-    def takes(self, worker, request_id):
-        self._write(worker, b"\1" + request_id)
+    def takes(self, worker, name):
+        self._write(worker, b"\1" + name)
 
     def clear(self, worker):
         self._write(worker, b"")
 
     def read(self, worker):
-        """Whether it has asked, and the request id; empty where it has none."""
+        """Whether it has asked, and the name of its event; empty where it has none."""
         slot = self._memory[worker * _SLOT_BYTES : (worker + 1) * _SLOT_BYTES]
         return slot[0] == 1, slot[1:].rstrip(b"\0")
 
@@ -63,10 +65,10 @@ class Door:
         """The fields of the answer, names in lower case, and its body."""
         return self._exchange("GET %s HTTP/1.1\r\nHost: runtime\r\n\r\n" % path, b"")
 
-    def post(self, path, body, kind=None):
-        """The same; `kind` is the type of an error."""
-        error = "" if kind is None else "%s: %s\r\n" % (_ERROR_TYPE, kind)
-        head = "POST %s HTTP/1.1\r\nHost: runtime\r\n%sContent-Length: %d\r\n\r\n" % (path, error, len(body))
+    def post(self, path, body, kind=None, nonce=None):
+        """The same; `kind` is the type of an error, `nonce` of the event that is answered."""
+        fields = "".join("%s: %s\r\n" % each for each in ((_ERROR_TYPE, kind), (_NONCE, nonce)) if each[1] is not None)
+        head = "POST %s HTTP/1.1\r\nHost: runtime\r\n%sContent-Length: %d\r\n\r\n" % (path, fields, len(body))
         return self._exchange(head, body)
 
     def _exchange(self, head, body):
@@ -107,14 +109,15 @@ class WorkerWire:
         self._worker = worker
         self._lock = lock
         self._door = Door()
-        self._request_id = b""
+        self._name = b""
 
     def next(self):
         """The next event: its head, as packets have it, and its body."""
         self._board.asks(self._worker)
         fields, body = self._door.get(_API + "/invocation/next")
-        self._request_id = fields[b"lambda-runtime-aws-request-id"]
-        self._board.takes(self._worker, self._request_id)
+        request_id = fields[b"lambda-runtime-aws-request-id"]
+        self._name = request_id + b" " + fields[b"lambda-runtime-invocation-id"]
+        self._board.takes(self._worker, self._name)
         names = (
             b"lambda-runtime-deadline-ms",
             b"lambda-runtime-invoked-function-arn",
@@ -123,7 +126,7 @@ class WorkerWire:
             b"lambda-runtime-cognito-identity",
             b"lambda-runtime-client-context",
         )
-        return b"\n".join([self._request_id, *(fields.get(name, b"") for name in names)]), body
+        return b"\n".join([request_id, *(fields.get(name, b"") for name in names)]), body
 
     def answer(self, kind, body=b""):
         if posix.getpid() != client.runtime.process:
@@ -137,8 +140,7 @@ class WorkerWire:
             self._door.post(_API + "/init/error", body, client.runtime.json.decode(body).get("errorType"))
         elif kind in b"RE":
             part = "response" if kind == b"R" else "error"
-            path = "%s/invocation/%s/%s" % (_API, self._request_id.decode(), part)
-            self._door.post(path, body, None if kind == b"R" else "Unhandled")
+            _answer(self._door, self._name, part, body, None if kind == b"R" else "Unhandled")
             self._board.asks(self._worker)
 
     def log(self, text):
@@ -150,6 +152,11 @@ class WorkerWire:
             self._wire.log(text)
         finally:
             fcntl.lockf(self._lock, fcntl.LOCK_UN)
+
+
+def _answer(door, name, part, body, kind):
+    request_id, _, nonce = name.decode().partition(" ")
+    door.post("%s/invocation/%s/%s" % (_API, request_id, part), body, kind, nonce)
 
 
 def enter(wire):
@@ -176,12 +183,11 @@ def _lost(workers, board):
     worker = workers.pop(process, None)
     if worker is None:
         return []  # a child of a worker that has ended before it
-    served, request_id = board.read(worker)
-    if request_id:
-        problem = _ending(status)
+    served, name = board.read(worker)
+    if name:
         text = '{"errorType": "Runtime.ExitError", "errorMessage": "RequestId: %s Error: %s"}'
-        path = "%s/invocation/%s/error" % (_API, request_id.decode())
-        Door().post(path, (text % (request_id.decode(), problem)).encode(), "Runtime.ExitError")
+        body = text % (name.decode().partition(" ")[0], _ending(status))
+        _answer(Door(), name, "error", body.encode(), "Runtime.ExitError")
     if not workers and not served:
         posix._exit(1)
     return [worker] if served else []
@@ -190,7 +196,8 @@ def _lost(workers, board):
 def _ending(status):
     """How a worker has ended, in the platform's words."""
     if posix.WIFSIGNALED(status):
-        return "Runtime exited with error: signal: %d" % posix.WTERMSIG(status)
+        number = posix.WTERMSIG(status)
+        return "Runtime exited with error: signal: %s" % (_signal.strsignal(number) or str(number)).lower()
     code = posix.WEXITSTATUS(status)
     if not code:
         return "Runtime exited without providing a reason"
