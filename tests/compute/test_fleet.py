@@ -303,6 +303,23 @@ async def test_the_machine_and_the_provider_bound_it_but_each_version_has_one() 
     await crowd.close()
 
 
+async def test_what_there_is_no_room_for_is_not_waited_for_and_comes_when_there_is() -> None:
+    crowd = Crowd(vcpus=3.0)
+    crowd.field(managed("g"), least=2)
+    await crowd.clock.advance(INIT_S)
+    crowd.field(managed(), least=3)
+    complete = crowd.supervisor.start("complete", crowd.fleet.complete(managed()))
+    await settle()
+    assert not complete.done()
+    await crowd.clock.advance(INIT_S)
+    assert await complete
+    assert [actor.function.name for actor in crowd.living] == ["g", "g", "f"]
+    crowd.fleet.withdraw(managed("g"))
+    await crowd.clock.advance(INIT_S)
+    assert [actor.function.name for actor in crowd.living] == ["f", "f", "f"]
+    await crowd.close()
+
+
 async def test_an_environment_is_replaced_before_its_credentials_end() -> None:
     crowd = Crowd()
     crowd.field(managed())

@@ -154,7 +154,8 @@ class Fleet:
         squad.lost(environment)
         if environment.init_problem is not None:
             self._failed(squad, environment.init_problem)
-        self._scale(squad)
+        for each in (squad, *self._squads.values()):
+            self._scale(each)  # there is room again
         self._forget(squad)
 
     def _squad(self, function: FunctionVersion) -> Squad:
@@ -183,12 +184,14 @@ class Fleet:
                 environment.begin(invocation, answer)
 
     def _scale(self, squad: Squad) -> None:
-        """Start what is lacking."""
+        """Start what is lacking, as far as there is room."""
         while not self._closing and squad.wants_more and self._has_room(squad):
             squad.coming += 1
             task = self._supervisor.start(f"start {squad.function.name}", self._bring_up(squad))
             self._tasks.add(task)
             task.add_done_callback(partial(self._brought_up, squad))
+        if squad.wants_more and squad.whole:
+            squad.settled.set()  # for room nobody waits: others may take it for as long as they are there
 
     def _has_room(self, squad: Squad) -> bool:
         """Whether another environment fits on the machine and on what its capacity provider may take of it."""

@@ -46,7 +46,7 @@ class Squad:
         self.renewals: dict[ManagedEnvironment, Timer] = {}
         self.leaving = False
         self.settled = asyncio.Event()
-        """Set when as many as are wanted at least have been there, or one has failed to come."""
+        """Set when as many as are wanted at least, or there is room for, have been there, or one has failed to come."""
         self.problem: AwsError | None = None
         """Why the last one could not be had."""
         self.pause: Timer | None = None
@@ -70,6 +70,11 @@ class Squad:
     def serving(self) -> list[ManagedEnvironment]:
         """Those of them that have been initialised."""
         return [member for member in self.staying if member.initialised]
+
+    @property
+    def whole(self) -> bool:
+        """Whether there are some, and all of them serve."""
+        return not self.coming and 0 < len(self.serving) == len(self.staying)
 
     @property
     def surplus(self) -> int:
@@ -144,9 +149,9 @@ class Squad:
     @property
     def _saturated(self) -> bool:
         """Whether more than half of all workers are taken, and none is on its way."""
-        serving = self.serving
-        if self.coming or len(serving) < len(self.staying):
+        if not self.whole:
             return False
+        serving = self.serving
         assert self.function.managed is not None
         workers = len(serving) * self.function.managed.concurrency
         return sum(member.running for member in serving) > limits.MANAGED_SATURATION * workers
