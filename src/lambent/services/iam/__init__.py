@@ -61,7 +61,20 @@ _OPERATIONS: tuple[Operation, ...] = (
     account.list_account_aliases,
 )
 
+_POLICY = "what the policy says is checked for its form and kept, and not evaluated yet"
+_TRUST = "who may become a role is checked for its form and kept, and not evaluated yet"
+
+_NOTES = {
+    "AttachRolePolicy": _POLICY,
+    "CreatePolicy": _POLICY,
+    "CreatePolicyVersion": _POLICY,
+    "CreateRole": f"{_TRUST}; when a role is used is not followed, so `RoleLastUsed` is empty",
+    "PutRolePermissionsBoundary": _POLICY,
+    "PutRolePolicy": _POLICY,
+    "UpdateAssumeRolePolicy": _TRUST,
+}
+
 
 def build(parts: Parts) -> Service:
     """The service as the gateway knows it."""
-    return Service(name="iam", parts=parts, operations=_OPERATIONS)
+    return Service(name="iam", parts=parts, operations=_OPERATIONS, notes=_NOTES)

@@ -39,4 +39,5 @@ _OPERATIONS: tuple[Operation, ...] = (
 def build(parts: Parts) -> Service:
     """The service as the gateway knows it."""
     workers: dict[str, Worker] = {"flush": parts.facts, "sweep": parts.sweeper}
-    return Service(name="logs", parts=parts, operations=_OPERATIONS, workers=workers)
+    notes = {"CreateLogGroup": "a key of KMS is kept and shown, and nothing is encrypted with it"}
+    return Service(name="logs", parts=parts, operations=_OPERATIONS, workers=workers, notes=notes)

@@ -16,4 +16,8 @@ def build(parts: Parts) -> Service:
         name="sts",
         parts=parts,
         operations=(get_caller_identity, get_access_key_info, assume_role, get_session_token),
+        notes={
+            "AssumeRole": "trust policies and policies of the session are not evaluated yet: in production everybody "
+            "in the role's account may become it, in development everybody",
+        },
     )
