@@ -52,8 +52,8 @@ class S3Objects:
         response = await self._step(lambda: _get(origin, target))
         try:
             if response.status != _OK:
-                raise await self._step(lambda: _failure(response))
-            while piece := await self._step(lambda: response.read(limits.BLOB_CHUNK_BYTES)):
+                raise _failure(response, await self._told(response))
+            while piece := await self._piece(response, limits.BLOB_CHUNK_BYTES):
                 yield piece
         finally:
             response.close()
@@ -73,6 +73,17 @@ class S3Objects:
             scope = Scope.of(self._key.access_key_id, sigv4.iso(now)[:8], region, "s3", "host")
             query = sigv4.presign(http, self._key.secret_access_key, scope, now, limits.OBJECT_LINK_S)
         return origin, path + (f"?{query}" if query else "")
+
+    async def _told(self, response: BaseHTTPResponse) -> bytes:
+        """The beginning of an error document; all of it, from an S3."""
+        told = b""
+        while piece := await self._piece(response, limits.OBJECT_ERROR_BYTES - len(told)):
+            told += piece
+        return told
+
+    async def _piece(self, response: BaseHTTPResponse, most: int) -> bytes:
+        """What has come meanwhile, up to `most` bytes; a step that waits for more has no end where S3 is slow."""
+        return await self._step(lambda: response.read1(most))
 
     async def _step(self, work: Callable[[], T]) -> T:
         """Run `work` on a thread to its end, even where the caller is cancelled: nothing is closed under a reader."""
@@ -112,15 +123,15 @@ def _checked(work: Callable[[], T]) -> T:
         raise ObjectsUnreachable(str(error)) from error
 
 
-def _failure(response: BaseHTTPResponse) -> ObjectRefused | ObjectsUnreachable:
-    """What the answer says is wrong."""
-    code, message = _told(response.read(limits.OBJECT_ERROR_BYTES))
+def _failure(response: BaseHTTPResponse, told: bytes) -> ObjectRefused | ObjectsUnreachable:
+    """What the answer says is wrong, in its head and in what it `told` there."""
+    code, message = _code_and_message(told)
     if response.status >= _SERVER_ERROR or not code:
         return ObjectsUnreachable(f"S3 answered {response.status} {code}")
     return ObjectRefused(code, message, response.headers.get("x-amz-bucket-region"))
 
 
-def _told(body: bytes) -> tuple[str, str]:
+def _code_and_message(body: bytes) -> tuple[str, str]:
     """Code and message of S3's error document; empty where it is none."""
     try:
         root = ElementTree.fromstring(body)

@@ -34,6 +34,10 @@ class Buckets:
         """Keys whose content breaks off."""
         self.encoded: set[str] = set()
         """Keys that were stored with `Content-Encoding: gzip`."""
+        self.slow: set[str] = set()
+        """Keys whose content comes byte by byte."""
+        self.given_up = threading.Event()
+        """Set when nobody waits any more for what is slow."""
         self.answers: dict[str, bytes] = {}
         """Buckets of which S3 says this, with status 400."""
         self.asked: list[str] = []
@@ -68,7 +72,9 @@ class _Handler(BaseHTTPRequestHandler):
         held.asked.append(f"{bucket}/{key}")
         held.meanwhile()
         version = parse_qs(url.query).get("versionId", [""])[0]
-        if self.server.signed and not self._authentic(url.path, url.query):
+        if key in held.slow:
+            self._trickle(held)
+        elif self.server.signed and not self._authentic(url.path, url.query):
             self._refuse(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.")
         elif bucket in held.answers:
             self._answer(400, held.answers[bucket])
@@ -109,6 +115,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if broken else content)
         self.close_connection = True
+
+    def _trickle(self, held: Buckets) -> None:
+        """For half a minute at most."""
+        self.send_response(200)
+        self.send_header("Content-Length", "1500")
+        self.end_headers()
+        self.close_connection = True
+        for _ in range(1500):
+            try:
+                self.wfile.write(b"P")
+            except OSError:
+                held.given_up.set()
+            if held.given_up.wait(0.02):
+                return
 
     def _refuse(self, status: int, code: str, message: str, region: str = "") -> None:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()

@@ -25,6 +25,7 @@ STRANGE = {
     "entities": b"<!DOCTYPE a [<!ENTITY b 'c'>]><Error><Code>&b;</Code></Error>",
     "encoding": b"<?xml version='1.0' encoding='nobodys'?><Error><Code>NoSuchKey</Code></Error>",
     "page": b"<html>",
+    "flood": b"<Error><Code>" + b"a" * 2 * limits.OBJECT_ERROR_BYTES,
     "silence": b"",
 }
 
@@ -42,6 +43,7 @@ def held() -> Iterator[Buckets]:
             DOTTED: package("version_two"),
             "coded.zip": package("version_one"),
         }
+        found.slow.add("slow.zip")
         found.encoded.add("coded.zip")
         found.answers |= STRANGE
         found.broken.add("broken.zip")
@@ -166,6 +168,12 @@ def test_an_object_larger_than_a_package_may_be_is_refused(client: Any, monkeypa
 def test_a_transfer_that_breaks_off_leaves_nothing(client: Any) -> None:
     refused(client, "ServiceException", client.create_function, **new("f", Code=on_s3("broken.zip")))
     assert client.list_functions()["Functions"] == []
+
+
+def test_a_transfer_without_an_end_is_given_up(client: Any, held: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "OBJECT_READ_S", 0.2)
+    refused(client, "ServiceException", client.create_function, **new("f", Code=on_s3("slow.zip")))
+    assert held.given_up.wait(2)
 
 
 @pytest.mark.parametrize("bucket", STRANGE)

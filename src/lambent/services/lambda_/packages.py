@@ -13,6 +13,7 @@ import msgspec
 
 from lambent.kernel import limits
 from lambent.kernel.body import BodyTooLarge
+from lambent.kernel.clock import deadline
 from lambent.kernel.objects import NoObjects, ObjectName, ObjectRefused, ObjectsUnreachable
 from lambent.services.lambda_ import errors
 from lambent.services.lambda_.errors import packages as package_errors
@@ -101,14 +102,17 @@ async def _given(call: Call[Parts], data: bytes) -> Blob:
 async def _fetched(call: Call[Parts], source: ObjectName) -> Blob:
     """A zip on S3 may be as large as what is in it."""
     try:
-        async with aclosing(call.parts.objects.read(source, call.region)) as content:
+        async with (
+            deadline(call.parts.clock, limits.OBJECT_READ_S),
+            aclosing(call.parts.objects.read(source, call.region)) as content,
+        ):
             return await call.parts.blobs.put(content, limits.FUNCTION_UNZIPPED_BYTES)
     except NoObjects as error:
         raise errors.not_built(call.operation, "S3Bucket and no s3_endpoint in the settings") from error
     except ObjectRefused as refusal:
         raise package_errors.object_refused(source, refusal) from refusal
-    except ObjectsUnreachable as error:
-        log.warning("no package could be read from S3: %s", error)
+    except (ObjectsUnreachable, TimeoutError) as error:
+        log.warning("no package could be read from S3: %r", error)
         raise package_errors.objects_unreachable() from error
     except BodyTooLarge as error:
         raise package_errors.object_too_large() from error
