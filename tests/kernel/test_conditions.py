@@ -22,6 +22,9 @@ CONTEXT: conditions.Context = {
 }
 
 HOLDS: dict[str, dict[str, dict[str, Any]]] = {
+    "one address of two": {"IpAddress": {"aws:SourceIp": ["here", "203.0.113.0/24"]}},
+    "not the one address of two": {"NotIpAddress": {"aws:SourceIp": ["here", "198.51.100.0/24"]}},
+    "one number of two": {"NumericEquals": {"s3:max-keys": ["ten", 10]}},
     "equal": {"StringEquals": {"AWS:SourceAccount": "111122223333"}},
     "one of several": {"StringEquals": {"aws:SourceAccount": ["1", "111122223333"]}},
     "not equal": {"StringNotEquals": {"aws:SourceAccount": ["1", "2"]}},
@@ -77,6 +80,7 @@ FAILS: dict[str, dict[str, dict[str, Any]]] = {
     "far date": {"DateEquals": {"aws:CurrentTime": "9" * 30}},
     "address": {"IpAddress": {"aws:SourceIp": "203.0.113.8/31"}},
     "other family": {"IpAddress": {"aws:SourceIp": "2001:db8::/32"}},
+    "no address at all": {"NotIpAddress": {"aws:SourceIp": ["here", "there"]}},
     "no address": {"IpAddress": {"aws:username": "203.0.113.0/24"}},
     "null": {"Null": {"aws:username": "true"}},
     "if exists": {"StringEqualsIfExists": {"aws:username": "bob"}},

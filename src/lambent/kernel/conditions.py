@@ -46,12 +46,20 @@ def _holds(name: str, given: tuple[str, ...], wanted: list[wildcards.Pattern]) -
     test, negated = _OPERATORS[bare.removesuffix("ifexists")]
     if not given:
         return optional or prefix == "forallvalues" or (negated and not prefix)
-    try:
-        fits = [any(test(value, each) for each in wanted) != negated for value in given]
-    except ValueError:
+    outcomes = [{_passes(test, value, each) for each in wanted} - {None} for value in given]
+    if wanted and not all(outcomes):
         return False
+    fits = [(True in outcome) != negated for outcome in outcomes]
     every = prefix == "forallvalues" or (negated and not prefix)
     return all(fits) if every else any(fits)
+
+
+def _passes(test: _Test, given: str, wanted: wildcards.Pattern) -> bool | None:
+    """None where one of them is not of the operator's type: where that is so of all that is wanted, nothing holds."""
+    try:
+        return test(given, wanted)
+    except ValueError:
+        return None
 
 
 def _several(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
