@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.config import Config
 
-from tests.services.lambda_.calls import create, own_client, publish, refused
+from tests.services.lambda_.calls import arn, create, own_client, publish, refused
 from tests.support import server_process
 
 if TYPE_CHECKING:
@@ -101,6 +101,17 @@ def test_a_function_is_a_destination_where_it_exists_and_is_another(client: Any)
             DestinationConfig=destinations(failure=itself),
         )
         assert text == "You can't specify the function as a destination for itself."
+
+
+def test_nobody_learns_of_functions_of_other_accounts(client: Any, shared_lambent: Server) -> None:
+    other = own_client(shared_lambent)
+    create(other, "theirs")
+    for name in ("theirs", "none"):
+        config = destinations(arn(other, name))
+        text = refused(
+            client, INVALID, client.put_function_event_invoke_config, FunctionName="f", DestinationConfig=config
+        )
+        assert text == f"The destination ARN {arn(other, name)} is invalid."
 
 
 def test_an_empty_destination_takes_one_away(client: Any) -> None:

@@ -147,13 +147,14 @@ def _check(tx: Transaction, config: EventInvokeConfig) -> None:
 
 
 def _check_destination(tx: Transaction, own: FunctionKey, destination: str) -> None:
-    """Functions are looked up; whether other destinations exist shows when records are sent there."""
+    """Functions of the same account are looked up, and whether others exist is not told; of what is no function that
+    shows when records are sent there."""
     arn = Arn.parse(destination)
     if arn.service != "lambda":
         return
     _, name, *rest = arn.resource.split(":")
     key = FunctionKey(arn.account, arn.region, name)
-    if not qualified.exists(tx, key, rest[0] if rest else None):
+    if key.account != own.account or not qualified.exists(tx, key, rest[0] if rest else None):
         raise errors.bad_destination(destination)
     if key == own:
         raise errors.own_destination()
