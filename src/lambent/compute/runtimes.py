@@ -86,7 +86,6 @@ class Runtimes:
         self._chosen: dict[str, tuple[Path, int]] = {}
         self._lock = asyncio.Lock()
         self._proofs: set[asyncio.Future[Runtime | None]] = set()
-        self._client: Path | None = None
         folders.remove(folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 

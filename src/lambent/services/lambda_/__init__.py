@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from lambent.kernel.service import Service
 from lambent.services.lambda_ import crossing
-from lambent.services.lambda_.capacity_providers import ProviderSettler
 from lambent.services.lambda_.door import UrlDoor
 from lambent.services.lambda_.driving import Driver
 from lambent.services.lambda_.operations.aliases import (
@@ -126,7 +125,7 @@ from lambent.services.lambda_.operations.versions import list_versions_by_functi
 from lambent.services.lambda_.parts import Parts
 from lambent.services.lambda_.rules.urls import KIND
 from lambent.services.lambda_.targets import FunctionTarget
-from lambent.services.lambda_.workers import CodeSweeper, Initialiser, MappingSettler, Settler
+from lambent.services.lambda_.workers import CodeSweeper, Initialiser, MappingSettler, ProviderSettler, Settler
 
 _CODE = "packages on S3 come from the S3 that the setting `s3_endpoint` names, and images are kept, not fetched"
 _KEPT = (
@@ -272,7 +271,7 @@ def build(parts: Parts) -> Service:
         notes=_NOTES,
         preparations=(parts.capacity.restore, parts.denials.restore),
         workers={
-            "capacity-providers": ProviderSettler(parts.store, parts.capacity_providers),
+            "capacity-providers": ProviderSettler(parts),
             "code-sweeper": CodeSweeper(parts),
             "driver": Driver(parts),
             "initialiser": Initialiser(parts),

@@ -1,15 +1,9 @@
-"""The capacity providers as the rest of the service sees them: how they change, and what completes a change.
-
-The instances that a capacity provider stands for on AWS are this machine, so there is nothing to wait for: what is
-accepted is complete as soon as it is durable. Only functions ask more of one than that it is there.
-"""
+"""The capacity providers as the rest of the service sees them: how they change, and who may be on one."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
-
-import msgspec
 
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
@@ -55,22 +49,6 @@ class CapacityProviders:
             self.changed.set()
 
 
-class ProviderSettler:
-    """Completes creations and deletions: after each change, and at the start those that a crash left behind."""
-
-    def __init__(self, store: Store, capacity_providers: CapacityProviders) -> None:
-        self._store = store
-        self._changed = capacity_providers.changed
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
-            self._changed.clear()
-            while await self._store.read(lambda tx: providers.unsettled(tx, 1)):
-                await self._store.write(_settle)
-            await self._changed.wait()
-
-
 def existing(tx: Transaction, key: ProviderKey) -> CapacityProvider:
     """The provider of `key`. Raises AWS's error where there is none."""
     found = providers.find(tx, key)
@@ -97,11 +75,3 @@ def check_publishing(tx: Transaction, held: Configuration, *, replaces: bool) ->
     arn = held.provider_arn
     if arn and not replaces and providers.published(tx, arn) >= limits.CAPACITY_PROVIDER_VERSIONS:
         raise refused.too_many_versions(arn)
-
-
-def _settle(tx: Transaction) -> None:
-    for provider in providers.unsettled(tx, limits.CAPACITY_PROVIDERS_SETTLED):
-        if provider.state == "Deleting":
-            providers.delete(tx, provider.key)
-        else:
-            providers.update(tx, msgspec.structs.replace(provider, state="Active"))

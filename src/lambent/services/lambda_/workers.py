@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from lambent.services.lambda_.records import LATEST, activated, failed, settled
 from lambent.services.lambda_.records import mappings as mapping_records
 from lambent.services.lambda_.rules import states
-from lambent.services.lambda_.store import functions, layers, mappings, versions
+from lambent.services.lambda_.store import capacity_providers, functions, layers, mappings, versions
 
 if TYPE_CHECKING:
     from lambent.services.lambda_.parts import Parts
@@ -127,6 +129,27 @@ class MappingSettler:
         return await store.write(work)
 
 
+class ProviderSettler:
+    """Completes creations and deletions of capacity providers: after each change, and at the start those that a crash
+    left behind.
+
+    The instances that one stands for on AWS are this machine, so there is nothing to wait for: what is accepted is
+    complete as soon as it is durable.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._store = parts.store
+        self._changed = parts.capacity_providers.changed
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            self._changed.clear()
+            while await self._store.read(lambda tx: capacity_providers.unsettled(tx, 1)):
+                await self._store.write(_settle_providers)
+            await self._changed.wait()
+
+
 class CodeSweeper:
     """Removes deployment packages that no function, version or layer has referred to for a while. Their age counts from
     when they were stored, which is before anything refers to them, or from when the last change let go of them: what
@@ -148,6 +171,14 @@ class CodeSweeper:
         )
         await self._parts.blobs.sweep(live, limits.CODE_UNUSED_S)
         await self._parts.engine.prune()
+
+
+def _settle_providers(tx: Transaction) -> None:
+    for provider in capacity_providers.unsettled(tx, limits.CAPACITY_PROVIDERS_SETTLED):
+        if provider.state == "Deleting":
+            capacity_providers.delete(tx, provider.key)
+        else:
+            capacity_providers.update(tx, msgspec.structs.replace(provider, state="Active"))
 
 
 def _replace(tx: Transaction, old: Version, new: Version) -> None:
