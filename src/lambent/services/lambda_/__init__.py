@@ -152,7 +152,7 @@ _NOTES = {
     "GetResourcePolicy": _POLICIES,
     "Invoke": "the type Event answers 501, but for durable functions",
     "InvokeAsync": "answers 501 after its checks, as Invoke does for the type Event",
-    "InvokeWithResponseStream": "a durable function answers 501; functions in the runtimes of Python do not stream",
+    "InvokeWithResponseStream": "a durable function answers 501",
     "PublishLayerVersion": "packages on S3 come from the S3 that the setting `s3_endpoint` names",
     "PutFunctionCodeSigningConfig": _SIGNER,
     "PutFunctionEventInvokeConfig": _QUEUE,

@@ -83,9 +83,8 @@ class Initialiser:
         revision_id = self._parts.ids.uuid()
         try:
             if version.configuration.instances is not None:
-                await self._parts.capacity.tell(
-                    version.key
-                )  # what has woken this may be the change of another function
+                # What has woken this may be the change of another function.
+                await self._parts.capacity.tell(version.key)
                 if not await self._parts.engine.complete(version.version()):
                     return version  # the server is stopping, or the version has gone
             else:
