@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.config import Config
 
+import lambent
+from lambent.services.lambda_.directory import Directory
 from lambent.services.lambda_.rules.durable_ids import CallbackId, written
 from lambent.store.errors import StoreError
 from lambent.store.sqlite import SqliteStore
-from tests.services.lambda_.calls import create
+from tests.services.lambda_.calls import create, new
+from tests.services.lambda_.packages import package
 from tests.services.lambda_.requests import ACCOUNT, REQUESTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lambent.services.lambda_.records import Function
     from tests.conftest import Server
 
 INVALID = "InvalidParameterValueException"
@@ -152,3 +161,111 @@ def failing(client: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_fault_of_the_server_is_a_service_exception_that_does_not_say_more(failing: Any, operation: str) -> None:
     callback = CALLBACK if "CallbackId" in members(operation) else {}
     assert "disk" not in text(failing, "ServiceException", operation, **callback)
+
+
+UPDATING = (
+    "PublishVersion",
+    "PutRuntimeManagementConfig",
+    "UpdateFunctionCode",
+    "UpdateFunctionConfiguration",
+)
+"""The operations that are refused while a function is being created or updated."""
+
+
+@pytest.fixture
+def unsettled(client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The client while no creation or update of a function is completed, which goes on afterwards."""
+    released = threading.Event()
+    settle = Directory.settle
+
+    async def wait(directory: Directory, *how: Any) -> list[Function]:
+        await asyncio.to_thread(released.wait)
+        return await settle(directory, *how)
+
+    monkeypatch.setattr(Directory, "settle", wait)
+    yield client
+    released.set()
+
+
+def test_a_function_that_is_being_created_or_updated_is_not_changed(unsettled: Any) -> None:
+    unsettled.create_function(**new("coming"))
+    unsettled.update_function_code(FunctionName="here", ZipFile=package("other"))
+    for operation in UPDATING:
+        created = text(unsettled, "ResourceConflictException", operation, FunctionName="coming")
+        assert created.startswith("The operation cannot be performed at this time. "), operation
+        updated = text(unsettled, "ResourceConflictException", operation, FunctionName="here")
+        assert "An update is in progress for resource: " in updated, operation
+
+
+NEVER = {
+    "the function's network and its file systems: both are stored and shown, and none is attached": (
+        "EC2AccessDeniedException",
+        "EC2ThrottledException",
+        "EC2UnexpectedException",
+        "EFSIOException",
+        "EFSMountConnectivityException",
+        "EFSMountFailureException",
+        "EFSMountTimeoutException",
+        "ENILimitReachedException",
+        "ENINotReadyException",
+        "InvalidSecurityGroupIDException",
+        "InvalidSubnetIDException",
+        "S3FilesMountConnectivityException",
+        "S3FilesMountFailureException",
+        "S3FilesMountTimeoutException",
+        "SubnetIPAddressLimitReachedException",
+    ),
+    "KMS, which encrypts nothing here": (
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+        "KMSInvalidStateException",
+        "KMSNotFoundException",
+    ),
+    "AWS Signer, without which no package has a signature that could be broken": ("InvalidCodeSignatureException",),
+    "the block on public access, for which the model has no operation": ("PublicPolicyException",),
+    "AWS's own stock of runtimes, users and snapshots: a version keeps what it was published with": (
+        "CodeArtifactUserDeletedException",
+        "CodeArtifactUserFailedException",
+        "CodeArtifactUserPendingException",
+        "RuntimeAliasDeletedException",
+        "RuntimeVersionDeletedException",
+        "SnapStartRegenerationFailureException",
+    ),
+    "packages that are first opened when they are invoked: here an upload is, and refused": (
+        "InvalidZipFileException",
+    ),
+    "functions of a kind that nobody can make with the model's operations": (
+        "ModeNotSupportedException",
+        "NoPublishedVersionException",
+    ),
+    "events over the limit, which AWS refuses with a RequestEntityTooLargeException": (
+        "RequestTooLargeException",
+        "SerializedRequestEntityTooLargeException",
+    ),
+    "a quota of AWS's that this server does not have": ("ServiceQuotaExceededException",),
+}
+"""The errors of the model that no operation answers with, by what they tell of."""
+
+
+HERE = Path(__file__)
+TESTS = "".join(
+    path.read_text() for form in ("test_*.py", "recorded/*.json") for path in HERE.parent.glob(form) if path != HERE
+)
+"""What this module's neighbours test, and the recordings."""
+
+
+def test_every_error_of_the_model_is_tested_or_cannot_happen() -> None:
+    answered = {error for operation in OPERATIONS for error in modelled(operation)}
+    possible = answered.difference(*NEVER.values())
+    assert sorted(error for error in possible if error not in TESTS) == []
+
+
+def test_no_error_is_answered_that_cannot_happen() -> None:
+    source = "".join(path.read_text() for path in Path(lambent.__file__).parent.rglob("*.py"))
+    answered = set(re.findall(r'AwsError\(\s*"(\w+)"', source))
+    assert answered.isdisjoint(error for errors in NEVER.values() for error in errors)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_is_called_by_name_in_the_tests_of_its_noun(operation: str) -> None:
+    assert re.search(rf'[."]{METHODS[operation]}\b', TESTS)
