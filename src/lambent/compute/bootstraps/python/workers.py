@@ -185,7 +185,7 @@ def _lost(workers, board):
         return []  # a child of a worker that has ended before it
     served, name = board.read(worker)
     if name:
-        text = '{"errorType": "Runtime.ExitError", "errorMessage": "RequestId: %s Error: %s"}'
+        text = '{"errorType":"Runtime.ExitError","errorMessage":"RequestId: %s Error: %s"}'
         body = text % (name.decode().partition(" ")[0], _ending(status))
         _answer(Door(), name, "error", body.encode(), "Runtime.ExitError")
     if not workers and not served:
