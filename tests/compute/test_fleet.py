@@ -334,6 +334,33 @@ async def test_an_environment_is_replaced_before_its_credentials_end() -> None:
     await crowd.close()
 
 
+async def test_environments_that_have_come_together_are_replaced_one_after_the_other() -> None:
+    crowd = Crowd()
+    crowd.field(managed(), least=3)
+    await crowd.clock.advance(INIT_S)
+    old = set(crowd.living)
+    await crowd.clock.advance(LASTING_S - limits.PROVISION_RENEW_S - 61.0)
+    assert set(crowd.living) == old
+    for left in (2, 1, 0):
+        await crowd.clock.advance(1.0)
+        assert sum(actor.initialised for actor in crowd.living) >= 2
+        await crowd.clock.advance(INIT_S)
+        assert (len(old.intersection(crowd.living)), len(crowd.living)) == (left, 3)
+    await crowd.close()
+
+
+async def test_who_must_be_replaced_is_so_in_time_even_if_none_comes() -> None:
+    crowd = Crowd()
+    crowd.field(managed(), least=2)
+    await crowd.clock.advance(INIT_S)
+    crowd.entrances = ["lost"] * 100
+    await crowd.clock.advance(LASTING_S - 61.0)
+    assert len(crowd.living) == 1
+    await crowd.clock.advance(1.0)
+    assert crowd.living == []
+    await crowd.close()
+
+
 async def test_closing_ends_everything_and_refuses_who_waits() -> None:
     crowd = Crowd()
     crowd.field(managed())

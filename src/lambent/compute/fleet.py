@@ -138,9 +138,8 @@ class Fleet:
         squad = self._homes[environment]
         squad.succeeded()
         if not environment.retired:
-            lasting = max(environment.expires - self._clock.time() - self._margin_s, limits.PROVISION_RETRY_MAX_S)
-            renew = partial(self._renew, squad, environment)
-            squad.renewals[environment] = self._clock.call_later(lasting, renew)
+            lasting = self._lasting(environment) - limits.PROVISION_RENEW_S
+            self._plan_renewal(squad, environment, max(lasting, limits.PROVISION_RETRY_MAX_S))
         self._serve(squad)
         self._scale(squad)
 
@@ -231,9 +230,21 @@ class Fleet:
         squad.pause = None
         self._scale(squad)
 
+    def _lasting(self, environment: ManagedEnvironment) -> float:
+        """For how many seconds its credentials are good."""
+        return environment.expires - self._clock.time() - self._margin_s
+
+    def _plan_renewal(self, squad: Squad, environment: ManagedEnvironment, pause: float) -> None:
+        squad.renewals[environment] = self._clock.call_later(pause, partial(self._renew, squad, environment))
+
     def _renew(self, squad: Squad, environment: ManagedEnvironment) -> None:
-        """The credentials end soon: another takes the place of `environment`, which ends when it is done."""
+        """The credentials end soon: another takes the place of `environment`, which ends when it is done. As long as
+        there is time it is one after the other, for those that have come together would go together."""
         del squad.renewals[environment]
+        left = self._lasting(environment)
+        if left > 0 and (squad.surplus < 0 or not squad.whole):
+            self._plan_renewal(squad, environment, min(left, limits.PROVISION_RETRY_MIN_S))
+            return
         environment.retire()
         self._scale(squad)
 
