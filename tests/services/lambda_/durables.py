@@ -20,6 +20,7 @@ from botocore.config import Config
 
 from lambent.compute.engine import Engine
 from lambent.compute.function import Outcome
+from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock, settle
 from lambent.services import lambda_
 from lambent.services.lambda_.driving import Driver
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lambent.compute.function import FunctionVersion, Invocation
-    from lambent.services.lambda_.records.durable import Execution
+    from lambent.services.lambda_.records.durable import Execution, Operation
     from lambent.store.api import Transaction
     from tests.conftest import Server
 
@@ -187,7 +188,7 @@ class Stage:
         def waits(tx: Transaction) -> bool:
             held = durable.find(tx, arn.rpartition("/")[2])
             assert held is not None
-            names = [operation.name for operation in durable.changed(tx, held.id, 0) if operation.waiting]
+            names = [operation.name for operation in _all(tx, held.id) if operation.waiting]
             found = [one for one in names if one is name or (one and name and one.startswith(name))]
             return held.invocation is None and not held.wanted and bool(found)
 
@@ -210,7 +211,7 @@ class Stage:
         """The id of the callback that is the execution's first, second, third, once it is asked for."""
 
         def asked(tx: Transaction) -> list[str | None]:
-            operations = durable.changed(tx, arn.rpartition("/")[2], 0)
+            operations = _all(tx, arn.rpartition("/")[2])
             return [operation.callback_id for operation in operations if operation.type == "CALLBACK"]
 
         async def until() -> str | None:
@@ -257,6 +258,11 @@ def stage(folder: Path, clock: VirtualClock, *, puppets: bool) -> Iterator[Stage
                 patched.setattr("lambent.app.Engine", PuppetEngine)
             server = stack.enter_context(serving(settings_for(folder)))
         yield Stage(server, clock)
+
+
+def _all(tx: Transaction, execution_id: str) -> list[Operation]:
+    size = limits.DURABLE_WRITTEN_BYTES
+    return durable.operations(tx, execution_id, 0, limits.DURABLE_OPERATIONS, size, seen=0)[0]
 
 
 def _client(endpoint: str, account: str) -> Any:

@@ -188,12 +188,13 @@ def test_what_lies_in_a_complete_context_is_not_told_again(on: Stage) -> None:
             update(f"{name}-step", "STEP", "SUCCEED", ParentId=f"{name}-inner", Payload="1"),
         )
         on.checkpoint(turn, update(name, "CONTEXT", "SUCCEED", Payload="2", **options))
+        on.checkpoint(turn, update(f"{name}-late", "STEP", "SUCCEED", ParentId=f"{name}-inner"))
     on.checkpoint(turn, update("w", "WAIT", "START", WaitOptions={"WaitSeconds": 1}))
     turn.suspends()
     on.pass_time(1)
     turn = on.turn()
     names = [operation["Id"] for operation in turn.operations[1:]]
-    assert names == ["closed", "kept", "kept-inner", "kept-step", "w"]
+    assert names == ["closed", "kept", "kept-inner", "kept-step", "kept-late", "w"]
     assert turn.operations[1]["ContextDetails"] == {"Result": "2"}
 
 
@@ -201,7 +202,7 @@ def test_a_large_state_comes_in_pages(on: Stage) -> None:
     on.begin(on.create())
     turn = on.turn()
     payload = "a" * limits.DURABLE_PAYLOAD_BYTES
-    for number in range(30):
+    for number in range(8):
         on.checkpoint(turn, update(f"s{number}", "STEP", "SUCCEED", Payload=payload))
     on.checkpoint(turn, update("w", "WAIT", "START", WaitOptions={"WaitSeconds": 1}))
     turn.suspends()
@@ -210,15 +211,36 @@ def test_a_large_state_comes_in_pages(on: Stage) -> None:
     assert len(turn.invocation.payload) < limits.INVOKE_REQUEST_BYTES
     found = [operation["Id"] for operation in turn.operations]
     marker = turn.event["InitialExecutionState"]["NextMarker"]
-    assert 1 < len(found) < 30
+    assert 1 < len(found) < 8
     while marker:
         page = on.client.get_durable_execution_state(
-            DurableExecutionArn=turn.arn, CheckpointToken=turn.token, Marker=marker, MaxItems=7
+            DurableExecutionArn=turn.arn, CheckpointToken=turn.token, Marker=marker, MaxItems=2
         )
-        assert 0 < len(page["Operations"]) <= 7
+        assert 0 < len(page["Operations"]) <= 2
         found += [operation["Id"] for operation in page["Operations"]]
         marker = page.get("NextMarker")
-    assert found[1:] == [*(f"s{number}" for number in range(30)), "w"]
+    assert found[1:] == [*(f"s{number}" for number in range(8)), "w"]
+
+
+def test_what_is_new_comes_in_pages(on: Stage) -> None:
+    on.begin(on.create())
+    turn = on.turn()
+    answer = b"a" * limits.DURABLE_PAYLOAD_BYTES
+    names = [f"c{number}" for number in range(8)]
+    asked = on.checkpoint(turn, *(update(name, "CALLBACK", "START") for name in names))
+    on.checkpoint(turn, update("seen", "STEP", "START"))
+    for callback in asked.values():
+        on.client.send_durable_execution_callback_success(
+            CallbackId=callback["CallbackDetails"]["CallbackId"], Result=answer
+        )
+    named: dict[str, Any] = {"DurableExecutionArn": turn.arn}
+    first = on.client.checkpoint_durable_execution(CheckpointToken=turn.token, **named)
+    found, marker = first["NewExecutionState"]["Operations"], first["NewExecutionState"]["NextMarker"]
+    assert 1 < len(found) < 8
+    while marker:
+        rest = on.client.get_durable_execution_state(CheckpointToken=first["CheckpointToken"], Marker=marker, **named)
+        found, marker = found + rest["Operations"], rest.get("NextMarker")
+    assert [held["Id"] for held in found] == names
 
 
 def test_a_state_begins_with_what_is_too_large_for_the_event(on: Stage) -> None:

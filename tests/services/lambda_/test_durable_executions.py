@@ -10,6 +10,7 @@ import pytest
 
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
+from lambent.services.lambda_.driving import look
 from tests.services.lambda_.calls import create, publish, refused
 from tests.services.lambda_.durables import DAY_S, real_now, stage
 
@@ -500,13 +501,13 @@ def test_a_page_of_a_history_is_of_a_size_that_can_be_read(on: Stage) -> None:
     arn = on.begin(on.create())
     turn = on.turn()
     payload = "a" * limits.DURABLE_PAYLOAD_BYTES
-    for number in range(25):
+    for number in range(5):
         on.checkpoint(turn, {"Id": f"s{number}", "Type": "STEP", "Action": "SUCCEED", "Payload": payload})
     first = on.client.get_durable_execution_history(DurableExecutionArn=arn)
     assert len(first["Events"]) == limits.DURABLE_PAGE_BYTES // limits.DURABLE_PAYLOAD_BYTES
     rest = on.client.get_durable_execution_history(DurableExecutionArn=arn, Marker=first["NextMarker"])
     ids = [event["EventId"] for page in (first, rest) for event in page["Events"]]
-    assert ids == list(range(1, 27))
+    assert ids == list(range(1, 7))
 
 
 @pytest.mark.parametrize("operation", ["get_durable_execution_history", "list_durable_executions_by_function"])
@@ -648,6 +649,22 @@ def test_what_a_stopping_server_breaks_off_is_no_failure(tmp_path: Path, refused
         on.turn().returns("SUCCEEDED")
         assert on.ended(arn)["Status"] == "SUCCEEDED"
         assert on.kinds(arn).count("InvocationCompleted") == 1
+
+
+def test_executions_that_have_much_to_remove_go_a_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "DURABLE_REMOVED", 5)
+    with stage(tmp_path, real_now(), puppets=True) as on:
+        function = on.create()
+        for _ in range(3):
+            arn = on.begin(function)
+            on.turn().returns("SUCCEEDED")
+            on.ended(arn)
+        later_ms = on.parts.now_ms() + 15 * DAY_S * 1000
+        assert len(on.server.run(lambda: on.parts.store.write(lambda tx: look(tx, ["a", "b", "c"], later_ms)))) == 2
+        on.pass_time(15 * DAY_S)
+        assert on.client.list_durable_executions_by_function(FunctionName=function)["DurableExecutions"] == []
 
 
 def _gone(on: Stage, arn: str) -> bool:

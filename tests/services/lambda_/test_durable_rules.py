@@ -107,8 +107,8 @@ RETRY = update("STEP", "RETRY", StepOptions={"NextAttemptDelaySeconds": 1})
         ((), (update("WAIT", "CANCEL"),), "Cannot cancel a WAIT that does not exist or has already completed."),
         (
             (),
-            (update("STEP", "SUCCEED", Payload="a" * 262_145),),
-            "STEP payload size must be less than or equal to 262144 bytes.",
+            (update("STEP", "SUCCEED", Payload="a" * 1_048_577),),
+            "STEP payload size must be less than or equal to 1048576 bytes.",
         ),
         (
             (),
@@ -122,8 +122,8 @@ RETRY = update("STEP", "RETRY", StepOptions={"NextAttemptDelaySeconds": 1})
         ),
         (
             (),
-            (update("STEP", "FAIL", Error={"ErrorData": "a" * 32_768}),),
-            "Error object size must be less than 32768 bytes.",
+            (update("STEP", "FAIL", Error={"ErrorData": "a" * 1_048_576}),),
+            "Error object size must be less than 1048576 bytes.",
         ),
     ],
 )

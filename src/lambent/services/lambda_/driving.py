@@ -111,11 +111,7 @@ class Driver:
             return 0
         invocations = [parts.ids.uuid() for _ in range(limits.DURABLE_DUE)]
 
-        def work(tx: Transaction) -> list[Step]:
-            due = durable.due(tx, now_ms, limits.DURABLE_DUE)
-            return [_look(tx, execution, name, now_ms) for execution, name in zip(due, invocations, strict=False)]
-
-        steps = await parts.store.write(work)
+        steps = await parts.store.write(lambda tx: look(tx, invocations, now_ms))
         for step in steps:
             self._take(step)
         return len(steps)
@@ -206,6 +202,19 @@ class Driver:
         finally:
             self._under_way.discard(what)
             self._parts.executions.changed.set()
+
+
+def look(tx: Transaction, invocations: list[str], now_ms: int) -> list[Step]:
+    """Let happen what is due, for as many executions as there are ids of `invocations` at most. Those that go may have
+    thousands of rows, and everybody else waits meanwhile: a few of them are enough for one transaction."""
+    steps, removed = [], 0
+    for execution, name in zip(durable.due(tx, now_ms, len(invocations)), invocations, strict=False):
+        steps.append(_look(tx, execution, name, now_ms))
+        if execution.ending is not None:
+            removed += execution.operations + execution.events
+        if removed >= limits.DURABLE_REMOVED:
+            break
+    return steps
 
 
 def _look(tx: Transaction, execution: Execution, invocation: str, now_ms: int) -> Step:

@@ -26,6 +26,19 @@ def number(marker: str | None, operation: str) -> int | None:
     raise errors.foreign_marker(operation)
 
 
+def numbers(marker: str | None, operation: str) -> tuple[int, int | None]:
+    """The number that the last page ended with, and the one that all pages are about, if any; 0 and None on the first
+    page."""
+    match _cursor(marker, operation):
+        case []:
+            return 0, None
+        case [int(last)]:
+            return last, None
+        case [int(last), int(about)]:
+            return last, about
+    raise errors.foreign_marker(operation)
+
+
 def name_and_number(marker: str | None, operation: str) -> tuple[str, int]:
     """The name and the number that the last page ended with; empty and 0 on the first page."""
     match _cursor(marker, operation):

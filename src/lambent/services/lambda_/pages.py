@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 
 def state(
-    tx: Transaction, execution: Execution, after: int, count: int, *, least: int = 0
+    tx: Transaction, execution: Execution, after: int, count: int, *, least: int = 0, seen: int | None = None
 ) -> tuple[list[Operation], str | None]:
     """Up to `count` operations that follow the ordinal `after`, of as many bytes as an invocation takes, but at least
-    `least` of them; and the marker that asks for the rest."""
-    found, more = durable.operations(tx, execution.id, after, count, limits.DURABLE_PAGE_BYTES, least=least)
-    return found, page.token([found[-1].ordinal if found else after]) if more else None
+    `least` of them; with `seen`, of those that have changed since that change. And the marker that asks for the rest:
+    GetDurableExecutionState takes it, whoever gave it."""
+    size = limits.DURABLE_PAGE_BYTES
+    found, more = durable.operations(tx, execution.id, after, count, size, least=least, seen=seen)
+    cursor = [found[-1].ordinal if found else after, *([] if seen is None else [seen])]
+    return found, page.token([*cursor]) if more else None

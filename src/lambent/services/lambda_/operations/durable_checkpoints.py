@@ -31,7 +31,7 @@ async def checkpoint_durable_execution(call: Call[Parts], request: Request) -> R
     secrets, fresh = _secrets(call.parts, execution_id, updates), _fresh(call.parts, updates)
     client_token, now_ms = request.get("ClientToken", ""), call.parts.now_ms()
 
-    def work(tx: Transaction) -> tuple[str | None, list[Operation]]:
+    def work(tx: Transaction) -> tuple[str | None, tuple[list[Operation], str | None]]:
         execution = _known(tx, call, execution_id, request["CheckpointToken"])
         seen = _repeated(execution, client_token, request["CheckpointToken"])
         batch = updates
@@ -45,12 +45,11 @@ async def checkpoint_durable_execution(call: Call[Parts], request: Request) -> R
         replay = Replay(client_token, request["CheckpointToken"], execution.seen if seen is None else seen)
         _answer(draft, replay, used=seen is None)
         executions.conclude(tx, draft)
-        shown = [] if draft.execution.revoked else durable.changed(tx, execution_id, replay.seen)
-        return _next_token(draft), shown
+        return _next_token(draft), _news(tx, draft, replay.seen)
 
-    token, changed = await call.parts.executions.change(execution_id, work)
+    token, (changed, marker) = await call.parts.executions.change(execution_id, work)
     operations = [durable_answers.operation(operation) for operation in changed]
-    return {"CheckpointToken": token, "NewExecutionState": {"Operations": operations}}
+    return {"CheckpointToken": token, "NewExecutionState": {"Operations": operations, "NextMarker": marker}}
 
 
 async def get_durable_execution_state(call: Call[Parts], request: Request) -> Response:
@@ -59,14 +58,14 @@ async def get_durable_execution_state(call: Call[Parts], request: Request) -> Re
     https://docs.aws.amazon.com/lambda/latest/api/API_GetDurableExecutionState.html
     """
     execution_id = durable_ids.execution_id(request["DurableExecutionArn"])
-    after = markers.number(request.get("Marker"), call.operation) or 0
+    after, seen = markers.numbers(request.get("Marker"), call.operation)
     count = request.get("MaxItems") or limits.DURABLE_LISTED
 
     def work(tx: Transaction) -> tuple[list[Operation], str | None]:
         execution = _known(tx, call, execution_id, request["CheckpointToken"])
         if not _is_current(execution, request["CheckpointToken"]):
             raise errors.bad_token()
-        return pages.state(tx, execution, after, count, least=1)
+        return pages.state(tx, execution, after, count, least=1, seen=seen)
 
     found, marker = await call.parts.store.read(work)
     return {"Operations": [durable_answers.operation(held) for held in found], "NextMarker": marker}
@@ -112,6 +111,14 @@ def _answer(draft: Draft, replay: Replay, *, used: bool) -> None:
         return
     durable_life.inform(draft)
     draft.edit(replay=replay, token=draft.execution.token + int(used))
+
+
+def _news(tx: Transaction, draft: Draft, seen: int) -> tuple[list[Operation], str | None]:
+    """What the function has not seen yet, as much as one page has room for, and the marker that asks for the rest. The
+    answers that have come meanwhile may be large."""
+    if draft.execution.revoked:
+        return [], None
+    return pages.state(tx, draft.execution, 0, limits.DURABLE_LISTED_MOST, least=1, seen=seen)
 
 
 def _next_token(draft: Draft) -> str | None:

@@ -59,40 +59,32 @@ def operation(tx: Transaction, execution_id: str, operation_id: str) -> Operatio
 
 
 def operations(
-    tx: Transaction, execution_id: str, after: int, count: int, size: int, *, least: int = 0
+    tx: Transaction, execution_id: str, after: int, count: int, size: int, *, least: int = 0, seen: int | None = None
 ) -> tuple[list[Operation], bool]:
-    """The operations that a replay needs and that follow the ordinal `after`, in order: up to `count` of them and
-    `size` bytes, but at least `least`. Whether there are more."""
+    """The operations that a replay needs, or with `seen` those that have changed since that change, and that follow the
+    ordinal `after`, in order: up to `count` of them and `size` bytes, but at least `least`. Whether there are more."""
+    wanted, values = ("hidden = 0", {}) if seen is None else ("change > :seen", {"seen": seen})
+    where = f"execution = :execution AND {wanted} AND ordinal > :after"
     rows = tx.all(
-        "SELECT ordinal, size FROM lambda_durable_operation"
-        " WHERE execution = :execution AND hidden = 0 AND ordinal > :after ORDER BY ordinal LIMIT :count",
+        f"SELECT ordinal, size FROM lambda_durable_operation WHERE {where} ORDER BY ordinal LIMIT :count",  # noqa: S608
         execution=execution_id,
         after=after,
         count=count + 1,
+        **values,
     )
     fitting = _fitting(rows[:count], size, least)
     found = tx.all(
-        "SELECT record FROM lambda_durable_operation"
-        " WHERE execution = :execution AND hidden = 0 AND ordinal > :after AND ordinal <= :last ORDER BY ordinal",
+        f"SELECT record FROM lambda_durable_operation WHERE {where} AND ordinal <= :last ORDER BY ordinal",  # noqa: S608
         execution=execution_id,
         after=after,
         last=fitting[-1] if fitting else after,
+        **values,
     )
     return [_operation(row[0]) for row in found], len(rows) > len(fitting)
 
 
-def changed(tx: Transaction, execution_id: str, seen: int) -> list[Operation]:
-    """The operations that have changed since the change `seen`, in the order of their starts."""
-    rows = tx.all(
-        "SELECT record FROM lambda_durable_operation WHERE execution = :execution AND change > :seen ORDER BY ordinal",
-        execution=execution_id,
-        seen=seen,
-    )
-    return [_operation(row[0]) for row in rows]
-
-
 def changed_ids(tx: Transaction, execution_id: str, seen: int) -> list[str]:
-    """The ids of the same."""
+    """The ids of the operations that have changed since the change `seen`, in the order of their starts."""
     rows = tx.all(
         "SELECT id FROM lambda_durable_operation WHERE execution = :execution AND change > :seen ORDER BY ordinal",
         execution=execution_id,
@@ -282,7 +274,9 @@ def _put(tx: Transaction, execution_id: str, held: Operation) -> None:
     tx.run(
         "INSERT INTO lambda_durable_operation"
         " (execution, id, parent, ordinal, change, hidden, waiting, running, due_ms, size, record)"
-        " VALUES (:execution, :id, :parent, :ordinal, :change, :hidden, :waiting, :running, :due_ms, :size, :record)"
+        " VALUES (:execution, :id, :parent, :ordinal, :change, MAX(:hidden, EXISTS (SELECT 1"
+        " FROM lambda_durable_operation WHERE execution = :execution AND id = :parent AND hidden = 1)),"
+        " :waiting, :running, :due_ms, :size, :record)"
         " ON CONFLICT (execution, id) DO UPDATE SET change = excluded.change, waiting = excluded.waiting,"
         " running = excluded.running, due_ms = excluded.due_ms, size = excluded.size, record = excluded.record",
         execution=execution_id,
