@@ -131,7 +131,7 @@ async def test_the_line_of_pipelined_requests_is_bounded() -> None:
 
     async with serving(handler) as server:
         client = await server.connect()
-        total = 60_000
+        total = 20_000
         client.writer.write(GET * total)
         await settle(300)
         connection = only_connection(server)
