@@ -137,6 +137,7 @@ def test_a_server_that_is_started_anew_in_the_middle_of_a_wait(tmp_path: Path) -
         assert (kinds.count("InvocationCompleted"), kinds.count("StepSucceeded")) == (5, 3)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_in_the_middle_of_a_step_and_of_a_callback(tmp_path: Path) -> None:
     members = {"FunctionName": "stubborn", "Qualifier": "$LATEST", "DurableExecutionName": "once", "Payload": b"{}"}
     with server_process(tmp_path) as server:
