@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.compute.programs import Yard
     from tests.compute.workshop import Workshop
 
 REPORT = re.compile(
@@ -225,3 +226,26 @@ async def test_what_a_long_invocation_prints_is_told_while_it_runs(shop: Worksho
     await shop.facts.until("begun")
     assert not call.done()
     await call
+
+
+async def test_a_forked_child_logs_as_well_and_its_own_child_keeps_the_files_of_both(yard: Yard) -> None:
+    source = """
+import logging, os
+def family(report):
+    mine = [os.open("/dev/null", os.O_RDONLY) for _ in range(4)]
+    if os.fork() == 0:
+        for each in mine:
+            os.fstat(each)
+        report()
+        os._exit(0)
+    os.wait()
+def handler(event, context):
+    if os.fork() == 0:
+        family(lambda: logging.warning("from below"))
+        context.log("from the child")
+        os._exit(0)
+    os.wait()
+"""
+    await yard.result(yard.function(source), tail=True)
+    assert yard.lines("from below")
+    assert yard.lines("^from the child")

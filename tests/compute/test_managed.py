@@ -79,23 +79,23 @@ async def test_calls_one_after_the_other_are_all_served_however_few_workers_ther
         assert await shop.result(function, number) == number
 
 
-async def test_the_log_is_json_and_names_every_request(shop: Workshop) -> None:
-    function = managed(shop, "import logging\ndef handler(event, context): logging.warning('hello')", 2)
-    first, second = shop.invocation(), shop.invocation()
-    await asyncio.gather(shop.run(function, first), shop.run(function, second))
-    await shop.facts.until("platform.report", 2)
-    lines = [json.loads(message) for message in shop.facts.messages]
+async def test_the_log_is_json_and_names_every_request(yard: Yard) -> None:
+    function = managed(yard, "import logging\ndef handler(event, context): logging.warning('hello')", 2)
+    first, second = yard.invocation(), yard.invocation()
+    await asyncio.gather(yard.run(function, first), yard.run(function, second))
+    await yard.facts.until("platform.report", 2)
+    lines = [json.loads(message) for message in yard.facts.messages]
     said = {line["requestId"] for line in lines if line.get("message") == "hello"}
     told = {line["record"]["requestId"] for line in lines if line.get("type") == "platform.report"}
     assert said == told == {first.request_id, second.request_id}
     assert lines[0]["record"]["initializationType"] == "lambda-managed-instances"
 
 
-async def test_a_failure_of_the_function_is_its_callers_alone(shop: Workshop) -> None:
-    function = managed(shop, "def handler(event, context): return 1 / event", 2)
-    assert (await shop.failure(function, 0))["errorType"] == "ZeroDivisionError"
-    assert await shop.result(function, 1) == 1
-    assert shop.engine.size == 1
+async def test_a_failure_of_the_function_is_its_callers_alone(yard: Yard) -> None:
+    function = managed(yard, "def handler(event, context): return 1 / event", 2)
+    assert (await yard.failure(function, 0))["errorType"] == "ZeroDivisionError"
+    assert await yard.result(function, 1) == 1
+    assert yard.engine.size == 1
 
 
 async def test_a_timeout_fails_one_invocation_and_nothing_else(shop: Workshop) -> None:

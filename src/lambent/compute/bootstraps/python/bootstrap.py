@@ -32,6 +32,9 @@ PIPE_ATOMIC = 4096
 PACKET = 65536
 ANSWER_LIMIT = 6291556
 
+own = []
+"""The descriptors of this process that its forked children do not share."""
+
 FILE = (lambda: 0).__code__.co_filename
 HERE = __file__.rpartition("/")[0]
 
@@ -70,6 +73,9 @@ class Wire:
     def __init__(self):
         self.secret = posix.read(CHANNEL, 16)
         self.output = posix.dup(1)  # the function may close or replace its own
+        if self.output <= LIFELINE:  # there is no lifeline: its place is taken, and forked children close it
+            self.output = posix.dup(1)
+        own[:] = (CHANNEL, FRAMES, LIFELINE)
         self.sequence = b"\0\0\0\0"
         self._lock = allocate_lock()
         if len(self.secret) != 16:
@@ -448,9 +454,9 @@ def restored():
 
 def _disown():
     """In a forked child: it shares nothing with the server but the output."""
-    for number in (CHANNEL, FRAMES, LIFELINE):
+    while own:  # its own children have nothing to close: the numbers may have become those of other files
         try:
-            posix.close(number)
+            posix.close(own.pop())
         except OSError:
             continue  # the function has closed it
 
