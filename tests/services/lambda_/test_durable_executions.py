@@ -610,6 +610,18 @@ def test_pausing_and_resuming_are_done_once(on: Stage) -> None:
         refused(on.client, "ResourceConflictException", operation, DurableExecutionArn=arn)
 
 
+def test_without_a_client_token_a_second_pause_is_a_conflict(on: Stage) -> None:
+    def strip(params: dict[str, Any], **_: Any) -> None:
+        params["body"] = b"{}"
+
+    on.client.meta.events.register("before-call.lambda.PauseDurableExecution", strip)
+    arn = on.begin(on.create())
+    turn = on.turn()
+    on.client.pause_durable_execution(DurableExecutionArn=arn)
+    refused(on.client, "ResourceConflictException", on.client.pause_durable_execution, DurableExecutionArn=arn)
+    turn.suspends()
+
+
 def test_an_execution_goes_on_where_a_server_was_killed(tmp_path: Path) -> None:
     clock = real_now()
     with stage(tmp_path, clock, puppets=True) as on:
