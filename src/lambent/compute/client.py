@@ -19,7 +19,7 @@ class Listener(Protocol):
     """Who is told what the first guest of a cell says."""
 
     def heard(self, kind: bytes, sequence: int, body: bytes) -> None:
-        """The client has sent a message; what was printed before it stands in `take`."""
+        """The client has sent a message; what was printed before it stands in `output`."""
 
     def printed(self) -> None:
         """There is something to `take`."""
@@ -34,8 +34,9 @@ class Client:
 
     def __init__(self, cell: Cell, clock: Clock, listener: Listener, secret: bytes) -> None:
         self._listener = listener
-        self._output = Output(secret)
-        self._pipe = Pipe(cell.output, self._output, clock, listener.printed)
+        self.output = Output(secret)
+        """What has been printed; what came after an answer waits there for the passing of its mark."""
+        self._pipe = Pipe(cell.output, self.output, clock, listener.printed)
         self._channel = Channel(cell.channel, secret, self, limits.INVOKE_PAYLOAD_BYTES)
 
     def event(self, sequence: int, invocation: Invocation, deadline_ms: int) -> None:
@@ -51,18 +52,10 @@ class Client:
             head += invocation.client_context
         self._channel.event(sequence, head, invocation.payload)
 
-    def take(self) -> list[str]:
-        """The log messages since the last `take`; what was printed after an answer waits for `pass_answer`."""
-        return self._output.take()
-
-    def pass_answer(self) -> None:
-        """Let `take` go on behind the answer."""
-        self._output.pass_mark()
-
     def drain(self) -> None:
-        """Take in what the client, which has been killed, has printed until now; it stands in `take`."""
+        """Take in what the client, which has been killed, has printed until now; it stands in `output`."""
         self._pipe.drain()
-        self._output.end()
+        self.output.end()
 
     def close(self) -> None:
         """Hear what has arrived to the end, then let go of the channel and the output."""
@@ -73,9 +66,9 @@ class Client:
 
     def heard(self, kind: bytes, sequence: int, body: bytes) -> None:
         """Of the channel. Output and answer travel apart: what was printed before the answer is in the pipe by now."""
-        self._pipe.drain(lambda: self._output.mark == sequence)
-        if self._output.mark != sequence:
-            self._output.end()
+        self._pipe.drain(lambda: self.output.mark == sequence)
+        if self.output.mark != sequence:
+            self.output.end()
         self._listener.heard(kind, sequence, body)
 
     def hung_up(self) -> None:

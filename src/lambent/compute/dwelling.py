@@ -105,7 +105,7 @@ class Dwelling(abc.ABC):
 
     def _take_output(self) -> None:
         """Tell the journal what has been printed until now."""
-        if self._guests is None:
+        if self._guests is None or self._guests.quiet:
             return
         if messages := self._guests.take():
             self._journal.write(messages)

@@ -136,15 +136,15 @@ class Engine:
         """Environments that live."""
         return self._pool.size + self._fleet.size
 
-    async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
+    def invoke(self, function: FunctionVersion, invocation: Invocation) -> Awaitable[Outcome]:
         """Run `function` once. A failure of the function is an outcome, not an exception.
 
-        Raises AwsError: TooManyRequestsException over the concurrency limit, InvalidRuntimeException where this
-        machine cannot run it any more.
+        What is awaited raises AwsError: TooManyRequestsException over the concurrency limit, InvalidRuntimeException
+        where this machine cannot run it any more.
         """
         if function.managed is not None:
-            return await self._fleet.invoke(function, invocation)
-        return await self._pool.invoke(function, invocation)
+            return self._fleet.invoke(function, invocation)
+        return self._pool.invoke(function, invocation)
 
     async def prepare(self, code_sha256: str) -> None:
         """Unpack the package with that sha256 (hex). Raises AwsError InvalidParameterValueException in AWS's words."""

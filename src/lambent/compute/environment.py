@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,7 +26,6 @@ from lambent.kernel.clock import Alarm
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
     from lambent.compute.boot import Plan
     from lambent.compute.extensions.api import Reason
@@ -68,7 +66,8 @@ class Environment(Dwelling):
         self._alarm = Alarm(clock)
         self._sequence = 0
         self._running: Running | None = None
-        self._unreported: Callable[[], bytes | None] | None = None
+        self._unreported: Running | None = None
+        """The last invocation, while the log has no REPORT of it."""
 
     @property
     def parked(self) -> bool:
@@ -97,7 +96,8 @@ class Environment(Dwelling):
         """Run `invocation` and resolve `answer`. The environment must be idle."""
         assert self.state is State.IDLE
         self._freezer.wake(self)
-        self._tell_report()
+        if self._unreported is not None:
+            self._tell_report()
         now = self._clock.monotonic()
         deadline = now + self.function.timeout_s
         self.state = State.BUSY
@@ -155,7 +155,7 @@ class Environment(Dwelling):
 
     def answered(self, payload: bytes, kind: str | None) -> None:
         """Of the guests: the answer to the running event."""
-        self.printed()
+        self._take_output()
         self._answer(payload, "success" if kind is None else "error", kind)
 
     def too_large(self) -> None:
@@ -210,7 +210,8 @@ class Environment(Dwelling):
 
     def printed(self) -> None:
         """Of the guests: there is output."""
-        self._tell_report()
+        if self._unreported is not None:
+            self._tell_report()
         self._take_output()
 
     def exited(self, status: int) -> None:
@@ -341,10 +342,12 @@ class Environment(Dwelling):
         assert running is not None
         self._running = None
         self._alarm.clear()
-        self._end_init(running, running.status, running.error_type)
-        self._progress.over(running)
+        if not running.started:
+            self._end_init(running, running.status, running.error_type)
+        if not running.runtime_done:
+            self._progress.over(running)
         reusable = self._initialised and not self.retired
-        self._unreported = partial(self._report, running, first=self._sequence == 1)
+        self._unreported = running
         if reusable and not running.invocation.tail:
             self._loop.call_soon(self._tell_report)  # behind the waking of who waits for the answer
         else:
@@ -354,7 +357,8 @@ class Environment(Dwelling):
         if running.stream is not None:
             running.stream.end()
             running.stream.complete(running.outcome.log_tail if running.outcome else None)
-        running.resolve()
+        if not running.answer.done():
+            running.resolve()
         if reusable:
             self._rest()
         self._owner.finished(self)
@@ -368,17 +372,14 @@ class Environment(Dwelling):
 
     def _tell_report(self) -> bytes | None:
         """End the last invocation in the log, if that is still to be done, and let through what came after it."""
-        report, self._unreported = self._unreported, None
-        if report is None:
+        running, self._unreported = self._unreported, None
+        if running is None:
             return None
-        tail = report()
+        tail = self._progress.report(running, self._guests, first=self._sequence == 1)
         if self._guests is not None:
             self._guests.pass_answer()
-            self.printed()
+            self._take_output()
         return tail
-
-    def _report(self, running: Running, *, first: bool) -> bytes | None:
-        return self._progress.report(running, self._guests, first=first)
 
     def _end(self, reason: Reason) -> None:
         self._alarm.stop()

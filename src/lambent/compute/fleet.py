@@ -18,7 +18,7 @@ from lambent.compute.admission import too_many
 from lambent.compute.group import key
 from lambent.compute.snapshots import reason
 from lambent.compute.squad import Squad
-from lambent.compute.streaming import answered
+from lambent.compute.streaming import forsaken
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 
@@ -79,7 +79,10 @@ class Fleet:
             self._queue(squad, invocation, answer)
         self._scale(squad)
         try:
-            return await answered(answer)
+            return await answer
+        except asyncio.CancelledError:
+            forsaken(answer)
+            raise
         finally:
             squad.waiting.pop(answer, None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -29,7 +29,7 @@ class Managed(msgspec.Struct, frozen=True, kw_only=True):
     """What one environment takes of the provider's."""
 
 
-class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
+class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """An immutable snapshot of everything an environment is built from."""
 
     account: str
@@ -69,9 +69,9 @@ class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True):
     durable: bool = False
     """Whether its invocations belong to durable executions."""
 
-    @property
+    @cached_property
     def arn(self) -> str:
-        """The unqualified ARN of the function."""
+        """The unqualified ARN of the function. Every invocation asks for it."""
         return arn("lambda", self.region, self.account, f"function:{self.name}")
 
 

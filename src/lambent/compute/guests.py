@@ -77,6 +77,7 @@ class Guests:
         self._ids = ids
         self._watcher = watcher
         self._client = Client(cell, clock, self, ids.bytes(SECRET_BYTES))
+        self._output = self._client.output
         self._frames = Frames()
         self._framed = Pipe(cell.frames, self._frames, clock, self.printed)
         self._endpoint = None if cell.endpoint is None else household.serve(cell.endpoint)
@@ -133,9 +134,14 @@ class Guests:
         if self._door == "http":
             self._single.event(event)
 
+    @property
+    def quiet(self) -> bool:
+        """Whether there is nothing to `take`, framed or not."""
+        return not (self._output.messages or self._frames.messages)
+
     def take(self) -> list[str]:
         """The log messages since the last `take`; what was printed after an answer waits for `pass_answer`."""
-        return self._client.take()
+        return self._output.take()
 
     def take_framed(self) -> list[Frame]:
         """The log messages that came framed since the last time."""
@@ -147,7 +153,7 @@ class Guests:
 
     def pass_answer(self) -> None:
         """Let `take` go on behind the answer."""
-        self._client.pass_answer()
+        self._output.pass_mark()
 
     def peak_memory(self) -> int:
         """Bytes, measured; where the kernel has ended somebody for want of memory, all there was."""
@@ -209,7 +215,7 @@ class Guests:
     def heard(self, kind: bytes, sequence: int, body: bytes) -> None:
         if kind in b"YSF" and sequence == 0 and self._door is None and not self._ending:
             self._watcher.printed()
-            self._client.pass_answer()
+            self._output.pass_mark()
             if kind != b"F":
                 self.parked = kind == b"S"
                 self._runtime_ready("packets")

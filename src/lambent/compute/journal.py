@@ -54,6 +54,11 @@ class Journal:
         """The invocations in progress, by request id."""
 
     @property
+    def attended(self) -> bool:
+        """Whether anybody learns of more than the log as text says: `runtime_done` is for them alone."""
+        return self._structured or self._relay.active
+
+    @property
     def heard(self) -> bool:
         """Whether an extension has subscribed, so that `flush` is worth its while."""
         return self._relay.heard
@@ -193,7 +198,7 @@ class Journal:
         """The runtime is done with the invocation: it asks for the next, or was ended; extensions may go on. To be told
         at once, for many an extension asks for its own next event only when it has heard of this, and before `end`.
         `produced_bytes` is the size of the answer; `response` is None where there was none."""
-        if not self._structured and not self._relay.active:
+        if not self.attended:
             return
         start = self._started[request_id]
         self._tell(

@@ -155,7 +155,7 @@ class TextLines:
         return [f"START RequestId: {start.request_id} Version: {self._version}\n"]
 
     def end(self, _now: float, start: Start, report: Report) -> list[str]:
-        first = _first(report)
+        first = "" if report.init_duration is None and report.restore_duration is None else _first(report)
         status = "" if report.status == "success" else _status(report.status, report.error_type)
         trace = "" if start.trace is None else _xray(start.trace)
         return [
@@ -242,7 +242,7 @@ def _first(report: Report) -> str:
         return (
             f"Restore Duration: {report.restore_duration:.2f} ms\tBilled Restore Duration: {report.billed_restore} ms\t"
         )
-    return "" if report.init_duration is None else f"Init Duration: {report.init_duration:.2f} ms\t"
+    return f"Init Duration: {report.init_duration:.2f} ms\t"
 
 
 def _init_report(record: events.InitReport) -> list[str]:

@@ -21,10 +21,11 @@ class Output:
         self._held = b""
         self._line = b""
         self._framed = bytearray()
-        self._messages: list[str] = []
+        self.messages: list[str] = []
+        """What `take` would give."""
         self._behind: list[str] = []
         self._behind_bytes = 0
-        self._coming = self._messages
+        self._coming = self.messages
         self.mark = -1
         """The sequence number of the last mark that has come."""
 
@@ -62,18 +63,20 @@ class Output:
 
     def take(self) -> list[str]:
         """The messages that have come since the last time, up to the mark where one has come."""
-        messages = self._messages
-        self._messages = []
+        messages = self.messages
+        self.messages = []
         if self._coming is messages:
-            self._coming = self._messages
+            self._coming = self.messages
         return messages
 
     def pass_mark(self) -> None:
         """Let `take` go on behind the mark."""
-        self._messages += self._behind
+        if self._coming is self.messages:
+            return
+        self.messages += self._behind
         self._behind = []
         self._behind_bytes = 0
-        self._coming = self._messages
+        self._coming = self.messages
 
     def _begun(self, data: bytes, start: int) -> int:
         """How many bytes at the end of `data` may be the beginning of a secret."""

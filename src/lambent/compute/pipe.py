@@ -41,7 +41,7 @@ class Pipe:
     def drain(self, enough: Callable[[], bool] | None = None) -> None:
         """Read what is there now, or until there is `enough` of it. Who goes on printing is not read for ever."""
         for _ in range(limits.OUTPUT_READS_DRAINED):
-            if not self._open or (enough is not None and enough()) or not self._unread.poll(0) or self._read() <= 0:
+            if not self._open or not self._unread.poll(0) or (enough is not None and enough()) or self._read() <= 0:
                 return
 
     def close(self) -> None:

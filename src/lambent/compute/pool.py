@@ -18,7 +18,7 @@ from lambent.compute.keepalive import KeepAlive
 from lambent.compute.provisioning import Provisioning
 from lambent.compute.scale import Starts
 from lambent.compute.state import State
-from lambent.compute.streaming import answered
+from lambent.compute.streaming import forsaken
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 
@@ -113,7 +113,11 @@ class Pool:
         if environment is None:
             return await self._wait(group, invocation, answer)
         environment.begin(invocation, answer)
-        return await answered(answer)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            forsaken(answer)
+            raise
 
     def provision(self, function: FunctionVersion, environments: int) -> None:
         """Keep so many initialised environments of `function` at hand from now on, in place of what its version had.
@@ -248,8 +252,9 @@ class Pool:
             self._forget(group)
             raise
         try:
-            return await answered(answer)
+            return await answer
         except asyncio.CancelledError:
+            forsaken(answer)
             self._give_up(group, answer)
             raise
 

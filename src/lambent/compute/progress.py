@@ -80,7 +80,9 @@ class Progress:
 
     def runtime_done(self, running: Running) -> None:
         """The runtime asks for the next event, after an answer to this one or without."""
-        self._tell_runtime_done(running, self._response(running))
+        if self._journal.attended:
+            self._tell_runtime_done(running, self._response(running))
+        running.runtime_done = True
 
     def over(self, running: Running) -> None:
         """The invocation is over, whether the runtime is done or not."""

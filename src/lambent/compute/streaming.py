@@ -153,12 +153,11 @@ class Nowhere:
         """Nobody hears of it."""
 
 
-async def answered(answer: asyncio.Future[Outcome]) -> Outcome:
-    """The outcome. A caller that is cancelled when it is there already never sees it: nobody would read its stream,
-    and the function would wait for a reader for ever."""
-    try:
-        return await answer
-    except asyncio.CancelledError:
-        if not answer.cancelled() and answer.exception() is None and (stream := answer.result().stream) is not None:
-            stream.cancel()
-        raise
+def forsaken(answer: asyncio.Future[Outcome]) -> None:
+    """Who waits for the outcome has been cancelled. When it is there already nobody will read its stream, and the
+    function would wait for a reader for ever."""
+    if answer.cancelled() or answer.exception() is not None:
+        return
+    stream = answer.result().stream
+    if stream is not None:
+        stream.cancel()

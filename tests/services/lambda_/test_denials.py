@@ -52,5 +52,5 @@ async def test_what_was_read_before_a_denial_does_not_undo_it(tmp_path: Path) ->
         await later
     slow.may_answer.set()
     await asyncio.gather(earlier, later)
-    assert KEY in denials
+    assert KEY in denials.functions
     await store.close()

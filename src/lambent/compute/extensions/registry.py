@@ -79,7 +79,8 @@ class Extensions:
         for name in expected:
             self._add(name, external=True)
         self._unregistered = len(self._agents)
-        self._listening = False
+        self.listening = False
+        """Whether any of them is told of invocations."""
         self._closed = False
         self._initialised = False
         self._waited_for = False
@@ -96,6 +97,8 @@ class Extensions:
     @property
     def settled(self) -> bool:
         """Whether nobody has to be waited for: registration is closed, and each extension waits for its next event."""
+        if not self._agents:  # as in most environments
+            return self._closed
         return self._closed and all(
             agent.state is State.READY and agent.event is None for agent in self._agents.values()
         )
@@ -104,11 +107,6 @@ class Extensions:
     def initialised(self) -> bool:
         """Whether INIT is over for the extensions; nobody can subscribe to telemetry any more."""
         return self._initialised
-
-    @property
-    def listening(self) -> bool:
-        """Whether any of them is told of invocations."""
-        return self._listening
 
     @property
     def internal(self) -> bool:
@@ -153,7 +151,7 @@ class Extensions:
 
     def invoke(self, event: Event) -> None:
         """Tell the subscribers of an invocation. `Watcher.settled` follows, unless `settled` is true already."""
-        if not self._listening:
+        if not self.listening:
             return
         body = _invoke_event(event)
         for agent in self._agents.values():
@@ -283,7 +281,7 @@ class Extensions:
         agent.events = events
         agent.registered = True
         agent.state = State.REGISTERED
-        self._listening = self._listening or "INVOKE" in events
+        self.listening = self.listening or "INVOKE" in events
 
     def _welcome(self, *, account: bool) -> bytes:
         about = self._about

@@ -43,7 +43,8 @@ class Frames:
         """How much of the message's part that is kept has still to come."""
         self._surplus = 0
         """How much of the message comes behind that part."""
-        self._messages: list[Frame] = []
+        self.messages: list[Frame] = []
+        """What `take` would give."""
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -63,7 +64,7 @@ class Frames:
 
     def take(self) -> list[Frame]:
         """The messages that have come since the last time."""
-        messages, self._messages = self._messages, []
+        messages, self.messages = self.messages, []
         return messages
 
     def _step(self) -> bool:
@@ -104,7 +105,7 @@ class Frames:
     def _message(self, head: tuple[Level | None, float]) -> None:
         text = self._data[: self._missing].decode("utf-8", "replace")
         del self._data[: self._missing]
-        self._messages.append(Frame(text, *head))
+        self.messages.append(Frame(text, *head))
         self._head = None
 
     def _pass(self, count: int) -> None:
@@ -120,7 +121,7 @@ class Frames:
             self._stray.clear()
 
     def _say(self, stray: bytearray) -> None:
-        self._messages.append(Frame(stray.decode("utf-8", "replace")))
+        self.messages.append(Frame(stray.decode("utf-8", "replace")))
 
 
 def _overlap(data: bytearray) -> int:

@@ -70,9 +70,9 @@ def _guarded(operation: Operation) -> Operation:
     @wraps(operation)
     def answer(call: Call[Parts], request: Request) -> Awaitable[Response | None]:
         name = request.get("FunctionName") or _function(request.get("Resource", ""))
-        if shared and names.owner(name) not in (None, call.account):
+        if shared and ":" in name and names.owner(name) not in (None, call.account):
             return _abroad(operation, call, request, name)
-        if name and call.parts.denials and names.is_function(name):
+        if name and call.parts.denials.functions and names.is_function(name):
             return _at_home(operation, call, request, name)
         return operation(call, request)
 
@@ -82,7 +82,7 @@ def _guarded(operation: Operation) -> Operation:
 async def _at_home(operation: Operation, call: Call[Parts], request: Request, name: str) -> Response | None:
     """The operation in the caller's own account. Raises AWS's error where a policy of the function denies it."""
     key, own = names.split(name, FunctionKey(call.account, call.region, ""))
-    if key in call.parts.denials:
+    if key in call.parts.denials.functions:
         qualifier, action = request.get("Qualifier") or own, names.action(call.operation)
         requester = Requester(principal=call.principal)
         if not await permits.may_invoke(call.parts, key, qualifier, requester, f"lambda:{action}", {}):

@@ -23,13 +23,8 @@ class Denials:
         self._store = store
         # Of two changes that are told at once, the one that read first must not be the last to say what it read.
         self._telling = asyncio.Lock()
-        self._keys: set[FunctionKey] = set()
-
-    def __bool__(self) -> bool:
-        return bool(self._keys)
-
-    def __contains__(self, key: FunctionKey) -> bool:
-        return key in self._keys
+        self.functions: set[FunctionKey] = set()
+        """Those that have such a policy."""
 
     async def restore(self) -> None:
         """Learn of every function that has such a policy."""
@@ -41,6 +36,6 @@ class Denials:
         async with self._telling:
             held = await self._store.read(lambda tx: permissions.of(tx, key))
             if any(one.effect == "Deny" for document in held.values() for one in access.statements(document)):
-                self._keys.add(key)
+                self.functions.add(key)
             else:
-                self._keys.discard(key)
+                self.functions.discard(key)

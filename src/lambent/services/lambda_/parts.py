@@ -13,6 +13,8 @@ from lambent.services.lambda_.directory import Directory
 from lambent.services.lambda_.executions import Executions
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from lambent.compute.function import FunctionVersion, Invocation, Outcome
     from lambent.compute.squad import Bounds
     from lambent.kernel.authority import Roles
@@ -61,7 +63,7 @@ class Engine(Protocol):
     def closing(self) -> bool:
         """Whether the server stops: what fails from then on says nothing about a function."""
 
-    async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
+    def invoke(self, function: FunctionVersion, invocation: Invocation) -> Awaitable[Outcome]:
         """Run `function` once. Raises AwsError where it takes no more."""
 
     async def prepare(self, code_sha256: str) -> None:

@@ -13,6 +13,8 @@ from lambent.services.lambda_.records import LATEST, FunctionKey
 from lambent.services.lambda_.rules import traces
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from lambent.compute.function import FunctionVersion, Outcome
     from lambent.services.lambda_.parts import Parts
     from lambent.services.lambda_.routes import Route
@@ -27,10 +29,11 @@ async def resolve(
     a tenant is missing or not wanted.
     """
     route = parts.directory.known(key, qualifier or LATEST) or await _found(parts, key, qualifier or LATEST)
-    version = route.pick(parts.ids)
+    version = route.version if route.other is None else route.pick(parts.ids)
     if version.managed is not None and qualifier == LATEST:
         raise errors.not_ready("ActiveNonInvocable")
-    check_tenant(version, tenant_id)
+    if version.per_tenant or tenant_id is not None:
+        check_tenant(version, tenant_id)
     return version
 
 
@@ -42,7 +45,7 @@ def check_tenant(version: FunctionVersion, tenant_id: str | None) -> None:
         raise tenancy.unexpected()
 
 
-async def invoke(
+def invoke(
     parts: Parts,
     version: FunctionVersion,
     *,
@@ -54,33 +57,34 @@ async def invoke(
     streaming: bool = False,
     tenant_id: str | None = None,
     trace: str = "",
-) -> Outcome:
+) -> Awaitable[Outcome]:
     """Run one event through the engine. `trace` is the tracing header that came with it, empty where none did.
 
-    Raises AwsError where the engine takes no more, and where the event belongs to a recursive loop that is to stop.
+    What is awaited raises AwsError where the engine takes no more, and where the event belongs to a recursive loop that
+    is to stop.
     """
     following = traces.following(trace, version.arn, parts.ids, parts.clock.time())
-    if following.rounds >= limits.LOOP_ROUNDS:
-        await _check_loop(parts, version)
-    return await parts.engine.invoke(
-        version,
-        Invocation(
-            request_id=request_id,
-            payload=payload,
-            invoked_arn=invoked_arn,
-            client_context=client_context,
-            trace_id=following.header,
-            tail=tail,
-            streaming=streaming,
-            tenant_id=tenant_id,
-        ),
+    invocation = Invocation(
+        request_id=request_id,
+        payload=payload,
+        invoked_arn=invoked_arn,
+        client_context=client_context,
+        trace_id=following.header,
+        tail=tail,
+        streaming=streaming,
+        tenant_id=tenant_id,
     )
+    if following.rounds >= limits.LOOP_ROUNDS:
+        return _invoke_unless_stopped(parts, version, invocation)
+    return parts.engine.invoke(version, invocation)
 
 
-async def _check_loop(parts: Parts, version: FunctionVersion) -> None:
+async def _invoke_unless_stopped(parts: Parts, version: FunctionVersion, invocation: Invocation) -> Outcome:
+    """The same where the event has come round often."""
     function = await parts.directory.find(FunctionKey(version.account, version.region, version.name))
     if function is None or function.recursive_loop == "Terminate":
         raise recursion.stopped()
+    return await parts.engine.invoke(version, invocation)
 
 
 async def _found(parts: Parts, key: FunctionKey, qualifier: str) -> Route:

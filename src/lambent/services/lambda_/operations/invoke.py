@@ -22,10 +22,11 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
     """
     key, qualifier = names.parse(call, request["FunctionName"], request.get("Qualifier"))
     payload = payloads.checked(request.get("Payload", b""))
-    context = contexts.decoded(request.get("ClientContext"))
+    context = contexts.decoded(request["ClientContext"]) if "ClientContext" in request else None
     kind, tenant = request.get("InvocationType", "RequestResponse"), request.get("TenantId")
     version = await running.resolve(call.parts, key, qualifier, tenant)
-    _check(call, request, version, qualifier)
+    if version.durable or kind == "Event" or "DurableExecutionName" in request:
+        _check(call, request, version, qualifier)
     if kind == "DryRun":
         return {"StatusCode": 204}
     if version.durable:
@@ -35,7 +36,7 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
         version,
         request_id=call.request_id,
         payload=payload,
-        invoked_arn=key.arn(qualifier),
+        invoked_arn=key.arn(qualifier) if qualifier else version.arn,
         client_context=context,
         tail=request.get("LogType") == "Tail",
         tenant_id=tenant,

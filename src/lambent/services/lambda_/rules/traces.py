@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -46,7 +47,7 @@ def following(header: str, function_arn: str, ids: Ids, now_s: float) -> Trace:
     """The trace of an invocation of `function_arn` (unqualified) that comes with the tracing header `header`; a trace
     of its own where that is empty or cannot be read. Nothing of the header is passed on unread.
     """
-    function = f"{zlib.crc32(function_arn.encode()):08x}"
+    function = _mark(function_arn)
     if not header:  # which is nearly always
         drawn = ids.bytes(20).hex()
         return Trace(f"Root=1-{int(now_s):08x}-{drawn[:24]};Parent={drawn[24:]};Sampled=0;Lineage=1:{function}:0", 0)
@@ -63,6 +64,12 @@ def following(header: str, function_arn: str, ids: Ids, now_s: float) -> Trace:
 def new_root(ids: Ids, now_s: float) -> str:
     """The root of a trace that begins now: `1-5759e988-bd862e3fe1be46a994272793`."""
     return f"1-{int(now_s):08x}-{ids.bytes(12).hex()}"
+
+
+@lru_cache(limits.FUNCTIONS_CACHED)
+def _mark(function_arn: str) -> str:
+    """What stands for the function in a lineage."""
+    return f"{zlib.crc32(function_arn.encode()):08x}"
 
 
 def _parts(header: str) -> dict[str, str]:
