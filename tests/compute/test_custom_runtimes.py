@@ -207,7 +207,7 @@ async def test_an_init_error_is_the_answer_and_is_tried_twice(yard: Yard, end: s
 
 
 async def test_a_runtime_that_never_asks_is_given_its_time_twice(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "INIT_S", 0.3)
+    monkeypatch.setattr(limits, "INIT_S", 1.0)
     function = yard.speaking_http("print('slow'); time.sleep(60)", timeout_s=1)
     error = await yard.failure(function)
     assert error["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
