@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from tests import answers
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -44,10 +46,12 @@ def free_port() -> int:
 
 
 def client(endpoint: str, service: str, **options: Any) -> Any:
-    """An unmodified boto3 client that does not retry, so every answer is seen."""
+    """A boto3 client that does not retry, so every answer is seen; those of Lambda are compared with the model."""
     options = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"} | options
     config = Config(retries={"total_max_attempts": 1}, max_pool_connections=64).merge(options.pop("config", Config()))
-    return boto3.session.Session().client(service, endpoint_url=endpoint, config=config, **options)
+    made = boto3.session.Session().client(service, endpoint_url=endpoint, config=config, **options)
+    made.meta.events.register("before-parse.lambda", answers.check)
+    return made
 
 
 def create(functions: Any, name: str, files: dict[str, str | bytes], handler: str, **options: Any) -> Any:
