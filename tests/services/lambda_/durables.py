@@ -23,7 +23,7 @@ from lambent.compute.function import Outcome
 from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock, settle
 from lambent.services import lambda_
-from lambent.services.lambda_.driving import Driver
+from lambent.services.lambda_.durable.driving import Driver
 from lambent.services.lambda_.store import durable
 from tests.conftest import serving, settings_for
 from tests.services.lambda_.calls import new

@@ -7,7 +7,7 @@ import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from lambent.services.lambda_.denials import Denials
+from lambent.services.lambda_.access.denials import Denials
 from lambent.services.lambda_.records import FunctionKey
 from lambent.services.lambda_.store import permissions
 from lambent.store.sqlite import SqliteStore

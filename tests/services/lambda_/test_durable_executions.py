@@ -10,7 +10,7 @@ import pytest
 
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
-from lambent.services.lambda_.driving import look
+from lambent.services.lambda_.durable.driving import look
 from tests.services.lambda_.calls import create, publish, refused
 from tests.services.lambda_.durables import DAY_S, real_now, stage
 

@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from lambent.kernel import limits
 from lambent.kernel.access import Requester
-from lambent.services.lambda_ import crossing, permits
+from lambent.services.lambda_.access import crossing, permits
 from lambent.services.lambda_.records import FunctionKey
 from tests.conftest import serving, settings_for
 from tests.services.lambda_.calls import account, arn, create, invoke, own_client, publish, refused, settle

@@ -365,9 +365,9 @@ def test_what_makes_no_answer_is_a_failure_of_the_function(shared_lambent: Serve
 def test_the_servers_log_tells_what_was_wrong_with_an_answer(
     shared_lambent: Server, returns: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "lambent.services.lambda_.door")
+    caplog.set_level("INFO", "lambent.services.lambda_.urls.door")
     answer = returned(shared_lambent, returns, {"statusCode": 200, "headers": {"a b": "c"}})
-    told = [record.getMessage() for record in caplog.records if record.name == "lambent.services.lambda_.door"]
+    told = [record.getMessage() for record in caplog.records if record.name == "lambent.services.lambda_.urls.door"]
     assert len(told) == 1
     assert told[0].endswith(f"answers 502, request {answer.headers['x-amzn-RequestId']}: the header 'a b'")
 

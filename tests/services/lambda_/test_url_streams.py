@@ -18,7 +18,7 @@ from lambent.compute.streaming import Stream
 from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock
 from lambent.kernel.clock import settle as quiet
-from lambent.services.lambda_ import url_streams
+from lambent.services.lambda_.urls import streams
 from tests.services.lambda_.calls import create, own_client, settle
 from tests.services.lambda_.streams import Function
 from tests.services.lambda_.visits import publish_url, visit
@@ -242,7 +242,7 @@ def test_chunks_arrive_while_the_function_still_writes(client: Client, function:
 
 async def test_who_reads_slowly_holds_the_function_back() -> None:
     stream = Stream(VirtualClock(), lambda _stream: None)
-    opening = asyncio.create_task(url_streams.opened(stream))
+    opening = asyncio.create_task(streams.opened(stream))
     await stream.write(b"first")
     body: Any = (await opening).body
     assert await anext(body) == b"first"

@@ -4,9 +4,8 @@ are invoked, and synchronous invocation."""
 from __future__ import annotations
 
 from lambent.kernel.service import Service
-from lambent.services.lambda_ import crossing
-from lambent.services.lambda_.door import UrlDoor
-from lambent.services.lambda_.driving import Driver
+from lambent.services.lambda_.access import crossing
+from lambent.services.lambda_.durable.driving import Driver
 from lambent.services.lambda_.operations.aliases import (
     create_alias,
     delete_alias,
@@ -125,6 +124,7 @@ from lambent.services.lambda_.operations.versions import list_versions_by_functi
 from lambent.services.lambda_.parts import Parts
 from lambent.services.lambda_.rules.urls import KIND
 from lambent.services.lambda_.targets import FunctionTarget
+from lambent.services.lambda_.urls.door import UrlDoor
 from lambent.services.lambda_.workers import CodeSweeper, Initialiser, MappingSettler, ProviderSettler, Settler
 
 _CODE = "packages on S3 come from the S3 that the setting `s3_endpoint` names, and images are kept, not fetched"

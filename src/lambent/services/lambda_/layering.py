@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
-from lambent.services.lambda_ import errors, permits
+from lambent.services.lambda_ import errors
+from lambent.services.lambda_.access import permits
 from lambent.services.lambda_.records.configuration import UsedLayer
 from lambent.services.lambda_.rules import names
 from lambent.services.lambda_.store import layers

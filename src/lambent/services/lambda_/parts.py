@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from lambent.services.lambda_.addresses import Addresses
+from lambent.services.lambda_.access.denials import Denials
 from lambent.services.lambda_.capacity import Capacity
 from lambent.services.lambda_.capacity_providers import CapacityProviders
-from lambent.services.lambda_.denials import Denials
 from lambent.services.lambda_.directory import Directory
-from lambent.services.lambda_.executions import Executions
+from lambent.services.lambda_.durable.executions import Executions
+from lambent.services.lambda_.urls.addresses import Addresses
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

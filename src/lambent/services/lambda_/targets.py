@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from lambent.kernel.access import Requester
-from lambent.services.lambda_ import errors, executions, permits, running
+from lambent.services.lambda_ import errors, running
+from lambent.services.lambda_.access import permits
+from lambent.services.lambda_.durable import executions
 from lambent.services.lambda_.errors import durable, permissions
 from lambent.services.lambda_.records import FunctionKey
 from lambent.services.lambda_.rules import durable_answers, payloads

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import executions
+from lambent.services.lambda_.durable import executions
 from lambent.services.lambda_.errors import durable as errors
 from lambent.services.lambda_.rules import durable_ids, durable_life
 from lambent.services.lambda_.store import durable

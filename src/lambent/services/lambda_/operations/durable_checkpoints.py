@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
-from lambent.services.lambda_ import chaining, executions, markers, pages
+from lambent.services.lambda_ import markers
+from lambent.services.lambda_.durable import chaining, executions, pages
 from lambent.services.lambda_.errors import durable as errors
 from lambent.services.lambda_.records.durable import Replay
 from lambent.services.lambda_.routes import drawn

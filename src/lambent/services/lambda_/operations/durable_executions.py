@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lambent.kernel import limits, page
 from lambent.services.lambda_ import errors as lambda_errors
-from lambent.services.lambda_ import executions, markers
+from lambent.services.lambda_ import markers
+from lambent.services.lambda_.durable import executions
 from lambent.services.lambda_.errors import durable as errors
 from lambent.services.lambda_.records import durable as records
 from lambent.services.lambda_.rules import durable_answers, durable_ids, durable_life, names

@@ -10,7 +10,6 @@ from lambent.kernel import limits, page
 from lambent.services.lambda_ import (
     capacity_providers,
     errors,
-    executions,
     layering,
     markers,
     packages,
@@ -19,6 +18,7 @@ from lambent.services.lambda_ import (
     room,
     signing,
 )
+from lambent.services.lambda_.durable import executions
 from lambent.services.lambda_.records import LATEST, Function, Version
 from lambent.services.lambda_.rules import answers, checks, configuration, names, refusals
 from lambent.services.lambda_.store import (

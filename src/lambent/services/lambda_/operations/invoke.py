@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import errors, executions, running
+from lambent.services.lambda_ import errors, running
+from lambent.services.lambda_.durable import executions
 from lambent.services.lambda_.errors import durable
 from lambent.services.lambda_.rules import contexts, durable_answers, names, payloads
 

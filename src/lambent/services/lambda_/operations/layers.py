@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.kernel import limits, page
-from lambent.services.lambda_ import errors, markers, packages, permits, room
+from lambent.services.lambda_ import errors, markers, packages, room
+from lambent.services.lambda_.access import permits
 from lambent.services.lambda_.records import LayerVersion
 from lambent.services.lambda_.rules import answers, names
 from lambent.services.lambda_.store import layer_permissions, layers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import policies
+from lambent.services.lambda_.access import policies
 from lambent.services.lambda_.errors import permissions as errors
 from lambent.services.lambda_.records import LATEST
 from lambent.services.lambda_.rules import names

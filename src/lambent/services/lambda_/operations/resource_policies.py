@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.services.lambda_ import errors as common
-from lambent.services.lambda_ import policies
+from lambent.services.lambda_.access import policies
 from lambent.services.lambda_.errors import permissions as errors
 from lambent.services.lambda_.records import LATEST
 from lambent.services.lambda_.rules import names, resource_policies
@@ -13,8 +13,8 @@ from lambent.services.lambda_.store import permissions
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
+    from lambent.services.lambda_.access.policies import Holder
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.policies import Holder
     from lambent.services.lambda_.records import FunctionKey
     from lambent.store.api import Transaction
 

@@ -9,7 +9,8 @@ import msgspec
 
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
-from lambent.services.lambda_ import executions, pages, running
+from lambent.services.lambda_ import running
+from lambent.services.lambda_.durable import executions, pages
 from lambent.services.lambda_.records.durable import Execution, Operation  # noqa: TC001 msgspec reads them at run time
 from lambent.services.lambda_.rules import durable_answers, durable_ids, durable_life
 from lambent.services.lambda_.store import durable

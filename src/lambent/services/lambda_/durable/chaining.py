@@ -8,7 +8,8 @@ import msgspec
 
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
-from lambent.services.lambda_ import errors, executions, routes, running
+from lambent.services.lambda_ import errors, routes, running
+from lambent.services.lambda_.durable import executions
 from lambent.services.lambda_.errors import durable as durable_errors
 from lambent.services.lambda_.records import LATEST, FunctionKey
 from lambent.services.lambda_.records.durable import Parent

@@ -16,13 +16,16 @@ from lambent.kernel.access import Requester
 from lambent.kernel.body import BodyTooLarge
 from lambent.kernel.doors import Reply
 from lambent.kernel.errors import AwsError
-from lambent.services.lambda_ import errors, executions, permits, running, url_streams
+from lambent.services.lambda_ import errors, running
+from lambent.services.lambda_.access import permits
+from lambent.services.lambda_.durable import executions
 from lambent.services.lambda_.errors import durable
 from lambent.services.lambda_.errors import urls as url_errors
 from lambent.services.lambda_.rules import durable_answers, traces, url_answers, url_cors, url_events
 from lambent.services.lambda_.rules.url_answers import Malformed
 from lambent.services.lambda_.rules.url_events import Received
 from lambent.services.lambda_.rules.urls import KIND
+from lambent.services.lambda_.urls import streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,7 +96,7 @@ class UrlDoor:
             trace=trace,
         )
         if outcome.stream is not None:
-            return await url_streams.opened(outcome.stream)
+            return await streams.opened(outcome.stream)
         if outcome.error is not None:
             raise Malformed(outcome.error)
         if url.streams:

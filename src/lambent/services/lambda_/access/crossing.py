@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from lambent.kernel.access import Requester
-from lambent.services.lambda_ import errors, permits
+from lambent.services.lambda_ import errors
+from lambent.services.lambda_.access import permits
 from lambent.services.lambda_.records import FunctionKey
 from lambent.services.lambda_.rules import names
 

@@ -1,0 +1,1 @@
+"""Who may do what with functions and layers: their policies, and what other accounts may ask."""

@@ -1,0 +1,1 @@
+"""Durable executions: how they start, go on, call and end."""
