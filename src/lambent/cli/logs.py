@@ -13,11 +13,12 @@ import typer
 
 from lambent.cli.client import server
 from lambent.cli.failure import Exit, Failure
+from lambent.cli.interrupts import interruptible
 from lambent.cli.options import Endpoint, FunctionName, Json
 from lambent.cli.terminal import console, show_json, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 EXAMPLES = (
     "lambent logs hello",
@@ -54,9 +55,9 @@ def logs(
     object per line. [bold]--follow[/bold] ends with Ctrl-C and exit code 130.
     """
     start = _start(since, time.time())
-    with server(endpoint) as aws:
+    with server(endpoint) as aws, interruptible() as pause:
         group = _group(aws.client("lambda"), name)
-        for event in _events(aws.client("logs"), group, start, pattern, follow=follow):
+        for event in _events(aws.client("logs"), group, start, pattern, pause if follow else None):
             _show(event, json=json)
 
 
@@ -81,8 +82,10 @@ def _group(functions: Any, name: str) -> str:
         return f"/aws/lambda/{name}"
 
 
-def _events(logs: Any, group: str, start: int, pattern: str | None, *, follow: bool) -> Iterator[dict[str, Any]]:
-    """The events of `group` from `start` on, oldest first, each once; with `follow` without end."""
+def _events(
+    logs: Any, group: str, start: int, pattern: str | None, pause: Callable[[float], None] | None
+) -> Iterator[dict[str, Any]]:
+    """The events of `group` from `start` on, oldest first, each once; with `pause` without end."""
     seen: dict[str, int] = {}
     newest = start
     while True:
@@ -94,12 +97,12 @@ def _events(logs: Any, group: str, start: int, pattern: str | None, *, follow: b
                     yield event
         except logs.exceptions.ResourceNotFoundException:
             # A function has no log group before its first call; who follows waits for it.
-            if not follow:
+            if pause is None:
                 raise Failure(f"there is no log group {group} yet; call the function first", Exit.REFUSED) from None
-        if not follow:
+        if pause is None:
             return
         seen = {key: timestamp for key, timestamp in seen.items() if timestamp >= newest - LATE_MS}
-        time.sleep(POLL_S)
+        pause(POLL_S)
 
 
 def _read(logs: Any, group: str, start: int, pattern: str | None) -> Iterator[dict[str, Any]]:
