@@ -7,14 +7,23 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambent.compute.channel import secret
 from lambent.compute.output import Output
 from lambent.kernel import limits
+from lambent.kernel.ids import SeededIds
 
 SECRET = b"0123456789abcdef"
 
 
 def frame(kind: bytes, body: bytes) -> bytes:
     return SECRET + kind + len(body).to_bytes(2, "big") + body
+
+
+@given(seed=st.integers(), text=st.text(st.characters(exclude_characters="\r\n", codec="utf-8")))
+def test_a_line_is_a_message_at_once_whatever_the_secret(seed: int, text: str) -> None:
+    output = Output(secret(SeededIds(seed)))
+    output.feed(f"{text}\n".encode())
+    assert output.take() == [f"{text}\n"]
 
 
 PIECES = st.one_of(

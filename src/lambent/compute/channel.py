@@ -11,9 +11,12 @@ import select
 import socket
 import struct
 from collections import deque
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lambent.kernel import limits
+
+if TYPE_CHECKING:
+    from lambent.kernel.ids import Ids
 
 SECRET_BYTES = 16
 _HEAD = SECRET_BYTES + 5
@@ -30,6 +33,12 @@ class Listener(Protocol):
 
     def hung_up(self) -> None:
         """The guest's end is closed: by its death, or by the function itself."""
+
+
+def secret(ids: Ids) -> bytes:
+    """A new secret of an environment. Its first byte is in no UTF-8 text: what looks like the beginning of a secret is
+    held back until more comes, and a line that ends so would not be seen while its function runs."""
+    return b"\xff" + ids.bytes(SECRET_BYTES - 1)
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

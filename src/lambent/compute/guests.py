@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from lambent.compute import endings, guestjson
-from lambent.compute.channel import SECRET_BYTES
+from lambent.compute.channel import secret
 from lambent.compute.client import Client
 from lambent.compute.extensions import shutdown
 from lambent.compute.extensions.registry import Extensions
@@ -76,7 +76,7 @@ class Guests:
         self._clock = clock
         self._ids = ids
         self._watcher = watcher
-        self._client = Client(cell, clock, self, ids.bytes(SECRET_BYTES))
+        self._client = Client(cell, clock, self, secret(ids))
         self._output = self._client.output
         self._frames = Frames()
         self._framed = Pipe(cell.frames, self._frames, clock, self.printed)

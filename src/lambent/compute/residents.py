@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Protocol
 
-from lambent.compute.channel import SECRET_BYTES
+from lambent.compute.channel import secret
 from lambent.compute.output import Output
 from lambent.compute.pipe import Pipe
 
@@ -55,7 +55,7 @@ class ExtensionResident(Resident):
     ) -> None:
         super().__init__(name, left)
         self._watcher = watcher
-        self._output = Output(ids.bytes(SECRET_BYTES))
+        self._output = Output(secret(ids))
         reading, self.writing = os.pipe()
         self._pipe = Pipe(reading, self._output, clock, self._printed)
 
