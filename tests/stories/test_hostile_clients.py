@@ -149,7 +149,6 @@ def test_every_interrupted_prefix_of_a_real_request_is_harmless(shared_lambent: 
         ("dynamodb", "list_tables", "ListTables"),
         ("ec2", "describe_vpcs", "DescribeVpcs"),
         ("cloudwatch", "list_metrics", "ListMetrics"),
-        ("lambda", "list_code_signing_configs", "ListCodeSigningConfigs"),
         ("iam", "list_users", "ListUsers"),
     ],
 )

@@ -169,8 +169,7 @@ class JailCell(Ends):
         self.usage()
         self.alive = False
         if self._process >= 0:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._process, signal.SIGKILL)
+            self._kill_first()
         else:
             self._control.shutdown(socket.SHUT_RDWR)  # it is still being made, and ends when it sees this
         self._cgroup.kill()
@@ -254,6 +253,10 @@ class JailCell(Ends):
             self.ready = True
             self._keeper.made(self)
         else:
+            self._kill_first()
+
+    def _kill_first(self) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it has ended of itself
             signal.pidfd_send_signal(self._process, signal.SIGKILL)
 
     def _exited(self, slot: int, status: int) -> None:
