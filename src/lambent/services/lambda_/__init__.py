@@ -151,7 +151,6 @@ _NOTES = {
     "DeleteResourcePolicy": _POLICIES,
     "GetResourcePolicy": _POLICIES,
     "Invoke": "the type Event answers 501, but for durable functions",
-    "InvokeAsync": "answers 501 after its checks, as Invoke does for the type Event",
     "InvokeWithResponseStream": "a durable function answers 501",
     "PublishLayerVersion": "packages on S3 come from the S3 that the setting `s3_endpoint` names",
     "PutFunctionCodeSigningConfig": _SIGNER,
@@ -269,6 +268,7 @@ def build(parts: Parts) -> Service:
             update_function_url_config,
         ),
         notes=_NOTES,
+        unfinished={"InvokeAsync": "it checks its request and waits for the queue of asynchronous invocations"},
         preparations=(parts.capacity.restore, parts.denials.restore),
         workers={
             "capacity-providers": ProviderSettler(parts),
