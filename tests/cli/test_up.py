@@ -140,11 +140,13 @@ def test_variables_and_the_settings_file_are_honoured(tmp_path: Path) -> None:
 def test_it_deploys_and_prints_commands_that_work(tmp_path: Path) -> None:
     function(tmp_path / "functions", "greet", {"event.json": '{"name": "Ada"}'})
     function(tmp_path / "functions", "other")
+    function(tmp_path / "functions", "approval", {"function.toml": "durable = 600\n", "event.json": "{}"})
     with up(tmp_path, "--port", "0", "--deploy", "functions") as server:
         server.until("logs greet --follow")
         commands = re.findall(r"^  ((?:export|aws|lambent) .*)$", server.printed, re.MULTILINE)
         tried = [command for command in commands if "--follow" not in command]
         assert [" ".join(command.split()[:2]) for command in tried[1:]] == [
+            "aws lambda",
             "aws lambda",
             "aws lambda",
             "aws logs",
@@ -158,6 +160,7 @@ def test_it_deploys_and_prints_commands_that_work(tmp_path: Path) -> None:
         assert server.stop() == Exit.OK
     assert re.search(r"^  greet +created +python3\.\d+, ", server.printed, re.MULTILINE)
     assert '{"hello": "Ada"}' in done.stdout
+    assert "DurableExecutionArn" in done.stdout
     assert "START RequestId" in done.stdout
 
 

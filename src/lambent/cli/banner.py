@@ -158,21 +158,22 @@ class TerminalScreen:
         callable_now = [result for result in self._results if result["action"] != "failed"]
         if not callable_now:
             return
-        # The smallest with a sample event is the one to begin with.
-        callable_now.sort(key=lambda result: (_event(result) is None, int(result["bytes"])))
+        # The smallest with a sample event that answers at once is the one to begin with.
+        callable_now.sort(key=lambda result: (result["durable"], _event(result) is None, int(result["bytes"])))
         first = callable_now[0]
         self._line()
         self._line("Try it in another terminal, here:")
         self._line()
         self._command(f"export {' '.join(self._variables())}")
         for result in callable_now:
-            show = " && cat out.json" if result is first else ""
-            self._command(f"aws lambda invoke --function-name {result['function']}{_payload(result)} out.json{show}")
+            show = " && cat out.json" if result is first and not result["durable"] else ""
+            self._command(f"aws lambda invoke --function-name {_target(result)}{_payload(result)} out.json{show}")
         # `aws logs tail` would be shorter, and version 1 of the AWS CLI does not have it.
         group = f"/aws/lambda/{first['function']}"
         self._command(f"aws logs filter-log-events --log-group-name {group} --query 'events[].message' --output text")
         self._line()
-        self._command(f"{program()} invoke {first['function']}{_event_flag(first)}")
+        if not first["durable"]:
+            self._command(f"{program()} invoke {first['function']}{_event_flag(first)}")
         self._command(f"{program()} logs {first['function']} --follow")
         self._line()
 
@@ -208,6 +209,12 @@ def program() -> str:
     if own.name != "lambent" or (found and Path(found).resolve() == own.resolve()):
         return "lambent"
     return shlex.quote(_near(own))
+
+
+def _target(result: dict[str, Any]) -> str:
+    """What `aws lambda invoke` is to call. A durable function is called by version, and may not answer for days."""
+    name: str = result["function"]
+    return f"'{name}:$LATEST' --invocation-type Event" if result["durable"] else name
 
 
 def _payload(result: dict[str, Any]) -> str:

@@ -50,6 +50,8 @@ class Deployed(msgspec.Struct, frozen=True):
     arn: str
     url: str | None = None
     """Its function URL, if it has one."""
+    durable: bool = False
+    """Whether its executions are durable."""
 
 
 def deploy(source: Project, aws: Aws, cache: Path, say: Callable[[str], None], *, fresh: bool = False) -> Deployed:
@@ -80,7 +82,8 @@ def deploy(source: Project, aws: Aws, cache: Path, say: Callable[[str], None], *
         action = "updated" if action == "unchanged" else action
     now = functions.get_function_configuration(FunctionName=name)
     url = function_url.of(functions, name)
-    return Deployed(name, action, now["Runtime"], now["Handler"], len(code), now["FunctionArn"], url)
+    durable = "DurableConfig" in now
+    return Deployed(name, action, now["Runtime"], now["Handler"], len(code), now["FunctionArn"], url, durable)
 
 
 def running_runtime() -> str:
