@@ -20,8 +20,9 @@ from lambent.kernel.errors import AwsError
 from lambent.wire import compress
 from lambent.wire.checked import CheckedBody
 from lambent.wire.chunked import SIGNED, SIGNED_TRAILER, UNSIGNED_TRAILER, ChunkedBody
+from lambent.wire.claims import Claim, Fault, NotAuthentic, Scope
 from lambent.wire.http import HttpRequest
-from lambent.wire.sigv4 import EMPTY_SHA256, Claim, Fault, NotAuthentic, Scope, sign, signing_key
+from lambent.wire.sigv4 import EMPTY_SHA256, sign, signing_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -19,8 +19,9 @@ from lambent.kernel.authority import Credential, Principal
 from lambent.kernel.clock import VirtualClock
 from lambent.kernel.errors import AwsError
 from lambent.wire import refusals, sigv4
+from lambent.wire.claims import UNSIGNED_PAYLOAD, Fault, NotAuthentic, Scope, read_claim
 from lambent.wire.http import HttpRequest
-from lambent.wire.sigv4 import EMPTY_SHA256, UNSIGNED_PAYLOAD, Fault, NotAuthentic, Scope, Verifier, read_claim
+from lambent.wire.sigv4 import EMPTY_SHA256, Verifier
 
 ME = Principal("000000000000", "arn:aws:iam::000000000000:root", "000000000000")
 MISMATCH = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
 from lambent.kernel.body import BodyTooLarge
-from lambent.wire.sigv4 import Fault, NotAuthentic
+from lambent.wire.claims import Fault, NotAuthentic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -23,14 +23,15 @@ from lambent.kernel import limits
 from lambent.kernel.body import BodyTooLarge
 from lambent.kernel.errors import AwsError
 from lambent.wire.checked import gather
-from lambent.wire.sigv4 import EMPTY_SHA256, Fault, NotAuthentic, sign
+from lambent.wire.claims import Fault, NotAuthentic
+from lambent.wire.sigv4 import EMPTY_SHA256, sign
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from lambent.kernel.body import Body
+    from lambent.wire.claims import Claim
     from lambent.wire.http import HttpRequest
-    from lambent.wire.sigv4 import Claim
 
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"

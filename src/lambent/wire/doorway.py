@@ -11,15 +11,16 @@ from lambent.kernel import limits
 from lambent.kernel.doors import PATHS, Caller
 from lambent.wire import refusals
 from lambent.wire.budget import Busy, Hold
+from lambent.wire.claims import Fault, NotAuthentic, read_claim
 from lambent.wire.http import HttpResponse
-from lambent.wire.sigv4 import Fault, NotAuthentic, read_claim
 
 if TYPE_CHECKING:
     from lambent.kernel.doors import Address, Doors, Reply
     from lambent.kernel.ids import Ids
     from lambent.wire.budget import Budget
+    from lambent.wire.claims import Scope
     from lambent.wire.http import HttpRequest
-    from lambent.wire.sigv4 import Scope, Verifier
+    from lambent.wire.sigv4 import Verifier
 
 _SANDBOX = ("Content-Security-Policy", "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts")
 

@@ -25,13 +25,14 @@ from lambent.wire import compress, refusals
 from lambent.wire.budget import Budget, Busy, Hold
 from lambent.wire.checked import CheckedBody
 from lambent.wire.chunked import ChunkedBody
+from lambent.wire.claims import UNSIGNED_PAYLOAD, Fault, NotAuthentic, read_claim
 from lambent.wire.cors import Browsers
 from lambent.wire.doorway import Doorway
 from lambent.wire.fronts import screen
 from lambent.wire.http import HttpResponse
 from lambent.wire.links import CodePage
 from lambent.wire.route import Route, Router, Unroutable
-from lambent.wire.sigv4 import UNSIGNED_PAYLOAD, Fault, NotAuthentic, Verifier, read_claim
+from lambent.wire.sigv4 import Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,12 +46,13 @@ if TYPE_CHECKING:
     from lambent.kernel.service import Operation, Service
     from lambent.kernel.settings import Settings
     from lambent.store.blobs import Blobs
+    from lambent.wire.claims import Claim
     from lambent.wire.codec import OperationCodec
     from lambent.wire.fronts.messages import Ask
     from lambent.wire.http import Handler, HttpRequest
     from lambent.wire.links import CodeLinks
     from lambent.wire.models import Models
-    from lambent.wire.sigv4 import Admission, Claim
+    from lambent.wire.sigv4 import Admission
 
 log = logging.getLogger(__name__)
 

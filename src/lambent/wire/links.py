@@ -15,8 +15,9 @@ from lambent.kernel.authority import Credential, Principal
 from lambent.kernel.errors import AwsError
 from lambent.store.errors import NoSuchBlob
 from lambent.wire import refusals, sigv4
+from lambent.wire.claims import UNSIGNED_PAYLOAD, Fault, NotAuthentic, Scope, read_claim
 from lambent.wire.http import HttpRequest, HttpResponse
-from lambent.wire.sigv4 import Fault, NotAuthentic, Scope, Verifier
+from lambent.wire.sigv4 import Verifier
 
 if TYPE_CHECKING:
     from lambent.kernel.clock import Clock
@@ -51,12 +52,12 @@ class CodeLinks:
         if http.method not in ("GET", "HEAD"):
             text = "The specified method is not allowed against this resource."
             raise AwsError("MethodNotAllowed", text, status=405)
-        claim = sigv4.read_claim(http)
+        claim = read_claim(http)
         if claim is None or claim.expires is None:
             raise NotAuthentic(Fault.MISSING)
         # A link for GET also serves HEAD, which tells less.
         signed = HttpRequest("GET", http.path, http.query, http.headers)
-        self._verifier.verify(signed, self._verifier.admit(signed, claim), sigv4.UNSIGNED_PAYLOAD)
+        self._verifier.verify(signed, self._verifier.admit(signed, claim), UNSIGNED_PAYLOAD)
         found = _PATH.fullmatch(http.path)
         if found is None:
             raise AwsError("NoSuchKey", "The specified key does not exist.", status=404)

@@ -16,8 +16,8 @@ from defusedxml import DefusedXmlException, ElementTree
 from lambent.kernel import limits
 from lambent.kernel.objects import NoObjects, ObjectRefused, ObjectsUnreachable
 from lambent.wire import sigv4
+from lambent.wire.claims import Scope
 from lambent.wire.http import HttpRequest
-from lambent.wire.sigv4 import Scope
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

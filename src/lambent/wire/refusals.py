@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.kernel.errors import AwsError
-from lambent.wire.sigv4 import Fault
+from lambent.wire.claims import Fault
 
 if TYPE_CHECKING:
-    from lambent.wire.sigv4 import NotAuthentic
+    from lambent.wire.claims import NotAuthentic
 
 _MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "

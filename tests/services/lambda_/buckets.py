@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from lambent.kernel.authority import Credential, Principal
 from lambent.kernel.clock import SystemClock
 from lambent.kernel.settings import S3Key
-from lambent.wire import sigv4
+from lambent.wire.claims import UNSIGNED_PAYLOAD, NotAuthentic, read_claim
 from lambent.wire.http import HttpRequest
-from lambent.wire.sigv4 import NotAuthentic, Verifier
+from lambent.wire.sigv4 import Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,12 +97,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _authentic(self, path: str, query: str) -> bool:
         http = HttpRequest("GET", path, query, [("host", self.headers["Host"])])
-        claim = sigv4.read_claim(http)
+        claim = read_claim(http)
         if claim is None:
             return False
         verifier = Verifier(lambda *_: Credential(KEY.secret_access_key, Principal("", "", "")), SystemClock())
         try:
-            verifier.verify(http, verifier.admit(http, claim), sigv4.UNSIGNED_PAYLOAD)
+            verifier.verify(http, verifier.admit(http, claim), UNSIGNED_PAYLOAD)
         except NotAuthentic:
             return False
         return claim.scope.access_key_id == KEY.access_key_id

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from lambent.kernel.settings import is_loopback
+from lambent.wire.claims import UNSIGNED_PAYLOAD, NotAuthentic, read_claim
 from lambent.wire.cors import Browsers
 from lambent.wire.route import Router, Unroutable
-from lambent.wire.sigv4 import UNSIGNED_PAYLOAD, NotAuthentic, Verifier, read_claim
+from lambent.wire.sigv4 import Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
