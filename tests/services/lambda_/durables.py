@@ -161,6 +161,40 @@ class Stage:
         settled(self.client, name)
         return name
 
+    def create_again(self, name: str) -> None:
+        """A durable function of that name, where there was one."""
+        self.client.create_function(**new(name, DurableConfig={"ExecutionTimeout": 600}))
+        settled(self.client, name)
+
+    def rows(self) -> int:
+        """How many rows there are of all durable executions."""
+
+        def count(tx: Transaction) -> int:
+            tables = ("execution", "operation", "event", "remains")
+            found = [tx.one(f"SELECT COUNT(*) FROM lambda_durable_{table}") for table in tables]
+            return sum(row[0] for row in found if row is not None)
+
+        rows: int = self.server.run(lambda: self.parts.store.read(count))
+        return rows
+
+    def gone(self, arn: str) -> bool:
+        """Whether the execution goes away; the driver does that on its own time."""
+        for _ in range(1000):
+            try:
+                self.execution(arn)
+            except self.client.exceptions.ResourceNotFoundException:
+                return True
+        return False
+
+    def swept(self) -> None:
+        """Return when nothing is left of what nobody sees."""
+
+        async def until() -> None:
+            while await self.parts.store.read(_left):
+                await settle()
+
+        self.server.run(until)
+
     def begin(self, function: str, event: Any = None, **members: Any) -> str:
         """Begin an execution; returns its ARN."""
         answer = self.client.invoke(
@@ -258,6 +292,21 @@ def stage(folder: Path, clock: VirtualClock, *, puppets: bool) -> Iterator[Stage
                 patched.setattr("lambent.app.Engine", PuppetEngine)
             server = stack.enter_context(serving(settings_for(folder)))
         yield Stage(server, clock)
+
+
+def _left(tx: Transaction) -> bool:
+    """Whether there is a row that belongs to no function."""
+    living = "SELECT e.id FROM lambda_durable_execution e JOIN lambda_durable_owner o ON o.id = e.owner"
+    there = "f.account = o.account AND f.region = o.region AND f.name = o.function"
+    owners = f"SELECT o.id FROM lambda_durable_owner o JOIN lambda_function f ON {there}"
+    wanted = (
+        "SELECT 1 FROM lambda_durable_remains LIMIT 1",
+        f"SELECT 1 FROM lambda_durable_execution WHERE id NOT IN ({living}) LIMIT 1",
+        f"SELECT 1 FROM lambda_durable_operation WHERE execution NOT IN ({living}) LIMIT 1",
+        f"SELECT 1 FROM lambda_durable_event WHERE execution NOT IN ({living}) LIMIT 1",
+        f"SELECT 1 FROM lambda_durable_owner WHERE id NOT IN ({owners}) LIMIT 1",
+    )
+    return any(tx.one(sql) is not None for sql in wanted)
 
 
 def _all(tx: Transaction, execution_id: str) -> list[Operation]:

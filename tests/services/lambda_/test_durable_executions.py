@@ -10,7 +10,6 @@ import pytest
 
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
-from lambent.services.lambda_.durable.driving import look
 from tests.services.lambda_.calls import create, publish, refused
 from tests.services.lambda_.durables import DAY_S, real_now, stage
 
@@ -428,7 +427,7 @@ def test_an_execution_is_kept_for_its_time_and_no_longer(on: Stage) -> None:
     on.pass_time(2 * DAY_S - 1)
     assert on.execution(arn)["Status"] == "SUCCEEDED"
     on.pass_time(2)
-    assert _gone(on, arn)
+    assert on.gone(arn)
     assert on.begin(function, DurableExecutionName="again") != arn
 
 
@@ -446,7 +445,7 @@ def test_an_execution_that_has_ended_is_deleted(on: Stage) -> None:
     answer = on.client.delete_durable_execution(DurableExecutionArn=arn)
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
     assert answer["DeletionRequestTimestamp"]
-    assert _gone(on, arn)
+    assert on.gone(arn)
 
 
 def test_executions_are_listed_by_their_starts(on: Stage) -> None:
@@ -661,29 +660,3 @@ def test_what_a_stopping_server_breaks_off_is_no_failure(tmp_path: Path, refused
         on.turn().returns("SUCCEEDED")
         assert on.ended(arn)["Status"] == "SUCCEEDED"
         assert on.kinds(arn).count("InvocationCompleted") == 1
-
-
-def test_executions_that_have_much_to_remove_go_a_few_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "DURABLE_REMOVED", 5)
-    with stage(tmp_path, real_now(), puppets=True) as on:
-        function = on.create()
-        for _ in range(3):
-            arn = on.begin(function)
-            on.turn().returns("SUCCEEDED")
-            on.ended(arn)
-        later_ms = on.parts.now_ms() + 15 * DAY_S * 1000
-        assert len(on.server.run(lambda: on.parts.store.write(lambda tx: look(tx, ["a", "b", "c"], later_ms)))) == 2
-        on.pass_time(15 * DAY_S)
-        assert on.client.list_durable_executions_by_function(FunctionName=function)["DurableExecutions"] == []
-
-
-def _gone(on: Stage, arn: str) -> bool:
-    """Whether the execution goes away; the driver does that on its own time."""
-    for _ in range(1000):
-        try:
-            on.execution(arn)
-        except on.client.exceptions.ResourceNotFoundException:
-            return True
-    return False

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lambent.services.lambda_.records import FunctionKey
-from lambent.services.lambda_.records.configuration import Vpc
-from lambent.services.lambda_.store import functions, storage, versions
+from lambent.services.lambda_.records.configuration import Durability, Vpc
+from lambent.services.lambda_.records.durable import Execution, Filter
+from lambent.services.lambda_.rules import durable_life
+from lambent.services.lambda_.store import durable, functions, storage, versions
 from lambent.store.sqlite import SqliteStore
 from tests.store.conftest import write_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from lambent.store.api import Transaction
@@ -45,6 +48,18 @@ STATE = {"configuration": CONFIGURATION, "state": "Active", "revision_id": "r", 
 FUNCTION = PLACE | STATE | {"serving": CONFIGURATION, "update": None, "tags": {}, "last_version": 1}
 VERSION = PLACE | STATE | {"number": 1, "source_description": "", "state_reason": None, "state_reason_code": None}
 """Records as they were written then."""
+EXECUTION = Execution(
+    id="e",
+    account=KEY.account,
+    region=KEY.region,
+    function=KEY.name,
+    version="1",
+    name="n",
+    durability=Durability(timeout_s=600, retention_days=1),
+    result_bytes=100,
+    started_ms=5,
+    deadline_ms=600_005,
+)
 
 
 def insert(tx: Transaction) -> None:
@@ -65,13 +80,18 @@ def insert(tx: Transaction) -> None:
     )
 
 
-async def test_functions_and_versions_of_the_first_schema_read_on(tmp_path: Path) -> None:
+async def upgraded(tmp_path: Path, before: str, work: Callable[[Transaction], None]) -> SqliteStore:
+    """A store that was written by `work` when the schemas from `before` on were not there yet."""
     scripts = {each.name: each.read_text() for each in (files("lambent.services.lambda_") / "schema").iterdir()}
-    first = {name: script for name, script in scripts.items() if name < "0003"}
+    first = {name: script for name, script in scripts.items() if name < before}
     store = await SqliteStore.open(tmp_path / "data", {"lambda_": write_schema(tmp_path / "first", first)})
-    await store.write(insert)
+    await store.write(work)
     await store.close()
-    store = await SqliteStore.open(tmp_path / "data", {"lambda_": write_schema(tmp_path / "all", scripts)})
+    return await SqliteStore.open(tmp_path / "data", {"lambda_": write_schema(tmp_path / "all", scripts)})
+
+
+async def test_functions_and_versions_of_the_first_schema_read_on(tmp_path: Path) -> None:
+    store = await upgraded(tmp_path, "0003", insert)
     function = await store.read(lambda tx: functions.find(tx, KEY))
     version = await store.read(lambda tx: versions.find(tx, KEY, 1))
     stored = await store.read(lambda tx: storage.stored(tx, KEY.account, KEY.region))
@@ -85,3 +105,37 @@ async def test_functions_and_versions_of_the_first_schema_read_on(tmp_path: Path
         assert configuration.packages == {"ab" * 32, "cd" * 32}
     assert function.recursive_loop == "Terminate"
     assert stored == 14
+
+
+def insert_execution(tx: Transaction) -> None:
+    begun = durable_life.begun(EXECUTION, "{}")
+    tx.run(
+        "INSERT INTO lambda_durable_execution"
+        " (id, account, region, function, version, name, status, started_ms, due_ms, running, record)"
+        " VALUES ('e', :account, :region, :function, '1', 'n', 'RUNNING', 5, 7, 0, :record)",
+        account=KEY.account,
+        region=KEY.region,
+        function=KEY.name,
+        record=msgspec.json.encode(begun.execution).decode(),
+    )
+    tx.run(
+        "INSERT INTO lambda_durable_operation"
+        " (execution, id, parent, ordinal, change, hidden, waiting, running, due_ms, size, record)"
+        " VALUES ('e', 'e', NULL, 1, 1, 0, 0, 0, NULL, 2, :record)",
+        record=msgspec.json.encode(begun.root).decode(),
+    )
+    tx.run(
+        "INSERT INTO lambda_durable_event (execution, id, record) VALUES ('e', 1, :record)",
+        record=msgspec.json.encode(begun.events[0]).decode(),
+    )
+
+
+async def test_executions_of_the_first_schema_go_on(tmp_path: Path) -> None:
+    store = await upgraded(tmp_path, "0010", insert_execution)
+    found = await store.read(lambda tx: durable.find_name(tx, KEY, "n"))
+    listed = await store.read(lambda tx: durable.page(tx, KEY, Filter(), None, 5))
+    due = await store.read(lambda tx: durable.due(tx, 7, 5))
+    history, _ = await store.read(lambda tx: durable.history(tx, listed[0], None, 5, newest_first=False))
+    await store.close()
+    assert [found, *listed, *due] == [durable_life.begun(EXECUTION, "{}").execution] * 3
+    assert [event.type for event in history] == ["ExecutionStarted"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from lambent.kernel.service import Service
 from lambent.services.lambda_.access import crossing
 from lambent.services.lambda_.durable.driving import Driver
+from lambent.services.lambda_.durable.sweeping import Sweeper
 from lambent.services.lambda_.operations.aliases import (
     create_alias,
     delete_alias,
@@ -274,6 +275,7 @@ def build(parts: Parts) -> Service:
             "capacity-providers": ProviderSettler(parts),
             "code-sweeper": CodeSweeper(parts),
             "driver": Driver(parts),
+            "durable-sweeper": Sweeper(parts),
             "initialiser": Initialiser(parts),
             "mapping-settler": MappingSettler(parts),
             "settler": Settler(parts),

@@ -13,7 +13,7 @@ from lambent.services.lambda_ import running
 from lambent.services.lambda_.durable import executions, pages
 from lambent.services.lambda_.records.durable import Execution, Operation  # noqa: TC001 msgspec reads them at run time
 from lambent.services.lambda_.rules import durable_answers, durable_ids, durable_life
-from lambent.services.lambda_.store import durable
+from lambent.services.lambda_.store import durable, durable_remains
 
 if TYPE_CHECKING:
     import asyncio
@@ -127,6 +127,7 @@ class Driver:
             start(f"call {call.id} of {execution.arn}", self._call(execution, call))
         if execution.ending is not None:
             self._parts.executions.tell(execution.id)
+            self._parts.executions.left.set()
 
     async def _invoke(self, execution: Execution, invocation: str) -> None:
         now_ms = self._parts.now_ms()
@@ -206,22 +207,15 @@ class Driver:
 
 
 def look(tx: Transaction, invocations: list[str], now_ms: int) -> list[Step]:
-    """Let happen what is due, for as many executions as there are ids of `invocations` at most. Those that go may have
-    thousands of rows, and everybody else waits meanwhile: a few of them are enough for one transaction."""
-    steps, removed = [], 0
-    for execution, name in zip(durable.due(tx, now_ms, len(invocations)), invocations, strict=False):
-        steps.append(_look(tx, execution, name, now_ms))
-        if execution.ending is not None:
-            removed += execution.operations + execution.events
-        if removed >= limits.DURABLE_REMOVED:
-            break
-    return steps
+    """Let happen what is due, for as many executions as there are ids of `invocations` at most."""
+    due = durable.due(tx, now_ms, len(invocations))
+    return [_look(tx, execution, name, now_ms) for execution, name in zip(due, invocations, strict=False)]
 
 
 def _look(tx: Transaction, execution: Execution, invocation: str, now_ms: int) -> Step:
     """Let happen what is due for one execution: one that has ended goes when it has been kept for long enough."""
     if execution.ending is not None:
-        durable.delete(tx, execution.id)
+        durable_remains.discard(tx, execution)
         return Step(execution, None, [])
     draft = durable.draft(tx, execution, now_ms)
     durable_life.fire(draft)

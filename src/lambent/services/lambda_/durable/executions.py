@@ -43,6 +43,8 @@ class Executions:
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self.changed = asyncio.Event()
         """Set by every change; the driver's to clear."""
+        self.left = asyncio.Event()
+        """Set where executions are to be removed; the sweeper's to clear."""
 
     async def change(self, execution_id: str, work: Callable[[Transaction], T]) -> T:
         """Run `work`, which changes that execution, and return its result once it is durable.
@@ -63,8 +65,9 @@ class Executions:
         self.changed.set()
 
     def tell_all(self) -> None:
-        """Have the driver look, and whoever waits."""
+        """Have the driver and the sweeper look, and whoever waits: a function is gone."""
         self.changed.set()
+        self.left.set()
         for execution_id in self._waiting:
             self.tell(execution_id)
 
@@ -215,15 +218,12 @@ def conclude(tx: Transaction, draft: Draft) -> None:
         _answer(tx, parent, draft.now_ms, *durable_life.call_of(draft))
 
 
-def forget(tx: Transaction, key: FunctionKey, now_ms: int) -> None:
-    """Remove every execution of a function that is deleted. Those of other functions that have called it go on: their
-    calls have failed."""
-    refusal = errors.not_found(key)
-    error = {"ErrorMessage": refusal.message, "ErrorType": refusal.code}
-    parents = durable.callers(tx, key)
-    durable.delete_all(tx, key)
-    for parent in parents:
-        _answer(tx, parent, now_ms, "FAILED", None, error)
+def dissolve(tx: Transaction, execution: Execution, now_ms: int) -> None:
+    """The execution goes with its function. Where it has not ended, what has called it goes on: the call has failed."""
+    if execution.ending is None and execution.parent is not None:
+        refusal = errors.not_found(execution.key)
+        error = {"ErrorMessage": refusal.message, "ErrorType": refusal.code}
+        _answer(tx, execution.parent, now_ms, "FAILED", None, error)
 
 
 def _answer(

@@ -18,12 +18,12 @@ from lambent.services.lambda_ import (
     room,
     signing,
 )
-from lambent.services.lambda_.durable import executions
 from lambent.services.lambda_.records import LATEST, Function, Version
 from lambent.services.lambda_.rules import answers, checks, configuration, names, refusals
 from lambent.services.lambda_.store import (
     aliases,
     concurrency,
+    durable_remains,
     event_invoke,
     functions,
     permissions,
@@ -131,7 +131,7 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
     if qualifier is not None:
         return await _delete_version(call, key, qualifier)
 
-    blobs, now_ms = call.parts.blobs, call.parts.now_ms()
+    blobs = call.parts.blobs
 
     def work(tx: Transaction) -> None:
         if not functions.delete(tx, key):
@@ -146,7 +146,7 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
         permissions.delete_all(tx, key)
         event_invoke.delete_all(tx, key)
         signing_store.detach(tx, key)
-        executions.forget(tx, key, now_ms)
+        durable_remains.abandon(tx, key)
 
     await call.parts.directory.change(key, work)
     call.parts.executions.tell_all()

@@ -17,29 +17,39 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lambent.services.lambda_.records import FunctionKey
-    from lambent.services.lambda_.records.durable import Filter, Parent
+    from lambent.services.lambda_.records.durable import Filter
     from lambent.store.api import Row, Transaction
 
 _execution = msgspec.json.Decoder(Execution).decode
 _operation = msgspec.json.Decoder(Operation).decode
 _event = msgspec.json.Decoder(Event).decode
+_LIVING = "lambda_durable_execution e JOIN lambda_durable_owner o ON o.id = e.owner"
+"""Those whose function is there; others are on their way out."""
 
 
 def find(tx: Transaction, execution_id: str) -> Execution | None:
     """The execution, or None."""
-    row = tx.one("SELECT record FROM lambda_durable_execution WHERE id = :id", id=execution_id)
+    row = tx.one(f"SELECT e.record FROM {_LIVING} WHERE e.id = :id", id=execution_id)  # noqa: S608 the text is ours
     return None if row is None else _execution(row[0])
 
 
 def find_name(tx: Transaction, key: FunctionKey, name: str) -> Execution | None:
     """The function's execution of that name, or None."""
     row = tx.one(
-        "SELECT record FROM lambda_durable_execution"
-        " WHERE account = :account AND region = :region AND function = :function AND name = :name",
-        **_columns(key),
+        "SELECT record FROM lambda_durable_execution WHERE owner = :owner AND name = :name",
+        owner=owner(tx, key),
         name=name,
     )
     return None if row is None else _execution(row[0])
+
+
+def owner(tx: Transaction, key: FunctionKey) -> str | None:
+    """What the executions of the function belong to; None where there has been none since it was created."""
+    row = tx.one(
+        "SELECT id FROM lambda_durable_owner WHERE account = :account AND region = :region AND function = :function",
+        **_columns(key),
+    )
+    return None if row is None else str(row[0])
 
 
 def draft(tx: Transaction, execution: Execution, now_ms: int, operation_ids: Iterable[str] = ()) -> Draft:
@@ -72,7 +82,7 @@ def operations(
         count=count + 1,
         **values,
     )
-    fitting = _fitting(rows[:count], size, least)
+    fitting = fitting_rows(rows[:count], size, least)
     found = tx.all(
         f"SELECT record FROM lambda_durable_operation WHERE {where} AND ordinal <= :last ORDER BY ordinal",  # noqa: S608
         execution=execution_id,
@@ -103,14 +113,14 @@ def insert(tx: Transaction, draft: Draft) -> None:
     """Store a new execution; its name is free."""
     tx.run(
         "INSERT INTO lambda_durable_execution"
-        " (id, account, region, function, version, name, status, started_ms, due_ms, running, record)"
-        " VALUES (:id, :account, :region, :function, :version, :name, :status, :started_ms, 0, 0, '')",
+        " (id, owner, version, name, status, started_ms, due_ms, running, record)"
+        " VALUES (:id, :owner, :version, :name, :status, :started_ms, 0, 0, '')",
         id=draft.execution.id,
+        owner=owner(tx, draft.execution.key) or _begin_owning(tx, draft.execution),
         version=draft.execution.version,
         name=draft.execution.name,
         status=draft.execution.status,
         started_ms=draft.execution.started_ms,
-        **_columns(draft.execution.key),
     )
     save(tx, draft)
 
@@ -139,7 +149,7 @@ def save(tx: Transaction, draft: Draft) -> None:
 def due(tx: Transaction, now_ms: int, count: int) -> list[Execution]:
     """Up to `count` executions that somebody has to look at, the longest due first."""
     rows = tx.all(
-        "SELECT record FROM lambda_durable_execution WHERE due_ms <= :now ORDER BY due_ms LIMIT :count",
+        f"SELECT e.record FROM {_LIVING} WHERE e.due_ms <= :now ORDER BY e.due_ms LIMIT :count",  # noqa: S608 as above
         now=now_ms,
         count=count,
     )
@@ -148,52 +158,36 @@ def due(tx: Transaction, now_ms: int, count: int) -> list[Execution]:
 
 def next_due(tx: Transaction) -> int | None:
     """When the next execution is due; None where there is none."""
-    row = tx.one("SELECT MIN(due_ms) FROM lambda_durable_execution")
-    return None if row is None or row[0] is None else int(row[0])
+    row = tx.one(f"SELECT e.due_ms FROM {_LIVING} ORDER BY e.due_ms LIMIT 1")  # noqa: S608 as above
+    return None if row is None else int(row[0])
 
 
 def running(tx: Transaction) -> list[Execution]:
     """The executions with an invocation under way."""
-    rows = tx.all("SELECT record FROM lambda_durable_execution WHERE running = 1")
-    return [_execution(row[0]) for row in rows]
+    return [_execution(row[0]) for row in tx.all(f"SELECT e.record FROM {_LIVING} WHERE e.running = 1")]  # noqa: S608
 
 
 def calling(tx: Transaction) -> list[tuple[str, str]]:
     """The execution and the id of every operation whose call is under way."""
-    rows = tx.all("SELECT execution, id FROM lambda_durable_operation WHERE running = 1")
-    return [(str(row[0]), str(row[1])) for row in rows]
-
-
-def callers(tx: Transaction, key: FunctionKey) -> list[Parent]:
-    """What waits for the executions of the function that have not ended."""
     rows = tx.all(
-        "SELECT record FROM lambda_durable_execution WHERE account = :account AND region = :region"
-        " AND function = :function AND status IN ('RUNNING', 'PAUSING', 'PAUSED')",
-        **_columns(key),
+        f"SELECT c.execution, c.id FROM {_LIVING}"  # noqa: S608 as above
+        " JOIN lambda_durable_operation c ON c.execution = e.id WHERE c.running = 1"
     )
-    found = (_execution(row[0]).parent for row in rows)
-    return [parent for parent in found if parent is not None]
+    return [(str(row[0]), str(row[1])) for row in rows]
 
 
 def page(
     tx: Transaction, key: FunctionKey, wanted: Filter, after: tuple[int, str] | None, count: int
 ) -> list[Execution]:
     """Up to `count` executions of the function by their starts; they follow the one with the start and the id
-    `after`."""
-    step, order = (">", "ASC") if wanted.oldest_first else ("<", "DESC")
-    where, values = _conditions(wanted)
-    if after is not None:
-        where += f" AND (started_ms {step} :at OR (started_ms = :at AND id {step} :after))"
-        values |= {"at": after[0], "after": after[1]}
-    rows = tx.all(
-        "SELECT record FROM lambda_durable_execution"  # noqa: S608 the parts are ours, every value is a parameter
-        f" WHERE account = :account AND region = :region AND function = :function{where}"
-        f" ORDER BY started_ms {order}, id {order} LIMIT :count",
-        **_columns(key),
-        **values,
-        count=count,
-    )
-    return [_execution(row[0]) for row in rows]
+    `after`. Those of each status are in order by themselves."""
+    place = owner(tx, key)
+    if place is None:
+        return []
+    statuses = [None] if wanted.statuses is None else sorted(set(wanted.statuses))
+    rows = [row for status in statuses for row in _page(tx, place, wanted, status, after, count)]
+    rows.sort(key=lambda row: (row[0], row[1]), reverse=not wanted.oldest_first)
+    return [_execution(row[2]) for row in rows[:count]]
 
 
 def history(
@@ -203,13 +197,13 @@ def history(
     page has, but at least one. Whether there are more."""
     step, order, start = ("<", "DESC", execution.events + 1) if newest_first else (">", "ASC", 0)
     rows = tx.all(
-        "SELECT id, LENGTH(record) FROM lambda_durable_event"  # noqa: S608 the parts are ours
+        "SELECT id, size FROM lambda_durable_event"  # noqa: S608 the parts are ours
         f" WHERE execution = :execution AND id {step} :start ORDER BY id {order} LIMIT :count",
         execution=execution.id,
         start=start if after is None else after,
         count=count + 1,
     )
-    fitting = _fitting(rows[:count], limits.DURABLE_PAGE_BYTES, 1)
+    fitting = fitting_rows(rows[:count], limits.DURABLE_PAGE_BYTES, 1)
     found = tx.all(
         "SELECT record FROM lambda_durable_event WHERE execution = :execution"  # noqa: S608 as above
         f" AND id BETWEEN :first AND :last ORDER BY id {order}",
@@ -220,26 +214,15 @@ def history(
     return [_event(row[0]) for row in found], len(rows) > len(fitting)
 
 
-def delete(tx: Transaction, execution_id: str) -> None:
-    """Remove an execution with all that belongs to it."""
-    for sql in (
-        "DELETE FROM lambda_durable_event WHERE execution = :id",
-        "DELETE FROM lambda_durable_operation WHERE execution = :id",
-        "DELETE FROM lambda_durable_execution WHERE id = :id",
-    ):
-        tx.run(sql, id=execution_id)
-
-
-def delete_all(tx: Transaction, key: FunctionKey) -> None:
-    """Remove every execution of the function."""
-    which = "account = :account AND region = :region AND function = :function"
-    for table in ("lambda_durable_event", "lambda_durable_operation"):
-        tx.run(
-            f"DELETE FROM {table}"  # noqa: S608 as above
-            f" WHERE execution IN (SELECT id FROM lambda_durable_execution WHERE {which})",
-            **_columns(key),
-        )
-    tx.run(f"DELETE FROM lambda_durable_execution WHERE {which}", **_columns(key))  # noqa: S608 as above
+def fitting_rows(rows: list[Row], size: int, least: int) -> list[Any]:
+    """The keys of the first `rows`, each with its bytes, that `size` bytes have room for; at least `least`."""
+    fitting: list[Any] = []
+    for key, taken in rows:
+        size -= taken
+        if size < 0 and len(fitting) >= least:
+            break
+        fitting.append(key)
+    return fitting
 
 
 def _root(tx: Transaction, execution: Execution) -> Operation:
@@ -256,17 +239,6 @@ def _named(tx: Transaction, execution: Execution, ids: set[str], now_ms: int) ->
         now=now_ms,
     )
     return [*(held for held in found if held is not None), *(_operation(row[0]) for row in rows)]
-
-
-def _fitting(rows: list[Row], size: int, least: int) -> list[int]:
-    """The numbers of the first `rows`, each with its bytes, that `size` bytes have room for; at least `least`."""
-    fitting: list[int] = []
-    for number, taken in rows:
-        size -= taken
-        if size < 0 and len(fitting) >= least:
-            break
-        fitting.append(number)
-    return fitting
 
 
 def _put(tx: Transaction, execution_id: str, held: Operation) -> None:
@@ -294,12 +266,13 @@ def _put(tx: Transaction, execution_id: str, held: Operation) -> None:
 
 
 def _hide(tx: Transaction, execution_id: str, context_id: str) -> None:
-    """No replay needs what lies in a context that is complete."""
+    """No replay needs what lies in a context that is complete. What is hidden hides what lies in it already."""
     tx.run(
         "WITH RECURSIVE inner_operation (id) AS ("
-        " SELECT id FROM lambda_durable_operation WHERE execution = :execution AND parent = :context"
+        " SELECT id FROM lambda_durable_operation"
+        " WHERE execution = :execution AND parent = :context AND hidden = 0"
         " UNION SELECT o.id FROM lambda_durable_operation o"
-        " JOIN inner_operation i ON o.execution = :execution AND o.parent = i.id)"
+        " JOIN inner_operation i ON o.execution = :execution AND o.parent = i.id AND o.hidden = 0)"
         " UPDATE lambda_durable_operation SET hidden = 1"
         " WHERE execution = :execution AND id IN (SELECT id FROM inner_operation)",
         execution=execution_id,
@@ -308,11 +281,13 @@ def _hide(tx: Transaction, execution_id: str, context_id: str) -> None:
 
 
 def _write(tx: Transaction, execution_id: str, event: Event) -> None:
+    record = msgspec.json.encode(event)
     tx.run(
-        "INSERT INTO lambda_durable_event (execution, id, record) VALUES (:execution, :id, :record)",
+        "INSERT INTO lambda_durable_event (execution, id, size, record) VALUES (:execution, :id, :size, :record)",
         execution=execution_id,
         id=event.id,
-        record=msgspec.json.encode(event).decode(),
+        size=len(record),
+        record=record.decode(),
     )
 
 
@@ -324,20 +299,44 @@ def _timers(tx: Transaction, execution_id: str) -> int | None:
     return None if row is None or row[0] is None else int(row[0])
 
 
-def _conditions(wanted: Filter) -> tuple[str, dict[str, Any]]:
+def _page(
+    tx: Transaction, place: str, wanted: Filter, status: str | None, after: tuple[int, str] | None, count: int
+) -> list[Row]:
+    """The start, the id and the record of up to `count` executions of an owner, with that status or with any."""
+    step, order = (">", "ASC") if wanted.oldest_first else ("<", "DESC")
+    where, values = _conditions(wanted, status)
+    if after is not None:
+        where += f" AND (started_ms, id) {step} (:at, :after)"
+        values |= {"at": after[0], "after": after[1]}
+    return tx.all(
+        "SELECT started_ms, id, record FROM lambda_durable_execution"  # noqa: S608 the parts are ours, values are not
+        f" WHERE owner = :owner{where} ORDER BY started_ms {order}, id {order} LIMIT :count",
+        owner=place,
+        count=count,
+        **values,
+    )
+
+
+def _conditions(wanted: Filter, status: str | None) -> tuple[str, dict[str, Any]]:
     conditions = {
         "version": ("version = :version", wanted.version),
         "name": ("name = :name", wanted.name),
         "after_ms": ("started_ms > :after_ms", wanted.after_ms),
         "before_ms": ("started_ms < :before_ms", wanted.before_ms),
+        "status": ("status = :status", status),
     }
     values: dict[str, Any] = {name: value for name, (_, value) in conditions.items() if value is not None}
-    where = "".join(f" AND {conditions[name][0]}" for name in values)
-    if wanted.statuses is not None:
-        names = {f"status_{number}": status for number, status in enumerate(wanted.statuses)}
-        where += f" AND status IN ({', '.join(f':{name}' for name in names)})"
-        values |= names
-    return where, values
+    return "".join(f" AND {conditions[name][0]}" for name in values), values
+
+
+def _begin_owning(tx: Transaction, execution: Execution) -> str:
+    """The function's first execution names the owner of this and of all that follow."""
+    tx.run(
+        "INSERT INTO lambda_durable_owner (id, account, region, function) VALUES (:id, :account, :region, :function)",
+        id=execution.id,
+        **_columns(execution.key),
+    )
+    return execution.id
 
 
 def _columns(key: FunctionKey) -> dict[str, str]:
