@@ -184,7 +184,7 @@ class App:
                     door.attend(reception)
             else:
                 await server.open()
-            supervisor.keep("outbox", Outbox(store, targets.deliver, clock).run)
+            supervisor.keep("outbox", Outbox(store, targets, clock).run)
             for service in services:
                 for name, worker in service.workers.items():
                     supervisor.keep(f"{service.name}.{name}", worker.run)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from lambent.kernel.arn import Arn
 from lambent.kernel.errors import AwsError
-from lambent.kernel.targets import NoSuchTarget, Sender, Targets
+from lambent.kernel.targets import NO_ATTRIBUTES, Attribute, NoSuchTarget, Sender, Targets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:queue"
 
@@ -14,13 +19,23 @@ QUEUE = "arn:aws:sqs:us-east-1:000000000000:queue"
 class Service:
     """A target that remembers what it was given and answers with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ordered: bool = True) -> None:
+        self.ordered = ordered
         self.given: list[tuple[Arn, bytes, str]] = []
         self.senders: list[Sender | None] = []
+        self.attributes: list[Mapping[str, Attribute]] = []
 
-    async def deliver(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> None:
+    async def deliver(
+        self,
+        arn: Arn,
+        event: bytes,
+        trace: str = "",
+        sender: Sender | None = None,
+        attributes: Mapping[str, Attribute] = NO_ATTRIBUTES,
+    ) -> None:
         self.given.append((arn, event, trace))
         self.senders.append(sender)
+        self.attributes.append(attributes)
 
     async def call(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> bytes:
         self.senders.append(sender)
@@ -72,3 +87,21 @@ async def test_the_target_learns_who_sends() -> None:
     await targets.call(QUEUE, b"event", sender=sender)
     await targets.deliver(QUEUE, b"event")
     assert sqs.senders == [sender, sender, None]
+
+
+async def test_the_target_learns_the_attributes() -> None:
+    targets, sqs = Targets(), Service()
+    targets.register("sqs", sqs)
+    attributes = {"ErrorCode": Attribute("Number", "200")}
+    await targets.deliver(QUEUE, b"event", attributes=attributes)
+    await targets.deliver(QUEUE, b"event")
+    assert sqs.attributes == [attributes, {}]
+
+
+def test_order_is_the_services_to_ask_for() -> None:
+    targets = Targets()
+    targets.register("sqs", Service())
+    targets.register("lambda", Service(ordered=False))
+    assert targets.ordered(QUEUE)
+    assert not targets.ordered("arn:aws:lambda:us-east-1:000000000000:function:f")
+    assert not targets.ordered("arn:aws:sns:us-east-1:000000000000:nobody")

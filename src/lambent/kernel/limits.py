@@ -85,10 +85,14 @@ BLOB_BYTES: Final = 5 * 1024 * MIB
 BLOB_CHUNK_BYTES: Final = 256 * KIB
 OUTBOX_PAGE: Final = 100
 OUTBOX_CONCURRENCY: Final = 32
+OUTBOX_ABREAST: Final = 32
 OUTBOX_DELIVERY_S: Final = 60.0
 OUTBOX_ATTEMPTS: Final = 20
 OUTBOX_RETRY_MIN_S: Final = 0.2
 OUTBOX_RETRY_MAX_S: Final = 60.0
+DEAD_EVENTS: Final = 10_000
+DEAD_EVENTS_BYTES: Final = 256 * MIB
+DEAD_EVENTS_SWEPT: Final = 100
 
 # Lambda: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 FUNCTION_ZIP_BYTES: Final = 52_428_800

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 
 from lambent.kernel.arn import Arn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,12 +25,57 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
     """The account of that resource, which the ARN of a bucket does not tell."""
 
 
+class Attribute(msgspec.Struct, frozen=True):
+    """What is told of an event beside it, as queues and topics have it with their messages."""
+
+    kind: Literal["String", "Number"]
+    value: str
+
+
+NO_ATTRIBUTES: Final[Mapping[str, Attribute]] = MappingProxyType({})
+
+FINAL: Final = frozenset(
+    (
+        "AccessDeniedException",
+        "InvalidParameterValueException",
+        "InvalidRequestContentException",
+        "NotImplemented",
+        "RequestTooLargeException",
+        "ResourceNotFoundException",
+    )
+)
+"""The codes of refusals that no later attempt changes."""
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What goes with an event that is kept on its way."""
+
+    trace: str = ""
+    sender: Sender | None = None
+    attributes: dict[str, Attribute] = {}
+
+
 class Target(Protocol):
     """A service that takes events at its ARNs, from a sender or, without one, from whom nobody has to let in. `trace`
     is the tracing header that the event came with, empty where it came with none: whoever sends the event on sends it
-    along."""
+    along.
 
-    async def deliver(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> None:
+    An event is what the service's own API takes: the body of a message (`sqs`, `sns`), the payload of an invocation
+    (`lambda`), an entry of PutEvents as JSON (`events`), an object whose key is the attribute `Key` (`s3`).
+    """
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the events for one ARN must come one after another, in the order in which they were sent."""
+
+    async def deliver(
+        self,
+        arn: Arn,
+        event: bytes,
+        trace: str = "",
+        sender: Sender | None = None,
+        attributes: Mapping[str, Attribute] = NO_ATTRIBUTES,
+    ) -> None:
         """Take `event` for good: once this returns it survives a crash. Raises AwsError where it cannot."""
 
     async def call(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> bytes:
@@ -35,6 +84,9 @@ class Target(Protocol):
 
 class NoSuchTarget(Exception):
     """No service takes events at this ARN."""
+
+    def __init__(self, arn: Arn) -> None:
+        super().__init__(f"{arn.service} is not built in Lambent yet, so nothing takes events for {arn}")
 
 
 class Targets:
@@ -49,10 +101,23 @@ class Targets:
             raise ValueError(f"{service} has a target already")
         self._by_service[service] = target
 
-    async def deliver(self, arn: str, event: bytes, trace: str = "", sender: Sender | None = None) -> None:
+    def ordered(self, arn: str) -> bool:
+        """Whether events for `arn` must come one after another; they need not where no service takes them. Raises
+        ValueError for a bad ARN."""
+        target = self._by_service.get(Arn.parse(arn).service)
+        return target is not None and target.ordered
+
+    async def deliver(
+        self,
+        arn: str,
+        event: bytes,
+        trace: str = "",
+        sender: Sender | None = None,
+        attributes: Mapping[str, Attribute] = NO_ATTRIBUTES,
+    ) -> None:
         """Push `event` one way. Raises NoSuchTarget, ValueError for a bad ARN, AwsError from the target."""
         name = Arn.parse(arn)
-        await self._target(name).deliver(name, event, trace, sender)
+        await self._target(name).deliver(name, event, trace, sender, attributes)
 
     async def call(self, arn: str, event: bytes, trace: str = "", sender: Sender | None = None) -> bytes:
         """Push `event` and return the answer. Raises as `deliver` does."""
@@ -62,5 +127,5 @@ class Targets:
     def _target(self, arn: Arn) -> Target:
         target = self._by_service.get(arn.service)
         if target is None:
-            raise NoSuchTarget(str(arn))
+            raise NoSuchTarget(arn)
         return target

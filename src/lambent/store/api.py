@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from lambent.kernel.targets import NO_ATTRIBUTES
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from lambent.kernel.targets import Attribute, Sender
 
 T = TypeVar("T")
 
@@ -27,8 +31,16 @@ class Transaction(Protocol):
     def run(self, sql: str, **values: Any) -> int:
         """Change rows; returns how many."""
 
-    def send(self, target: str, event: bytes) -> None:
-        """Put `event` for the ARN `target` into the outbox: it leaves when, and only if, this commits."""
+    def send(
+        self,
+        target: str,
+        event: bytes,
+        trace: str = "",
+        sender: Sender | None = None,
+        attributes: Mapping[str, Attribute] = NO_ATTRIBUTES,
+    ) -> None:
+        """Put `event` for the ARN `target` into the outbox: it leaves when, and only if, this commits. What goes with
+        it is that of `kernel.targets.Target`."""
 
 
 class Store(Protocol):

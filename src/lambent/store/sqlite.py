@@ -18,7 +18,10 @@ from importlib.resources import files
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from lambent.kernel import limits
+from lambent.kernel.targets import NO_ATTRIBUTES, Envelope
 from lambent.store import folder as folders
 from lambent.store.errors import ConstraintBroken, DatabaseDamaged, FolderUnusable, StoreClosed, StoreError
 from lambent.store.migrations import migrate
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
+    from lambent.kernel.targets import Attribute, Sender
     from lambent.store.api import Row, Transaction
 
 log = logging.getLogger(__name__)
@@ -190,9 +194,21 @@ class _Session:
         except sqlite3.Error as error:
             raise _failure(error, sql) from error
 
-    def send(self, target: str, event: bytes) -> None:
+    def send(
+        self,
+        target: str,
+        event: bytes,
+        trace: str = "",
+        sender: Sender | None = None,
+        attributes: Mapping[str, Attribute] = NO_ATTRIBUTES,
+    ) -> None:
         """Put `event` for the ARN `target` into the outbox: it leaves when, and only if, this commits."""
-        self.run("INSERT INTO outbox (target, event) VALUES (:target, :event)", target=target, event=event)
+        self.run(
+            "INSERT INTO outbox (target, event, envelope) VALUES (:target, :event, :envelope)",
+            target=target,
+            event=event,
+            envelope=_sealed(trace, sender, attributes),
+        )
         self.targets.add(target)
 
     @contextmanager
@@ -388,6 +404,13 @@ class _Lane:
             job.answer()
         if targets:
             self.committed(targets)
+
+
+def _sealed(trace: str, sender: Sender | None, attributes: Mapping[str, Attribute]) -> str | None:
+    """The envelope as JSON; None where it is empty."""
+    if not trace and sender is None and not attributes:
+        return None
+    return msgspec.json.encode(Envelope(trace=trace, sender=sender, attributes=dict(attributes))).decode()
 
 
 def _failure(error: sqlite3.Error, sql: str) -> StoreError:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lambent.kernel.access import Requester
+from lambent.kernel.targets import NO_ATTRIBUTES
 from lambent.services.lambda_ import errors, running
 from lambent.services.lambda_.access import permits
 from lambent.services.lambda_.durable import executions
@@ -14,9 +15,11 @@ from lambent.services.lambda_.records import FunctionKey
 from lambent.services.lambda_.rules import durable_answers, payloads
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lambent.compute.function import FunctionVersion
     from lambent.kernel.arn import Arn
-    from lambent.kernel.targets import Sender
+    from lambent.kernel.targets import Attribute, Sender
     from lambent.services.lambda_.parts import Parts
 
 _RESOURCE = re.compile(r"function:(?P<name>[a-zA-Z0-9-_.]+)(:(?P<qualifier>[^:]+))?")
@@ -25,10 +28,20 @@ _RESOURCE = re.compile(r"function:(?P<name>[a-zA-Z0-9-_.]+)(:(?P<qualifier>[^:]+
 class FunctionTarget:
     """Functions as targets: a call is a synchronous invocation. A durable function begins an execution either way."""
 
+    ordered: Final = False
+    """Functions are invoked asynchronously in any order."""
+
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def deliver(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> None:
+    async def deliver(
+        self,
+        arn: Arn,
+        event: bytes,
+        trace: str = "",
+        sender: Sender | None = None,
+        attributes: Mapping[str, Attribute] = NO_ATTRIBUTES,  # noqa: ARG002 a function is not told of them
+    ) -> None:
         """Begin an execution of a durable function, which is stored then. Asynchronous invocation of all others needs
         the queue that Lambent does not have yet: raises the not-built error."""
         version, payload = await self._resolved(arn, event, sender)
