@@ -84,6 +84,21 @@ def test_the_key_of_an_s3_is_read_and_never_shown(tmp_path: Path) -> None:
     assert "hidden" not in str(caught.value)
 
 
+def test_a_folder_for_a_file_system_is_relative_to_the_file_and_has_to_be_there(tmp_path: Path) -> None:
+    name = "fsap-0123456789abcdef0"
+    write(tmp_path, f'[file_systems]\n{name} = "models"\n')
+    with pytest.raises(Failure, match=f"{name}: there is no folder"):
+        settings.load({}, {}, tmp_path)
+    (tmp_path / "models").mkdir()
+    assert settings.load({}, {}, tmp_path).settings.file_systems == {name: str(tmp_path / "models")}
+
+
+def test_a_file_system_is_named_by_its_access_point(tmp_path: Path) -> None:
+    write(tmp_path, '[file_systems]\nmodels = "."\n')
+    with pytest.raises(Failure, match="it takes a table of folders by access point"):
+        settings.load({}, {}, tmp_path)
+
+
 @pytest.mark.parametrize("url", ["127.0.0.1:9000", "ftp://a", "http://", "http://a?b"])
 def test_the_endpoint_of_an_s3_is_a_url(tmp_path: Path, url: str) -> None:
     with pytest.raises(Failure, match="S3_ENDPOINT"):
@@ -202,11 +217,12 @@ def test_the_guide_lists_every_setting_with_its_default() -> None:
     guide = (Path(__file__).parents[2] / "docs" / "guide" / "settings.md").read_text("utf-8")
     rows = {line.split("`")[1]: line for line in guide.splitlines() if line.startswith("| `")}
     for field in msgspec.structs.fields(Settings):
-        assert f"| {shown(field.name, field.default)} |" in rows[field.name]
+        default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        assert f"| {shown(field.name, default)} |" in rows[field.name]
 
 
 def shown(name: str, default: object) -> str:
     """A default as the guide writes it."""
-    if default in (None, (), ""):
+    if default in (None, (), {}, ""):
         return "by mode" if name in ("cpu", "internet") else "none"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"

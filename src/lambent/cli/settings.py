@@ -36,6 +36,7 @@ ALLOWED: Final = {
     "code_bytes": "a whole number from 1",
     "fronts": "a whole number from 0 to 64",
     "sandbox": "auto, jail, userns or process",
+    "file_systems": 'a table of folders by access point, such as fsap-0123456789abcdef0 = "/srv/models"',
     "cpu": "exact or free",
     "internet": "on or off",
     "public_url": "the URL whose subdomains lead here, such as https://lambda.example.com",
@@ -45,9 +46,11 @@ ALLOWED: Final = {
 }
 """What each setting takes, in words for people."""
 
-FROM_VARIABLES: Final = tuple(name for name in ALLOWED if name not in ("keys", "internet_allow", "s3_key"))
-"""The settings that have an environment variable. Lists have none, and secrets stay in the file, where permissions
-guard them."""
+FROM_VARIABLES: Final = tuple(
+    name for name in ALLOWED if name not in ("keys", "internet_allow", "s3_key", "file_systems")
+)
+"""The settings that have an environment variable. Lists and tables have none, and secrets stay in the file, where
+permissions guard them."""
 
 
 _SECRETS: Final = ("keys", "s3_key")
@@ -121,6 +124,10 @@ def _from_file(path: Path) -> dict[str, Any]:
     if "data" in values:
         # A path in a file means the same wherever the server is started from.
         values["data"] = str(path.parent / Path(values["data"]).expanduser())
+    if "file_systems" in values:
+        values["file_systems"] = {
+            name: str(path.parent / Path(folder).expanduser()) for name, folder in values["file_systems"].items()
+        }
     return values
 
 
@@ -141,6 +148,9 @@ def _converted(name: str, value: object, origin: str, *, strict: bool = True) ->
 def _check(settings: Settings) -> None:
     for entry in settings.internet_allow:
         _check_network(entry)
+    for name, folder in settings.file_systems.items():
+        if not Path(folder).is_dir():
+            raise Failure(f"file_systems: {name}: there is no folder {folder}", Exit.USAGE)
     if not settings.development and not settings.keys:
         raise Failure(
             f"production mode needs a key pair of your own: add [[keys]] with access_key_id and secret_access_key to"

@@ -18,6 +18,7 @@ from lambent.compute.boot import Plan
 from lambent.compute.code import CodeFolder
 from lambent.compute.environment import Environment
 from lambent.compute.extensions.discovery import discover, obstacle
+from lambent.compute.file_systems import FOLDER, FileSystems
 from lambent.compute.fleet import Fleet
 from lambent.compute.foresight import Foresight
 from lambent.compute.freezer import Freezer
@@ -62,7 +63,8 @@ log = logging.getLogger(__name__)
 
 
 class Engine:
-    """`folder` is the engine's own and holds nothing that cannot be made again: unpacked code, clients, scratch.
+    """`folder` is the engine's own and holds nothing that cannot be made again, unpacked code, clients and scratch, but
+    for the functions' file systems.
 
     `endpoint` answers the URL at which functions reach this server's AWS services; `serve` answers calls of them that
     come to a further listening socket, which it takes over; `sandbox` is closed with the engine. `host` are the
@@ -101,6 +103,7 @@ class Engine:
         self._code = CodeFolder(folder / "code", blobs, ids)
         self._runtimes = Runtimes(folder / "runtimes", clock, supervisor, host)
         self._sandbox = sandbox
+        self._file_systems = FileSystems(folder / FOLDER, settings.file_systems, sandbox)
         self._freezer = Freezer(clock)
         self._foresight = Foresight(sandbox, clock, settings.environment_idle_s)
         self._sdk_wanted: dict[tuple[str, tuple[str, ...]], bool] = {}
@@ -140,7 +143,8 @@ class Engine:
         """Run `function` once. A failure of the function is an outcome, not an exception.
 
         What is awaited raises AwsError: TooManyRequestsException over the concurrency limit, InvalidRuntimeException
-        where this machine cannot run it any more.
+        where this machine cannot run it any more, EFSMountFailureException or S3FilesMountFailureException where a
+        file system cannot be had.
         """
         if function.managed is not None:
             return self._fleet.invoke(function, invocation)
@@ -268,6 +272,7 @@ class Engine:
             runtime=runtime,
             task=task,
             opt=opt,
+            volumes=await self._file_systems.volumes(function, runtime, task),
             extensions=names,
             obstacle=hindrance,
             credentials=issue(),

@@ -29,6 +29,18 @@ class Managed(msgspec.Struct, frozen=True, kw_only=True):
     """What one environment takes of the provider's."""
 
 
+class FileSystem(msgspec.Struct, frozen=True):
+    """A file system that environments of a version are to have.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-filesystem.html
+    """
+
+    arn: str
+    """Of the access point."""
+    path: str
+    """Where the function finds it: a name in `/mnt`."""
+
+
 class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """An immutable snapshot of everything an environment is built from."""
 
@@ -66,6 +78,7 @@ class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Set for a version whose environments run several invocations at a time."""
     per_tenant: bool = False
     """Whether invocations name a tenant, and no environment ever serves two of them."""
+    file_systems: tuple[FileSystem, ...] = ()
     durable: bool = False
     """Whether its invocations belong to durable executions."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lambent.compute.occupancy import Closable
     from lambent.compute.pooled import Kind
     from lambent.compute.runtimes import Runtime
-    from lambent.compute.sandbox.api import Cell
+    from lambent.compute.sandbox.api import Cell, Volume
     from lambent.kernel.authority import SessionCredentials
 
 FRAMES = 4
@@ -47,6 +47,8 @@ class Furniture(msgspec.Struct, frozen=True, kw_only=True):
     """The unpacked package on the host."""
     opt: Path | None
     """The unpacked layers on the host, laid over one another."""
+    volumes: tuple[Volume, ...]
+    """The file systems."""
     extensions: tuple[str, ...]
     """The names of the external extensions that they bring."""
     obstacle: tuple[str, str] | None
@@ -95,6 +97,7 @@ def household(furniture: Furniture, cell: Cell) -> Household:
             layers=() if furniture.opt is None else (furniture.opt,),
             memory_mb=function.memory_mb,
             ephemeral_mb=function.ephemeral_mb,
+            volumes=furniture.volumes,
         ),
         about=About(
             account=function.account,

@@ -316,6 +316,7 @@ TELEMETRY_READ_BYTES: Final = 4 * KIB
 CELLS: Final = 65_536
 CELL_USERS_FROM: Final = 1_900_000_000
 CELL_USERS_NAMED: Final = 1_024
+CELL_MOUNT_FOLDER_BYTES: Final = 64 * KIB
 CELL_ROOT_BYTES: Final = 32 * MIB
 CELL_SHARED_MEMORY_BYTES: Final = 64 * MIB
 CELL_INODES_PER_MB: Final = 64
@@ -328,6 +329,10 @@ CELL_REFILL_S: Final = 0.05
 CELL_RETRY_S: Final = 5.0
 CELL_WAIT_S: Final = 60.0
 ZYGOTE_UNUSED_S: Final = 600.0
+
+# File systems. Whom their files belong to where each cell has a user of its own: a user that no cell has.
+FILE_SYSTEM_USER: Final = CELL_USERS_FROM + CELLS
+FILE_SYSTEMS_PROVEN: Final = 1_024
 
 # Outbound connections. The C library asks again after 5 s: by then two servers have been tried.
 EGRESS_CONNECTS: Final = 64

@@ -10,6 +10,7 @@ import msgspec
 from lambent.kernel import limits
 
 Account = Annotated[str, msgspec.Meta(pattern=r"^\d{12}$")]
+AccessPoint = Annotated[str, msgspec.Meta(pattern=r"^fsap-[0-9a-f]{17,40}$")]
 
 
 class KeyPair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +61,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Whether functions reach other machines; on in development and off in production where nothing is said."""
     internet_allow: tuple[str, ...] = ()
     """Where not empty: exactly the networks that functions reach, `10.0.0.0/8` or `192.0.2.7:443`."""
+
+    file_systems: dict[AccessPoint, str] = {}
+    """Folders that stand for the file systems of these access points; for others the data folder has one each."""
 
     public_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?/?)?$")] = ""
     """The URL below whose host other machines reach what has a host name of its own, such as function URLs: a DNS

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 CANARY = "canary-f3b1c7"
 """Part of everything that no function may ever see."""
 PROBES = {path.name: path.read_text() for path in (Path(__file__).parent / "probes").glob("*.py")}
+SOURCES = str(Path(lambent.__file__).parents[1])
+"""The server under attack is the one that these tests stand beside."""
 PLAIN_USER = 54_321
 PLAIN_PYTHON = "/usr/bin/python3"
 LEVELS = ("jail", "userns")
@@ -130,8 +132,8 @@ def plain_user(folder: Path) -> tuple[list[str], dict[str, str]]:
     """How to run the server's Python as somebody who is not root: the command's beginning, and variables. Skips where
     nobody else can read the program."""
     if os.geteuid() != 0:
-        return [sys.executable], {}
-    paths = [Path(lambent.__file__).parents[1], *(entry for entry in sys.path if entry.endswith("site-packages"))]
+        return [sys.executable], {"PYTHONPATH": SOURCES}
+    paths = [SOURCES, *(entry for entry in sys.path if entry.endswith("site-packages"))]
     variables = {"PYTHONPATH": ":".join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
     command = ["setpriv", f"--reuid={PLAIN_USER}", f"--regid={PLAIN_USER}", "--clear-groups", PLAIN_PYTHON]
     trial = subprocess.run(
@@ -147,7 +149,7 @@ def serve(level: str, host: Host) -> Iterator[ServerProcess]:
     """Run a server at `level` until the block ends, as root or as somebody else."""
     if level == "jail" and os.geteuid() != 0:
         pytest.skip("the jail level needs root")
-    command, variables = plain_user(host.folder) if level == "userns" else ([sys.executable], {})
+    command, variables = plain_user(host.folder) if level == "userns" else ([sys.executable], {"PYTHONPATH": SOURCES})
     variables |= {"PATH": os.environ["PATH"], "HOME": str(host.home), "LAMBENT_SANDBOX": level, "STOLEN": CANARY}
     port = free_port()
     command += ["-m", "lambent.cli.main", "up", "--port", str(port), "--data", str(host.data)]

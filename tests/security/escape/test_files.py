@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.security.escape.conftest import Host
     from tests.support import ServerProcess
 
-SHOWN = {"bin", "dev", "etc", "lib", "lib32", "lib64", "opt", "proc", "sbin", "sys", "tmp", "usr", "var"}
+SHOWN = {"bin", "dev", "etc", "lib", "lib32", "lib64", "mnt", "opt", "proc", "sbin", "sys", "tmp", "usr", "var"}
 HIDDEN = ".lambent"
 """Where a cell had things before the function came."""
 EVERYWHERE = ["/bin", "/dev", "/etc", "/opt", "/proc", "/sbin", "/sys", "/tmp", "/var/task", "/var/runtime", "/var/tmp"]
@@ -27,10 +27,11 @@ WRITABLE = {"/tmp", "/dev/shm"}
 
 
 def test_the_root_shows_what_a_lambda_environment_shows(attacker: Attacker) -> None:
-    found = attacker("listing", paths=["/", "/var", "/root", "/home", "/run", "/mnt"])
+    found = attacker("listing", paths=["/", "/mnt", "/var", "/root", "/home", "/run"])
     assert set(found["/"]) <= SHOWN | {HIDDEN, ".branches"}
     assert set(found["/var"]) == {"lang", "runtime", "task", "tmp"}
-    assert {found[path] for path in ("/root", "/home", "/run", "/mnt")} == {"ENOENT"}
+    assert found["/mnt"] == []
+    assert {found[path] for path in ("/root", "/home", "/run")} == {"ENOENT"}
 
 
 def test_secrets_of_the_host_cannot_be_read(attacker: Attacker, host: Host) -> None:

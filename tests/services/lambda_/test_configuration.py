@@ -161,11 +161,6 @@ def test_a_key_is_taken_away_by_an_empty_one(client: Any) -> None:
     assert "KMSKeyArn" not in changed(client, KMSKeyArn="")
 
 
-def test_a_function_with_a_file_system_cannot_be_run_yet(client: Any) -> None:
-    create(client, "f", FileSystemConfigs=[FILES], VpcConfig=VPC)
-    assert "FileSystemConfigs" in refused(client, "NotImplemented", client.invoke, FunctionName="f")
-
-
 def test_a_durable_function_keeps_its_terms_and_changes_them_one_by_one(client: Any) -> None:
     held = create(client, "f", DurableConfig={"ExecutionTimeout": 60})
     assert held["DurableConfig"] == {"ExecutionTimeout": 60, "RetentionPeriodInDays": 14}

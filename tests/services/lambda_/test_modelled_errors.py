@@ -198,20 +198,18 @@ def test_a_function_that_is_being_created_or_updated_is_not_changed(unsettled: A
 
 
 NEVER = {
-    "the function's network and its file systems: both are stored and shown, and none is attached": (
+    "the function's network, which is stored and shown, and not attached, and file systems that are reached by one": (
         "EC2AccessDeniedException",
         "EC2ThrottledException",
         "EC2UnexpectedException",
         "EFSIOException",
         "EFSMountConnectivityException",
-        "EFSMountFailureException",
         "EFSMountTimeoutException",
         "ENILimitReachedException",
         "ENINotReadyException",
         "InvalidSecurityGroupIDException",
         "InvalidSubnetIDException",
         "S3FilesMountConnectivityException",
-        "S3FilesMountFailureException",
         "S3FilesMountTimeoutException",
         "SubnetIPAddressLimitReachedException",
     ),

@@ -31,6 +31,13 @@ class Image(msgspec.Struct, frozen=True):
     """Whether the first guest may be forked into branches, for which it has to say that it is ready."""
 
 
+class Volume(msgspec.Struct, frozen=True):
+    """A folder of the host that guests may change, at the place where they find it."""
+
+    source: Path
+    target: str
+
+
 class Tenancy(msgspec.Struct, frozen=True, kw_only=True):
     """Who moves in: what the cell shows and how much of the machine it may use."""
 
@@ -43,6 +50,7 @@ class Tenancy(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: int
     ephemeral_mb: int
     """The size of `Paths.temporary`."""
+    volumes: tuple[Volume, ...] = ()
 
 
 class Paths(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lambent.compute.sandbox.api import Exits, Program, Tenancy
+    from lambent.compute.sandbox.api import Exits, Program, Tenancy, Volume
     from lambent.compute.sandbox.branches import Branch
     from lambent.compute.sandbox.cgroups import Cgroup
 
@@ -71,6 +71,7 @@ class JailCell(Ends):
         cgroup: Cgroup,
         keeper: Keeper,
         code: Path,
+        volumes: tuple[Path, ...],
         share: Callable[[int], float | None],
         guard: Guard | None,
     ) -> None:
@@ -84,6 +85,7 @@ class JailCell(Ends):
         self._cgroup = cgroup
         self._keeper = keeper
         self._code = code
+        self._volumes = volumes
         self._share = share
         self._guard = guard
         self._attachment: Attachment | None = None
@@ -108,8 +110,13 @@ class JailCell(Ends):
         order = [mounts.temporary(tenancy.ephemeral_mb)]
         order += [str(folder.relative_to(self._code)) for folder in (tenancy.task, *tenancy.layers)]
         self._cgroup.limit(memory_mb=tenancy.memory_mb, files_mb=tenancy.ephemeral_mb)
+        if tenancy.volumes:  # before the packages: with them everything hidden goes
+            self._say(b"V" + "\0".join(self._placed(tenancy.volumes)).encode())
         self._say(b"T" + "\0".join(order).encode())
         self._tenancy = tenancy
+
+    def _placed(self, volumes: tuple[Volume, ...]) -> list[str]:
+        return [word for each in volumes for word in (mounts.hidden(each.source, self._volumes), each.target)]
 
     def pace(self) -> None:
         self._hurry(False)

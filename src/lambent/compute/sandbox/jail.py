@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 class JailSandbox:
     """Makes cells; see `api.Sandbox`.
 
-    `code` is the folder that holds every package and layer, `share` says how many cores a function of so many megabytes
-    may use (None: all that are free), `filters` are the seccomp programs of guests. With a `guard` and its `notify`
-    program cells may reach what the guard allows; without, nothing but the server. What an earlier server with these
-    control groups has left running is ended here, which may take `CGROUP_SWEEP_S`. Made on the event loop.
+    `code` is the folder that holds every package and layer, `volumes` are those with file systems, `share` says how
+    many cores a function of so many megabytes may use (None: all that are free), `filters` are the seccomp programs of
+    guests. With a `guard` and its `notify` program cells may reach what the guard allows; without, nothing but the
+    server. What an earlier server with these control groups has left running is ended here, which may take
+    `CGROUP_SWEEP_S`. Made on the event loop.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class JailSandbox:
         level: Literal["jail", "userns"],
         *,
         code: Path,
+        volumes: tuple[Path, ...] = (),
         cgroups: Cgroups,
         share: Callable[[int], float | None],
         filters: tuple[bytes, ...],
@@ -67,7 +69,7 @@ class JailSandbox:
         self._closed = False
         self._resources = ExitStack()
         scripts = self._resources.enter_context(as_file(files("lambent.compute.bootstraps") / "cell"))
-        self._walls = Walls(Privileges.of(level), code, scripts, filters, notify)
+        self._walls = Walls(Privileges.of(level), code, volumes, scripts, filters, notify)
         cgroups.sweep()
         asyncio.get_running_loop().add_reader(cgroups.descriptor, cgroups.attend)
 
@@ -114,6 +116,7 @@ class JailSandbox:
             cgroup=cgroup,
             keeper=self,
             code=self._code,
+            volumes=self._walls.volumes,
             share=self._share,
             guard=self._guard,
         )

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from lambent.compute.file_systems import FOLDER as FILE_SYSTEMS
 from lambent.compute.runtimes import Runtime
 from lambent.compute.sandbox import egress, seccomp
 from lambent.compute.sandbox.cgroups import cpu_share
@@ -88,10 +89,13 @@ def walled(
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     code = folder / "code"
     code.mkdir(mode=0o755, exist_ok=True)  # a cell can only show what is there when its zygote starts
+    own = folder / FILE_SYSTEMS
+    own.mkdir(mode=0o700, exist_ok=True)
     policy = _policy(settings)
     return JailSandbox(
         level,
         code=code,
+        volumes=(own, *(Path(each).resolve() for each in settings.file_systems.values())),
         cgroups=find(name, privileged=level == "jail"),
         share=cpu_share if settings.metered_cpu else _unlimited,
         filters=seccomp.filters(),

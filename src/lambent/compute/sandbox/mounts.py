@@ -23,6 +23,9 @@ HIDDEN: Final = "/.lambent"
 CODE: Final = f"{HIDDEN}/code"
 SCRIPTS: Final = f"{HIDDEN}/cell"
 PROCESSES: Final = f"{HIDDEN}/proc"
+_VOLUMES: Final = f"{HIDDEN}/volumes"
+MOUNTED: Final = "/mnt"
+"""Where file systems are."""
 BRANCHES: Final = "/.branches"
 """Where the roots of branches are, none of which sees it filled."""
 RUNTIME_API_PORT: Final = 9001
@@ -58,6 +61,7 @@ _SETTINGS: Final = ("/etc/ld.so.cache", "/etc/ssl/openssl.cnf", "/etc/mime.types
 _FOLDERS: Final = (
     "/proc",
     "/sys",
+    MOUNTED,
     "/tmp",  # noqa: S108 the cell's
     "/dev/shm",  # noqa: S108 the cell's
     "/etc/ssl",
@@ -88,12 +92,13 @@ _TEXTS: Final = {
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A file or folder of the host, read-only in the cell."""
+    """A file or folder of the host, read-only in the cell unless it is `writable`."""
 
     source: str
     target: str
     devices: bool = False
     """Whether it is a device that works as one."""
+    writable: bool = False
 
 
 class View(msgspec.Struct, frozen=True):
@@ -130,9 +135,9 @@ def interpreter(runtime: Runtime) -> Interpreter:
     return Interpreter(prefix, f"{HIDDEN}/lang", f"{HIDDEN}/lang/{program}")
 
 
-def view(runtime: Runtime, code: Path, scripts: Path, users: Sequence[int]) -> View:
-    """The root for `runtime`. `code` holds all unpacked packages, `scripts` is the folder `bootstraps/cell`; `users`
-    are the numbers that go by the name of a function's user."""
+def view(runtime: Runtime, code: Path, volumes: Sequence[Path], scripts: Path, users: Sequence[int]) -> View:
+    """The root for `runtime`. `code` holds all unpacked packages, `volumes` the file systems, `scripts` is the folder
+    `bootstraps/cell`; `users` are the numbers that go by the name of a function's user."""
     system = {path: Path(path) for path in _SYSTEM}
     lang = interpreter(runtime)
     copied = [(str(each), f"{SCRIPTS}/{each.name}") for each in sorted(scripts.glob("*.py"))]
@@ -152,8 +157,22 @@ def view(runtime: Runtime, code: Path, scripts: Path, users: Sequence[int]) -> V
             Shown(str(lang.prefix), lang.place),
             *(Shown(str(each), f"{PATHS.runtime}/{each.name}") for each in runtime.packages),
             Shown(str(code), CODE),
+            # One that the operator has taken away keeps only those functions from starting that want it.
+            *(Shown(str(each), place, writable=True) for each, place in _places(volumes) if each.is_dir()),
         ),
     )
+
+
+def hidden(volume: Path, volumes: Sequence[Path]) -> str:
+    """Where process 1 finds a folder that lies in one of `volumes`, or is one. Raises OSError where it does not."""
+    for folder, place in _places(volumes):
+        if volume.is_relative_to(folder):
+            return f"{place}/{volume.relative_to(folder)}"
+    raise OSError(f"{volume} is no folder of a file system")
+
+
+def _places(volumes: Sequence[Path]) -> list[tuple[Path, str]]:
+    return [(folder, f"{_VOLUMES}/{number}") for number, folder in enumerate(volumes)]
 
 
 def _names(users: Sequence[int]) -> dict[str, str]:
@@ -175,6 +194,11 @@ def temporary(megabytes: int) -> str:
 def shared_memory() -> str:
     """The options of a cell's /dev/shm."""
     return f"mode=1777,size={limits.CELL_SHARED_MEMORY_BYTES},nr_inodes={limits.CELL_INODES_PER_MB}"
+
+
+def mounted() -> str:
+    """The options of the folder with a cell's file systems."""
+    return f"mode=755,size={limits.CELL_MOUNT_FOLDER_BYTES}"
 
 
 def branches() -> str:

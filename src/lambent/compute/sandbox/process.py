@@ -184,6 +184,8 @@ class _ProcessCell:
         (self.folder / "tmp").mkdir()
         if len(tenancy.layers) > 1:
             raise OSError("a plain process can be shown one folder of layers only")
+        if tenancy.volumes:
+            raise OSError("a plain process can be shown no file system")
         for layer in tenancy.layers:
             (self.folder / "opt").symlink_to(layer)
 

@@ -92,6 +92,8 @@ class Walls(msgspec.Struct, frozen=True):
     privileges: Privileges
     code: Path
     """The folder that holds all unpacked packages and layers."""
+    volumes: tuple[Path, ...]
+    """The folders that hold file systems, or are one."""
     scripts: Path
     """`bootstraps/cell`."""
     filters: tuple[bytes, ...]
@@ -186,7 +188,7 @@ def _furnishing(image: Image, walls: Walls) -> dict[str, object]:
     return {
         "user": walls.privileges.user,
         "group": walls.privileges.group,
-        "view": mounts.view(image.runtime, walls.code, walls.scripts, walls.privileges.users),
+        "view": mounts.view(image.runtime, walls.code, walls.volumes, walls.scripts, walls.privileges.users),
         "command": (program, "-S", "-B", "-u", f"{mounts.SCRIPTS}/zygote.py"),
         "variables": {"LANG": "en_US.UTF-8", "TZ": ":UTC", "LD_LIBRARY_PATH": _libraries(image)},
     }
@@ -218,6 +220,7 @@ def _plan(image: Image, walls: Walls) -> dict[str, object]:
         "code": mounts.CODE,
         "host": mounts.HOST,
         "mounts": mounts.private(),
+        "mounted": (mounts.MOUNTED, mounts.mounted()),
         "branches": mounts.BRANCHES if image.branches else None,
         "task": mounts.PATHS.task,
         "opt": mounts.PATHS.opt,

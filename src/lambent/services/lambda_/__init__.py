@@ -130,9 +130,9 @@ from lambent.services.lambda_.workers import CodeSweeper, Initialiser, MappingSe
 
 _CODE = "packages on S3 come from the S3 that the setting `s3_endpoint` names, and images are kept, not fetched"
 _KEPT = (
-    "networks, file systems, dead-letter queues, tracing, keys of KMS and images are kept and shown, and nothing is "
-    "done with them: a function with an image or a file system answers 501 when it is invoked. `AcceleratorConfig` and "
-    "`RuntimeConfig` answer 501"
+    "networks, dead-letter queues, tracing, keys of KMS and images are kept and shown, and nothing is done with them: "
+    "a function with an image answers 501 when it is invoked. File systems are folders of this machine. "
+    "`AcceleratorConfig` and `RuntimeConfig` answer 501"
 )
 _POLICIES = "of functions only; that of anything else answers 501"
 _QUEUE = "nothing is invoked asynchronously yet"

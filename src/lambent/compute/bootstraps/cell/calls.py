@@ -24,9 +24,13 @@ MS_UNBINDABLE = 1 << 17
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
 
-_RDONLY, _NOSUID, _NODEV = 1, 2, 4  # of mount_setattr
+_RDONLY, _NOSUID, _NODEV, _IDMAP = 1, 2, 4, 0x0010_0000  # of mount_setattr
 _AT_FDCWD = -100
+_AT_EMPTY_PATH = 0x1000
 _AT_RECURSIVE = 0x8000
+_OPEN_TREE_CLONE = 1
+_OPEN_TREE_CLOEXEC = os.O_CLOEXEC
+_MOVE_MOUNT_F_EMPTY_PATH = 4
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -44,6 +48,8 @@ _CAPABILITIES = 64
 _SOCK_FILTER_BYTES = 8
 
 # These have the same number on every architecture but seccomp's.
+_OPEN_TREE = 428
+_MOVE_MOUNT = 429
 _CLOSE_RANGE = 436
 _MOUNT_SETATTR = 442
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
@@ -103,18 +109,30 @@ def detach(target):
     _umount(_bytes(target), MNT_DETACH)
 
 
-def restrict(target, devices=False, below=True):
-    """Make a mount, and those `below` it, read-only and without set-user-id; without devices unless they are wanted.
-    It only ever takes rights away, so that it may be done to mounts of the host in a user namespace, too."""
-    attributes = _RDONLY | _NOSUID | (0 if devices else _NODEV)
+def restrict(target, devices=False, below=True, writable=False):
+    """Make a mount, and those `below` it, without set-user-id; without devices, and read-only, unless it is wanted
+    otherwise. It only ever takes rights away, so that it may be done to mounts of the host in a user namespace, too."""
+    attributes = (0 if writable else _RDONLY) | _NOSUID | (0 if devices else _NODEV)
     values = _Attributes(attributes)
     _syscall(_MOUNT_SETATTR, _AT_FDCWD, _bytes(target), _AT_RECURSIVE if below else 0, values, ctypes.sizeof(values))
 
 
-def show(source, target, devices=False):
+def show(source, target, devices=False, writable=False):
     """Bind `source` on `target`, restricted."""
     mount(source, target, flags=MS_BIND | MS_REC)
-    restrict(target, devices)
+    restrict(target, devices, writable=writable)
+
+
+def show_mapped(source, target, users):
+    """Bind `source` on `target` for reading and writing. Who its files belong to is read, there, as the user namespace
+    with the descriptor `users` says, and so is whom new ones belong to. Linux allows it before a mount is in place
+    only, and where its file system knows how."""
+    flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | _AT_RECURSIVE
+    tree = _syscall(_OPEN_TREE, _AT_FDCWD, _bytes(source), flags)
+    values = _Attributes(_NOSUID | _NODEV | _IDMAP, 0, 0, users)
+    _syscall(_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH | _AT_RECURSIVE, values, ctypes.sizeof(values))
+    _syscall(_MOVE_MOUNT, tree, b"", _AT_FDCWD, _bytes(target), _MOVE_MOUNT_F_EMPTY_PATH)
+    os.close(tree)
 
 
 def pivot(root):

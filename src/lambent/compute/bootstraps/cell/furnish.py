@@ -73,7 +73,7 @@ def build(view):
     for path, target in view["links"].items():
         os.symlink(target, SITE + path)
     for show in view["shown"]:
-        put(sources[show["source"]], SITE + show["target"], show["devices"])
+        put(sources[show["source"]], SITE + show["target"], show["devices"], show["writable"])
     # The processes of the host, hidden from guests: a kernel lets only those mount /proc anew who see all of it.
     calls.mount("/proc", SITE + view["processes"], flags=calls.MS_BIND | calls.MS_REC)
     calls.pivot(SITE)
@@ -85,13 +85,13 @@ def mount_memory(target, size):
     calls.mount("lambent", target, "tmpfs", calls.MS_NOSUID | calls.MS_NODEV, "mode=755,size=%d" % size)
 
 
-def put(source, target, devices):
+def put(source, target, devices, writable):
     """Show `source` at `target`, which is made."""
     if os.path.isdir(source):
         os.makedirs(target, 0o755, exist_ok=True)
     else:
         write(target, "")
-    calls.show(source, target, devices)
+    calls.show(source, target, devices, writable)
 
 
 def main():

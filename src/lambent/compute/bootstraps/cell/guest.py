@@ -35,7 +35,7 @@ CLEAR_OF_GUESTS = 64
 """Above every descriptor that a guest is given: placing one never overwrites another that is still to be placed."""
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """How a guest ends whose program cannot be executed, as in a shell."""
-OWN = ("branches", "calls", "guest", "init", "packets", "parking", "rehearsal")
+OWN = ("branches", "calls", "guest", "init", "packets", "parking", "rehearsal", "volumes")
 PYC_HEAD = 16
 SDK = frozenset(("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3", "awscrt"))
 AT_THE_START = (b"PYTHON", b"LD_", b"MALLOC_", b"GLIBC_", b"LC_", b"LANG")
@@ -53,6 +53,7 @@ class Plan:
         self.hidden = order["hidden"]
         self.code = order["code"].encode() + b"/"
         self.host = order["host"]
+        self.mounted = order["mounted"]
         self.mounts = [tuple(text.encode() for text in each) for each in order["mounts"]]
         self.task = order["task"]
         self.opt = order["opt"]

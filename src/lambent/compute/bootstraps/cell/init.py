@@ -1,10 +1,11 @@
 """Process 1 of a cell: builds the cell's walls around itself, lets guests in, and tells how they end.
 
 It is the server's hand inside and runs nobody else's code. With the server it speaks packets, the first byte of which
-says what they are. In: `T` tenancy, `E` the first guest's program, `S` start another guest, `K` signal one, `C` a
-socket of the cell's network, `B` make room for a branch, `U` clear it, `R` have the first guest fork into it. Out: `M`
-made, `X` a guest has ended, `C` the socket, `B` how the room is, `R` the fork is there, `F` why the cell cannot be. It
-ends when the server's end of the socket is closed, and the kernel then ends every process of the cell.
+says what they are. In: `V` file systems, `T` tenancy, `E` the first guest's program, `S` start another guest, `K`
+signal one, `C` a socket of the cell's network, `B` make room for a branch, `U` clear it, `R` have the first guest fork
+into it. Out: `M` made, `X` a guest has ended, `C` the socket, `B` how the room is, `R` the fork is there, `F` why the
+cell cannot be. It ends when the server's end of the socket is closed, and the kernel then ends every process of the
+cell.
 """
 
 # mypy: ignore-errors
@@ -23,6 +24,7 @@ import branches
 import calls
 import guest
 import packets
+import volumes
 
 IDENTITY = struct.Struct("=II")
 """How an order for a cell says its user and its group."""
@@ -171,7 +173,9 @@ class Init:
         if not packet:
             os._exit(0)
         kind, body = packet[:1], packet[1:]
-        if kind == b"T":
+        if kind == b"V":
+            volumes.show(self.plan, self.identity, body.split(b"\0"))
+        elif kind == b"T":
             self._furnish(*body.split(b"\0"))
         elif kind == b"E":
             self._enter(body)

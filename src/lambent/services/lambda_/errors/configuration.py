@@ -40,6 +40,24 @@ def file_system_without_vpc() -> AwsError:
     return invalid("Function must be configured to execute in a VPC to reference access points.")
 
 
+def no_mount_path(path: str) -> AwsError:
+    """The model's pattern takes `/mnt/.` and `/mnt/..`, which are names of other folders. The words are not AWS's."""
+    return invalid(f"The local mount path {path} is not a path below /mnt.")
+
+
+def foreign_access_point(arn: str) -> AwsError:
+    """The ARN has no region, or no account. The words are not AWS's."""
+    return invalid(f"Access point ARN {arn} is invalid.")
+
+
+def not_s3_files() -> AwsError:
+    """AWS documents the rule; the words are not recorded.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_FileSystemConfig.html
+    """
+    return invalid("S3FilesConfig is valid only with an Amazon S3 Files access point.")
+
+
 def foreign_members(members: Iterable[str], package_type: str) -> AwsError:
     """Members that belong to the other package type."""
     return invalid(

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from lambent.compute.function import FunctionVersion, Managed
+from lambent.compute.function import FileSystem, FunctionVersion, Managed
 from lambent.kernel import limits
 from lambent.kernel.arn import arn
 from lambent.services.lambda_ import roles
@@ -295,6 +295,7 @@ def _runnable(key: FunctionKey, version: str, held: Configuration) -> FunctionVe
         architecture=held.architecture,
         managed=_managed(held),
         per_tenant=held.tenancy == "PER_TENANT",
+        file_systems=tuple(FileSystem(each.arn, each.path) for each in held.file_systems),
         durable=held.durability is not None,
     )
 

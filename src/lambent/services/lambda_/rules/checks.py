@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from lambent.kernel import limits
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _ZIP_ONLY = ("Runtime", "Handler", "Layers")
 _IMAGE_ONLY = ("ImageConfig",)
+_ACCESS_POINT = re.compile(r"arn:[^:]+:[^:]+:[a-z0-9-]+:\d{12}:")
 _ZIP_CODE = frozenset(("S3Bucket", "S3Key", "S3ObjectVersion", "ZipFile"))
 
 
@@ -82,6 +84,18 @@ def _check(request: Request, *, managed: bool) -> None:
     if not managed:
         _check_sizes(request)
     variables.check(request.get("Environment", {}).get("Variables", {}))
+    for wanted in request.get("FileSystemConfigs", ()):
+        _check_file_system(wanted)
+
+
+def _check_file_system(wanted: dict[str, Any]) -> None:
+    arn, path = wanted["Arn"], wanted["LocalMountPath"]
+    if not _ACCESS_POINT.match(arn):
+        raise errors.foreign_access_point(arn)
+    if path in ("/mnt/.", "/mnt/.."):
+        raise errors.no_mount_path(path)
+    if wanted.get("S3FilesConfig") and ":s3files:" not in arn:
+        raise errors.not_s3_files()
 
 
 def _check_sizes(request: Request) -> None:

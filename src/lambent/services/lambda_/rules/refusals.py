@@ -28,12 +28,8 @@ def check(operation: str, request: Request, members: tuple[str, ...]) -> None:
 
 def check_runs(held: Configuration) -> None:
     """Raise the not-built error where a function of this configuration is stored, and cannot be run yet."""
-    for member, asked in (
-        ("FileSystemConfigs", bool(held.file_systems)),
-        ("PackageType Image", held.image is not None),
-    ):
-        if asked:
-            raise errors.not_built("Invoke", member)
+    if held.image is not None:
+        raise errors.not_built("Invoke", "PackageType Image")
 
 
 def _asks(value: Any) -> bool:
