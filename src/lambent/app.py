@@ -27,8 +27,10 @@ from lambent.services.logs.workers import Sweeper
 from lambent.services.sts.authority import SessionAuthority
 from lambent.store import keys
 from lambent.store.blobs import Blobs
+from lambent.store.dead import DeadEvents
 from lambent.store.outbox import Outbox
 from lambent.store.sqlite import SqliteStore
+from lambent.wire.dead_events import NAME, DeadEventsPage
 from lambent.wire.fronts.lobby import Lobby
 from lambent.wire.fronts.messages import Hello
 from lambent.wire.fronts.reception import Reception
@@ -66,6 +68,7 @@ class App:
         services: tuple[Service, ...],
         store: SqliteStore,
         lobby: Lobby,
+        key: str,
     ) -> None:
         self.endpoint = endpoint
         """The URL at which clients on this machine reach it."""
@@ -76,6 +79,8 @@ class App:
         self.services = services
         self.store = store
         self.lobby = lobby
+        self.key = key
+        """What the pages ask for that are the operator's; another one at each start."""
 
     @classmethod
     @asynccontextmanager
@@ -146,6 +151,7 @@ class App:
                 logs.build(logs.Parts(store=store, clock=clock, facts=facts, sweeper=sweeper)),
                 sts.build(sts.Parts(authority=authority, roles=roles)),
             )
+            key = ids.bytes(32).hex()
             gateway = Gateway(
                 services=services,
                 models=Models(ids),
@@ -157,6 +163,7 @@ class App:
                 ids=ids,
                 settings=settings,
                 facts={"sandbox": engine.level},
+                pages={NAME: DeadEventsPage(DeadEvents(store), key)},
             )
             server = HttpServer(gateway.handle, clock)
             stack.push_async_callback(server.close)
@@ -188,7 +195,7 @@ class App:
             for service in services:
                 for name, worker in service.workers.items():
                     supervisor.keep(f"{service.name}.{name}", worker.run)
-            yield cls(gateway.endpoint, engine.level, obstacle, services, store, lobby)
+            yield cls(gateway.endpoint, engine.level, obstacle, services, store, lobby, key)
 
 
 async def _front(link: int, passage: int) -> asyncio.subprocess.Process:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-COMMANDS = ("up", "status", "doctor", "deploy", "invoke", "logs", "ls", "rm")
+COMMANDS = ("up", "status", "doctor", "dead-events", "deploy", "invoke", "logs", "ls", "rm")
 HEAVY = ("boto3", "botocore", "uvloop", "lambent.app", "asyncio", "cryptography")
 
 

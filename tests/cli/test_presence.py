@@ -14,14 +14,14 @@ from lambent.cli.presence import FILE
 
 def write(folder: Path, **changes: object) -> None:
     """Leave the note of this process in `folder`, with changes."""
-    with presence.announced(folder, "http://127.0.0.1:4566", "1.0", "jail"):
+    with presence.announced(folder, "http://127.0.0.1:4566", "1.0", "jail", "key"):
         note = presence.read(folder)
     assert note is not None
     (folder / FILE).write_bytes(msgspec.json.encode(msgspec.structs.replace(note, **changes)))
 
 
 def test_a_note_is_there_while_its_server_runs(tmp_path: Path) -> None:
-    with presence.announced(tmp_path, "http://127.0.0.1:4566", "1.0", "jail"):
+    with presence.announced(tmp_path, "http://127.0.0.1:4566", "1.0", "jail", "key"):
         note = presence.read(tmp_path)
         assert note is not None
         assert (note.endpoint, note.pid, note.version) == ("http://127.0.0.1:4566", os.getpid(), "1.0")

@@ -132,6 +132,7 @@ def make(folder: Path, doors: Doors | None = None) -> Gateway:
         ids=ids,
         settings=config,
         facts={"sandbox": "process"},
+        pages={},
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lambent.cli import deploy, doctor, invoke, logs, ls, rm, status, terminal, up
+from lambent.cli import dead_events, deploy, doctor, invoke, logs, ls, rm, status, terminal, up
 from lambent.cli.failure import Exit, Failure
 from lambent.cli.options import examples, flowing
 
@@ -34,15 +34,18 @@ for panel, module in (
     (SERVER, up),
     (SERVER, status),
     (SERVER, doctor),
+    (SERVER, dead_events),
     (FUNCTIONS, deploy),
     (FUNCTIONS, invoke),
     (FUNCTIONS, logs),
     (FUNCTIONS, ls),
     (FUNCTIONS, rm),
 ):
-    command = module.__name__.rpartition(".")[2]
-    work = getattr(module, command)
-    app.command(command, help=flowing(work.__doc__), epilog=examples(*module.EXAMPLES), rich_help_panel=panel)(work)
+    name = module.__name__.rpartition(".")[2]
+    work = getattr(module, name)
+    app.command(
+        name.replace("_", "-"), help=flowing(work.__doc__), epilog=examples(*module.EXAMPLES), rich_help_panel=panel
+    )(work)
 
 
 def _show_version(wanted: bool) -> None:

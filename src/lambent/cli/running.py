@@ -66,7 +66,7 @@ async def _serve(settings: Settings, data: Path, paths: Sequence[Path], screen: 
             facts = Facts(
                 app.endpoint, str(data), settings.mode, app.sandbox, app.obstacle, version("lambent"), os.getpid()
             )
-            with presence.announced(data, facts.endpoint, facts.version, facts.sandbox):
+            with presence.announced(data, facts.endpoint, facts.version, facts.sandbox, app.key):
                 screen.ready(facts)
                 tasks = Supervisor(SystemClock())
                 tasks.start("report", _report(app.endpoint, settings, paths, screen, tasks))

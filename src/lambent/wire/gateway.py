@@ -76,14 +76,16 @@ class Gateway:
         ids: Ids,
         settings: Settings,
         facts: Mapping[str, str],
+        pages: Mapping[str, Handler],
     ) -> None:
-        """`facts` are shown beside the others at `/_lambent/health`, to whoever can reach the server."""
+        """`pages` are served by their names below `/_lambent/`. `facts` are shown beside the others at
+        `/_lambent/health`, to whoever can reach the server."""
         self._models = models
         self._authority = authority
         self._clock = clock
         self._ids = ids
         self._region = settings.region
-        self._pages: Mapping[str, Handler] = {"code": CodePage(links, blobs, ids)}
+        self._pages: Mapping[str, Handler] = {"code": CodePage(links, blobs, ids), **pages}
         self._operations: dict[tuple[str, str], tuple[Operation, object]] = {}
         self._refused: dict[tuple[str, str], str] = {}
         for service in services:
