@@ -398,3 +398,22 @@ DURABLE_DUE: Final = 100
 DURABLE_REMOVED: Final = 2_000
 DURABLE_REMOVED_BYTES: Final = 16 * MIB
 DURABLE_REST_S: Final = 60.0
+
+# Asynchronous invocation: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+EVENT_INVOKE_BYTES: Final = MIB
+ASYNC_RETRIES: Final = 2
+ASYNC_RETRY_FIRST_S: Final = 60
+ASYNC_RETRY_LATER_S: Final = 120
+ASYNC_AGE_S: Final = 6 * 3_600
+ASYNC_AGE_MIN_S: Final = 60
+ASYNC_PAUSE_MIN_S: Final = 1
+ASYNC_PAUSE_MAX_S: Final = 300
+ASYNC_RUNNING: Final = 1_000
+ASYNC_HELD: Final = 10_000
+ASYNC_HELD_BYTES: Final = 256 * MIB
+ASYNC_LINE_HELD: Final = 1_000
+ASYNC_LINE_BYTES: Final = 4 * MIB
+ASYNC_PAGE: Final = 200
+ASYNC_PAGES_READ: Final = 2
+ASYNC_REMOVED: Final = 2_000
+ASYNC_REST_S: Final = 60.0

@@ -150,7 +150,6 @@ def test_ordinary_functions_have_no_durable_executions(on: Stage) -> None:
         FunctionName="plain",
         DurableExecutionName="name",
     )
-    refused(on.client, "NotImplemented", on.client.invoke, FunctionName="plain", InvocationType="Event")
 
 
 def test_others_reach_a_durable_function_by_its_arn(on: Stage) -> None:

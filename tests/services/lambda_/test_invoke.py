@@ -83,14 +83,6 @@ def test_the_tail_of_the_log_comes_when_it_is_asked_for(client: Any) -> None:
     assert f"REPORT RequestId: {request_id}\t" in log
 
 
-def test_events_in_the_background_are_not_built(client: Any) -> None:
-    create(client, "f")
-    with pytest.raises(client.exceptions.ClientError) as caught:
-        client.invoke(FunctionName="f", InvocationType="Event")
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
-    assert "InvocationType Event" in caught.value.response["Error"]["Message"]
-
-
 @pytest.mark.parametrize("qualifier", ["1", "live"])
 def test_a_version_or_alias_that_is_not_there_cannot_be_invoked(client: Any, qualifier: str) -> None:
     create(client, "f")

@@ -88,8 +88,8 @@ def test_a_service_is_let_in_by_the_policy_of_the_function(lambent: Server) -> N
         lambent.run(partial(road.call, f"{ARN}f", b"1", sender=other))
 
 
-def test_delivery_in_the_background_is_not_built(lambent: Server) -> None:
+@pytest.mark.parametrize("name", ["missing", "f:1", "f:live"])
+def test_a_function_that_is_not_there_takes_no_delivery(lambent: Server, name: str) -> None:
     create(lambent.client("lambda"), "f")
-    with pytest.raises(AwsError) as caught:
-        lambent.run(lambda: targets(lambent).deliver(f"{ARN}f", b"{}"))
-    assert caught.value.status == 501
+    with pytest.raises(AwsError, match="Function not found"):
+        lambent.run(lambda: targets(lambent).deliver(f"{ARN}{name}", b"{}"))

@@ -1,5 +1,5 @@
-"""AWS Lambda: functions from zips, their versions, aliases, layers and concurrency, what they read from and how they
-are invoked, and synchronous invocation."""
+"""AWS Lambda: functions from zips, their versions, aliases, layers and concurrency, what they read from, and their
+invocation in every way."""
 
 from __future__ import annotations
 
@@ -123,6 +123,8 @@ from lambent.services.lambda_.operations.urls import (
 )
 from lambent.services.lambda_.operations.versions import list_versions_by_function, publish_version
 from lambent.services.lambda_.parts import Parts
+from lambent.services.lambda_.queue.attempts import Dispatcher
+from lambent.services.lambda_.queue.sweeping import EventSweeper
 from lambent.services.lambda_.rules.urls import KIND
 from lambent.services.lambda_.targets import FunctionTarget
 from lambent.services.lambda_.urls.door import UrlDoor
@@ -135,7 +137,7 @@ _KEPT = (
     "`AcceleratorConfig` and `RuntimeConfig` answer 501"
 )
 _POLICIES = "of functions only; that of anything else answers 501"
-_QUEUE = "nothing is invoked asynchronously yet"
+_QUEUE = "records go to functions only; queues, topics, event buses and buckets are kept and shown"
 _RUNTIMES = (
     "managed runtimes but Python's are refused; functions run on the machine's own architecture, whichever they name"
 )
@@ -151,7 +153,6 @@ _NOTES = {
     "CreateFunction": f"{_RUNTIMES}; {_CODE}; {_KEPT}",
     "DeleteResourcePolicy": _POLICIES,
     "GetResourcePolicy": _POLICIES,
-    "Invoke": "the type Event answers 501, but for durable functions",
     "InvokeWithResponseStream": "a durable function answers 501",
     "PublishLayerVersion": "packages on S3 come from the S3 that the setting `s3_endpoint` names",
     "PutFunctionCodeSigningConfig": _SIGNER,
@@ -269,14 +270,15 @@ def build(parts: Parts) -> Service:
             update_function_url_config,
         ),
         notes=_NOTES,
-        unfinished={"InvokeAsync": "it checks its request and waits for the queue of asynchronous invocations"},
         preparations=(parts.capacity.restore, parts.denials.restore),
         workers={
             "capacity-providers": ProviderSettler(parts),
             "code-sweeper": CodeSweeper(parts),
             "driver": Driver(parts),
             "durable-sweeper": Sweeper(parts),
+            "event-sweeper": EventSweeper(parts),
             "initialiser": Initialiser(parts),
+            "events": Dispatcher(parts),
             "mapping-settler": MappingSettler(parts),
             "settler": Settler(parts),
         },

@@ -10,6 +10,7 @@ from lambent.services.lambda_.capacity import Capacity
 from lambent.services.lambda_.capacity_providers import CapacityProviders
 from lambent.services.lambda_.directory import Directory
 from lambent.services.lambda_.durable.executions import Executions
+from lambent.services.lambda_.queue.events import Queue
 from lambent.services.lambda_.urls.addresses import Addresses
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ class Parts:
     capacity_providers: CapacityProviders = field(init=False)
     directory: Directory = field(init=False)
     executions: Executions = field(init=False)
+    queue: Queue = field(init=False)
 
     def __post_init__(self) -> None:
         capacity = Capacity(self.store, self.engine)
@@ -139,11 +141,13 @@ class Parts:
         object.__setattr__(self, "capacity_providers", CapacityProviders(self.store, self.supervisor))
         object.__setattr__(self, "directory", directory)
         object.__setattr__(self, "executions", Executions(self.store, self.supervisor, self.clock))
+        object.__setattr__(self, "queue", Queue(self.store, self.clock, self.supervisor))
 
     async def _changed(self, key: FunctionKey) -> None:
         self.urls.forget(key)
         await self.capacity.tell(key)
         await self.denials.tell(key)
+        self.queue.changed(key)
 
     def now_us(self) -> int:
         """Microseconds since the epoch."""

@@ -11,6 +11,7 @@ from lambent.services.lambda_ import errors, running
 from lambent.services.lambda_.access import permits
 from lambent.services.lambda_.durable import executions
 from lambent.services.lambda_.errors import durable, permissions
+from lambent.services.lambda_.queue.accepting import accept
 from lambent.services.lambda_.records import FunctionKey
 from lambent.services.lambda_.rules import durable_answers, payloads
 
@@ -26,7 +27,8 @@ _RESOURCE = re.compile(r"function:(?P<name>[a-zA-Z0-9-_.]+)(:(?P<qualifier>[^:]+
 
 
 class FunctionTarget:
-    """Functions as targets: a call is a synchronous invocation. A durable function begins an execution either way."""
+    """Functions as targets: a delivery is an asynchronous invocation, a call a synchronous one. Either begins an
+    execution of a durable function."""
 
     ordered: Final = False
     """Functions are invoked asynchronously in any order."""
@@ -42,12 +44,14 @@ class FunctionTarget:
         sender: Sender | None = None,
         attributes: Mapping[str, Attribute] = NO_ATTRIBUTES,  # noqa: ARG002 a function is not told of them
     ) -> None:
-        """Begin an execution of a durable function, which is stored then. Asynchronous invocation of all others needs
-        the queue that Lambent does not have yet: raises the not-built error."""
+        """Invoke the function asynchronously: once this returns the event is queued, or the execution of a durable
+        function has begun."""
         version, payload = await self._resolved(arn, event, sender)
-        if not version.durable:
-            raise errors.not_built("Invoke", f"InvocationType Event, which {arn} asked for")
-        await executions.start(self._parts, version, payload, name=None, waits=False, trace=trace)
+        if version.durable:
+            await executions.start(self._parts, version, payload, name=None, waits=False, trace=trace)
+            return
+        key, qualifier = _named(arn)
+        await accept(self._parts, key, qualifier, payload, request_id=self._parts.ids.uuid(), trace=trace)
 
     async def call(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> bytes:
         """Invoke the function and return its answer. Raises AwsError where it is missing, refused or failed."""
@@ -76,10 +80,7 @@ class FunctionTarget:
     async def _resolved(self, arn: Arn, event: bytes, sender: Sender | None) -> tuple[FunctionVersion, bytes]:
         """The version that the ARN names, and the event checked. Raises AWS's errors, also where no policy of the
         function lets the sender in."""
-        match = _RESOURCE.fullmatch(arn.resource)
-        if match is None:
-            raise errors.invalid(f"{arn} does not name a function.")
-        key, qualifier = FunctionKey(arn.account, arn.region, match["name"]), match["qualifier"]
+        key, qualifier = _named(arn)
         if sender is not None and not await self._may_invoke(key, qualifier, sender):
             raise permissions.service_refused(sender.service, str(arn))
         payload = payloads.checked(event)
@@ -92,3 +93,11 @@ class FunctionTarget:
         requester = Requester(service=sender.service)
         source = {"aws:sourcearn": sender.arn, "aws:sourceaccount": sender.account}
         return await permits.may_invoke(self._parts, key, qualifier, requester, "lambda:InvokeFunction", source)
+
+
+def _named(arn: Arn) -> tuple[FunctionKey, str | None]:
+    """The function and the qualifier in an ARN. Raises AWS's error where it names none."""
+    match = _RESOURCE.fullmatch(arn.resource)
+    if match is None:
+        raise errors.invalid(f"{arn} does not name a function.")
+    return FunctionKey(arn.account, arn.region, match["name"]), match["qualifier"]

@@ -325,6 +325,15 @@ def payload_too_large() -> AwsError:
     )
 
 
+def event_too_large(size: int) -> AwsError:
+    """The event of an asynchronous invocation has `size` bytes, which is over the limit."""
+    return AwsError(
+        "RequestEntityTooLargeException",
+        f"{size} byte payload is too large for the Event invocation type (limit {limits.EVENT_INVOKE_BYTES} bytes)",
+        status=413,
+    )
+
+
 def bad_payload(detail: str) -> AwsError:
     """The event is not JSON; `detail` is what AWS's parser says of it."""
     return AwsError(

@@ -10,7 +10,15 @@ from lambent.kernel import limits, page
 from lambent.services.lambda_ import changes, errors, markers, provisions
 from lambent.services.lambda_.records import LATEST, Alias
 from lambent.services.lambda_.rules import answers, names
-from lambent.services.lambda_.store import aliases, concurrency, event_invoke, functions, permissions, versions
+from lambent.services.lambda_.store import (
+    aliases,
+    concurrency,
+    event_invoke,
+    events,
+    functions,
+    permissions,
+    versions,
+)
 
 if TYPE_CHECKING:
     from typing import Any
@@ -100,6 +108,7 @@ async def delete_alias(call: Call[Parts], request: Request) -> None:
         concurrency.withdraw(tx, key, name)
         permissions.delete(tx, key, name)
         event_invoke.delete(tx, key, name)
+        events.close_line(tx, key, name)
         aliases.delete(tx, key, name)
 
     await call.parts.directory.change(key, work)

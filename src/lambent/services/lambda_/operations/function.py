@@ -25,6 +25,7 @@ from lambent.services.lambda_.store import (
     concurrency,
     durable_remains,
     event_invoke,
+    events,
     functions,
     permissions,
     scaling,
@@ -147,6 +148,7 @@ async def delete_function(call: Call[Parts], request: Request) -> Response:
         event_invoke.delete_all(tx, key)
         signing_store.detach(tx, key)
         durable_remains.abandon(tx, key)
+        events.forget(tx, key)
 
     await call.parts.directory.change(key, work)
     call.parts.executions.tell_all()
@@ -214,6 +216,7 @@ async def _delete_version(call: Call[Parts], key: FunctionKey, qualifier: str) -
         concurrency.withdraw(tx, key, version.label)
         permissions.delete(tx, key, version.label)
         event_invoke.delete(tx, key, version.label)
+        events.close_line(tx, key, version.label)
         scaling.withdraw(tx, key, version.number)
         versions.delete(tx, key, version.number)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import errors, running
+from lambent.services.lambda_ import running
 from lambent.services.lambda_.durable import executions
 from lambent.services.lambda_.errors import durable
+from lambent.services.lambda_.queue.accepting import accept
 from lambent.services.lambda_.rules import contexts, durable_answers, names, payloads
 
 if TYPE_CHECKING:
@@ -26,12 +27,23 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
     context = contexts.decoded(request["ClientContext"]) if "ClientContext" in request else None
     kind, tenant = request.get("InvocationType", "RequestResponse"), request.get("TenantId")
     version = await running.resolve(call.parts, key, qualifier, tenant)
-    if version.durable or kind == "Event" or "DurableExecutionName" in request:
-        _check(call, request, version, qualifier)
+    _check(request, version, qualifier)
     if kind == "DryRun":
         return {"StatusCode": 204}
     if version.durable:
         return await _begin(call, request, version, payload)
+    if kind == "Event":
+        await accept(
+            call.parts,
+            key,
+            qualifier,
+            payload,
+            request_id=call.request_id,
+            client_context=context,
+            tenant_id=tenant,
+            trace=call.trace,
+        )
+        return {"StatusCode": 202}
     outcome = await running.invoke(
         call.parts,
         version,
@@ -52,15 +64,11 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
     }
 
 
-def _check(call: Call[Parts], request: Request, version: FunctionVersion, qualifier: str | None) -> None:
+def _check(request: Request, version: FunctionVersion, qualifier: str | None) -> None:
     """Raise where the version cannot be invoked so."""
     if version.durable and qualifier is None:
         raise durable.not_qualified()
-    if version.durable:
-        return
-    if request.get("InvocationType") == "Event":
-        raise errors.not_built(call.operation, "InvocationType Event")
-    if "DurableExecutionName" in request:
+    if not version.durable and "DurableExecutionName" in request:
         raise durable.name_without_durability()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
-from lambent.services.lambda_ import errors, qualified
-from lambent.services.lambda_.records import LATEST
+from lambent.services.lambda_ import running
+from lambent.services.lambda_.durable import executions
+from lambent.services.lambda_.errors import durable
+from lambent.services.lambda_.queue.accepting import accept
 from lambent.services.lambda_.rules import names, payloads
 
 if TYPE_CHECKING:
@@ -15,12 +17,17 @@ if TYPE_CHECKING:
 
 
 async def invoke_async(call: Call[Parts], request: Request) -> Response:
-    """Check an event for a function; to queue it needs the queue that Lambent does not have yet.
+    """Queue an event for a function.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_InvokeAsync.html
     """
     key, qualifier = names.parse(call, request["FunctionName"])
-    payloads.checked(await request["InvokeArgs"].read(limits.INVOKE_ASYNC_BYTES))
-    if not await call.parts.store.read(lambda tx: qualified.exists(tx, key, qualifier)):
-        raise errors.not_found(key, qualifier or LATEST)
-    raise errors.not_built(call.operation, "an asynchronous invocation")
+    payload = payloads.checked(await request["InvokeArgs"].read(limits.INVOKE_ASYNC_BYTES))
+    version = await running.resolve(call.parts, key, qualifier)
+    if version.durable and qualifier is None:
+        raise durable.not_qualified()
+    if version.durable:
+        await executions.start(call.parts, version, payload, name=None, waits=False, trace=call.trace)
+    else:
+        await accept(call.parts, key, qualifier, payload, request_id=call.request_id, trace=call.trace)
+    return {"Status": 202}
