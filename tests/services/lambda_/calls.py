@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambent.services.lambda_ import roles
 from tests.services.lambda_.packages import package
 from tests.support import ROLE, RUNTIME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
     from tests.conftest import Server
 
 _accounts = itertools.count(100_000_000_000)
@@ -129,3 +136,23 @@ def refused(client: Any, code: str, call: Any, **members: Any) -> str:
     assert caught.value.response["Error"]["Code"] == code
     message: str = caught.value.response["Error"]["Message"]
     return message
+
+
+def overtaken(client: Any, monkeypatch: pytest.MonkeyPatch, between: Callable[[], Any], **members: Any) -> Future[Any]:
+    """Update the configuration of a function, with `between` done after the update has been checked and before it is
+    accepted; what came of it."""
+    reached, go_on = threading.Event(), threading.Event()
+    check = roles.check
+
+    async def late(*arguments: Any) -> None:
+        reached.set()
+        await asyncio.to_thread(go_on.wait, 10)
+        await check(*arguments)
+
+    monkeypatch.setattr(roles, "check", late)
+    with ThreadPoolExecutor(1) as thread:
+        update = thread.submit(client.update_function_configuration, Role=ROLE, **members)
+        assert reached.wait(10)
+        between()
+        go_on.set()
+    return update

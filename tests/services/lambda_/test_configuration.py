@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.config import Config
 
-from lambent.services.lambda_ import roles
-from tests.services.lambda_.calls import create, create_managed, invoke, managed, new, own_client, refused, settle
+from tests.services.lambda_.calls import (
+    MANAGED_RUNTIME,
+    create,
+    create_managed,
+    invoke,
+    managed,
+    new,
+    overtaken,
+    own_client,
+    refused,
+    settle,
+)
 from tests.services.lambda_.engines import SNAPSHOT_RUNTIME, recording
-from tests.support import ROLE
+from tests.support import ROLE, RUNTIME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +109,7 @@ def test_logging_is_merged(client: Any) -> None:
     }
 
 
+INVALID = "InvalidParameterValueException"
 VPC = {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
 FILES = {
     "Arn": f"arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-{'0' * 17}",
@@ -154,6 +162,65 @@ def test_file_systems_and_snapshots_exclude_each_other(tmp_path: Path, monkeypat
         second = {key: value for key, value in members.items() if key != first}
         create(client, "f", **given, **{first: members[first]})
         assert refused(client, wrong, client.update_function_configuration, FunctionName="f", **second) == text
+
+
+CUSTOM = {"RuntimeArn": "arn:aws:lambda:us-east-1:000000000000:runtime/mine", "RuntimeAlias": "prod"}
+
+
+def test_a_customer_managed_runtime_is_kept_and_cannot_be_run_yet(client: Any) -> None:
+    held = create(client, "f", Runtime="custom", RuntimeConfig=CUSTOM)
+    assert (held["Runtime"], held["RuntimeConfig"]) == ("custom", CUSTOM)
+    assert "RuntimeVersionConfig" not in held
+    assert "RuntimeConfig" in refused(client, "NotImplemented", client.invoke, FunctionName="f")
+    assert changed(client, RuntimeConfig=CUSTOM | {"RuntimeAlias": "beta"})["RuntimeConfig"]["RuntimeAlias"] == "beta"
+    assert changed(client, Description="kept")["RuntimeConfig"]["RuntimeAlias"] == "beta"
+    assert "RuntimeConfig" not in changed(client, Runtime=RUNTIME)
+    assert invoke(client, "f", 1) == 1
+    assert changed(client, Runtime="custom", RuntimeConfig=CUSTOM)["RuntimeConfig"] == CUSTOM
+
+
+def test_a_runtime_is_customer_managed_if_it_says_which(client: Any) -> None:
+    text, wrong = "RuntimeConfig must be specified if, and only if, the runtime is custom.", INVALID
+    assert refused(client, wrong, client.create_function, **new("f", RuntimeConfig=CUSTOM)) == text
+    assert refused(client, wrong, client.create_function, **new("f", Runtime="custom")) == text
+    create(client, "f")
+    update = client.update_function_configuration
+    assert refused(client, wrong, update, FunctionName="f", RuntimeConfig=CUSTOM) == text
+    assert refused(client, wrong, update, FunctionName="f", Runtime="custom") == text
+
+
+IMAGE = {"PackageType": "Image", "Code": {"ImageUri": "mine:latest"}}
+
+
+def imaged(name: str, **members: Any) -> dict[str, Any]:
+    """The parameters of CreateFunction for an image."""
+    return {"FunctionName": name, "Role": ROLE, **IMAGE, **members}
+
+
+def test_an_accelerator_is_kept_for_images_on_managed_instances(client: Any) -> None:
+    members = {"CapacityProviderConfig": managed(client), "MemorySize": 2048}
+    client.create_function(**imaged("f", AcceleratorConfig={"AcceleratorMemorySize": 24}, **members))
+    assert settle(client, "f")["AcceleratorConfig"] == {"AcceleratorMemorySize": 24}
+    assert changed(client, AcceleratorConfig={"AcceleratorMemorySize": 3})["AcceleratorConfig"] == {
+        "AcceleratorMemorySize": 3
+    }
+    assert changed(client, Description="kept")["AcceleratorConfig"] == {"AcceleratorMemorySize": 3}
+
+
+def test_who_can_have_no_accelerator_is_told_why(client: Any) -> None:
+    wanted = {"AcceleratorConfig": {"AcceleratorMemorySize": 24}}
+    config = {"CapacityProviderConfig": managed(client), "MemorySize": 2048}
+    wrong = {
+        "the function has no capacity provider": imaged("f", **wanted),
+        "the function is not a container image": new("f", Runtime=MANAGED_RUNTIME, **config, **wanted),
+        "the function's architecture is not x86_64": imaged("f", Architectures=["arm64"], **config, **wanted),
+        "AcceleratorMemorySize must be one of 3, 6, 12, 16, 24, 48": imaged(
+            "f", **config, AcceleratorConfig={"AcceleratorMemorySize": 8}
+        ),
+    }
+    for why, request in wrong.items():
+        told = refused(client, INVALID, client.create_function, **request)
+        assert told == f"AcceleratorConfig is not supported: {why}."
 
 
 def test_a_key_is_taken_away_by_an_empty_one(client: Any) -> None:
@@ -291,25 +358,12 @@ def test_no_handler_holds_what_no_variable_can(client: Any) -> None:
 
 def test_settings_go_together_also_where_two_updates_meet(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     create(client, "f", VpcConfig=VPC)
-    reached, go_on = threading.Event(), threading.Event()
-    check = roles.check
-
-    async def late(*arguments: Any) -> None:
-        reached.set()
-        await asyncio.to_thread(go_on.wait, 10)
-        await check(*arguments)
-
-    monkeypatch.setattr(roles, "check", late)
-    given = {"FunctionName": "f", "Role": ROLE, "FileSystemConfigs": [FILES]}
-    with ThreadPoolExecutor(1) as thread:
-        first = thread.submit(client.update_function_configuration, **given)
-        assert reached.wait(10)
-        changed(client, VpcConfig={"SubnetIds": [], "SecurityGroupIds": []})
-        go_on.set()
-        with pytest.raises(
-            client.exceptions.InvalidParameterValueException, match="must be configured to execute in a VPC"
-        ):
-            first.result()
+    away = {"SubnetIds": [], "SecurityGroupIds": []}
+    update = overtaken(
+        client, monkeypatch, lambda: changed(client, VpcConfig=away), FunctionName="f", FileSystemConfigs=[FILES]
+    )
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match="configured to execute in a VPC"):
+        update.result()
     assert "FileSystemConfigs" not in settle(client, "f")
 
 

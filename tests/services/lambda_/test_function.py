@@ -156,21 +156,6 @@ def test_a_version_that_is_not_there_is_deleted_without_complaint(client: Any) -
     assert names(client) == ["f"]
 
 
-@pytest.mark.parametrize(
-    ("member", "value"),
-    [
-        ("AcceleratorConfig", {"AcceleratorMemorySize": 8}),
-        ("RuntimeConfig", {"RuntimeArn": "arn:aws:lambda:us-east-1:000000000000:runtime/mine", "RuntimeAlias": "b"}),
-    ],
-)
-def test_what_is_not_built_is_refused_by_name(client: Any, member: str, value: Any) -> None:
-    with pytest.raises(client.exceptions.ClientError) as caught:
-        client.create_function(**new("f", **{member: value}))
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
-    assert member in caught.value.response["Error"]["Message"]
-    assert names(client) == []
-
-
 def test_empty_members_ask_for_nothing(client: Any) -> None:
     members = {"Layers": [], "FileSystemConfigs": [], "Publish": False, "KMSKeyArn": "", "PackageType": "Zip"}
     assert create(client, "f", **members)["PackageType"] == "Zip"

@@ -11,7 +11,7 @@ import pytest
 
 from lambent.kernel import limits
 from tests.conftest import serving, settings_for
-from tests.services.lambda_.calls import create, new, own_client, publish, refused, settle
+from tests.services.lambda_.calls import create, new, overtaken, own_client, publish, refused, settle
 from tests.services.lambda_.packages import archive, package
 
 if TYPE_CHECKING:
@@ -229,6 +229,24 @@ def test_code_and_layers_have_a_size_together(client: Any, monkeypatch: pytest.M
     client.update_function_code(FunctionName="f", ZipFile=large)
     settle(client, "f")
     refused(client, INVALID, client.update_function_configuration, FunctionName="f", Layers=[arn])
+
+
+def test_code_and_layers_have_a_size_together_also_where_two_updates_meet(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = archive({"large": bytes(200_000)})
+    arn = layer(client, content=archive({"data": bytes(100_000)}))
+    create(client, "f")
+    monkeypatch.setattr(limits, "FUNCTION_UNZIPPED_BYTES", 250_000)
+
+    def between() -> None:
+        client.update_function_code(FunctionName="f", ZipFile=large)
+        settle(client, "f")
+
+    update = overtaken(client, monkeypatch, between, FunctionName="f", Layers=[arn])
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match="The actual size is 300000 bytes"):
+        update.result()
+    assert "Layers" not in settle(client, "f")
 
 
 @pytest.mark.parametrize("marker", ["nothing of ours", "WyJhIiwxXQ"])

@@ -134,7 +134,7 @@ _CODE = "packages on S3 come from the S3 that the setting `s3_endpoint` names, a
 _KEPT = (
     "networks, dead-letter queues, tracing, keys of KMS and images are kept and shown, and nothing is done with them: "
     "a function with an image answers 501 when it is invoked. File systems are folders of this machine. "
-    "`AcceleratorConfig` and `RuntimeConfig` answer 501"
+    "Accelerators and customer-managed runtimes are kept and shown; a function with the latter answers 501 as well"
 )
 _POLICIES = "of functions only; that of anything else answers 501"
 _QUEUE = "records go to functions only; queues, topics, event buses and buckets are kept and shown"

@@ -17,15 +17,15 @@ from lambent.kernel.clock import deadline
 from lambent.kernel.objects import NoObjects, ObjectName, ObjectRefused, ObjectsUnreachable
 from lambent.services.lambda_ import errors
 from lambent.services.lambda_.errors import packages as package_errors
-from lambent.services.lambda_.rules import images
+from lambent.services.lambda_.rules import images, runtimes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from lambent.kernel.call import Call
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records.configuration import UsedLayer
+    from lambent.services.lambda_.records.configuration import Configuration, UsedLayer
     from lambent.store.blobs import Blob
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,10 @@ class Package(msgspec.Struct, frozen=True):
 
 
 async def check_runtime(parts: Parts, runtime: str) -> None:
-    """Raise where functions of `runtime` cannot run on this machine; it is empty for an image."""
-    refusal = await parts.engine.refusal(runtime) if runtime else None
+    """Raise where functions of `runtime` cannot run on this machine, which says nothing of customer-managed ones; it is
+    empty for an image."""
+    known = runtime and runtime != runtimes.CUSTOM
+    refusal = await parts.engine.refusal(runtime) if known else None
     if refusal is not None:
         raise errors.invalid(refusal)
 
@@ -118,16 +120,28 @@ async def _fetched(call: Call[Parts], source: ObjectName) -> Blob:
         raise package_errors.object_too_large() from error
 
 
-async def check_size(parts: Parts, package: str, layers: Iterable[UsedLayer]) -> None:
-    """Raise AWS's error where the zip with the digest `package`, which has been received, and `layers` hold too much
-    together."""
-    digests = [layer.sha256 for layer in layers]
+async def weigh(parts: Parts, held: Configuration, layers: Iterable[UsedLayer] | None = None) -> dict[str, int]:
+    """How many bytes the package of `held` and its layers, or `layers` in their place, hold unzipped, by digest.
+    Nothing where there are no layers: a package alone was weighed when it was opened."""
+    digests = [layer.sha256 for layer in (held.layers if layers is None else layers)]
     if not digests:
+        return {}
+    return await asyncio.to_thread(lambda: {digest: _weight(parts, digest) for digest in (held.code_sha256, *digests)})
+
+
+def check_weight(parts: Parts, weights: Mapping[str, int], held: Configuration) -> None:
+    """Raise AWS's error where the package of `held` and its layers hold too much together. What `weights` does not
+    know, because an update has come in between, is weighed here and now."""
+    if not held.layers:
         return
-    paths = [parts.blobs.path(digest) for digest in (package, *digests)]
-    size = await asyncio.to_thread(lambda: sum(_unzipped(path) for path in paths))
+    digests = [held.code_sha256, *(layer.sha256 for layer in held.layers)]
+    size = sum(weights[digest] if digest in weights else _weight(parts, digest) for digest in digests)
     if size > limits.FUNCTION_UNZIPPED_BYTES:
         raise package_errors.unzipped_too_large(size)
+
+
+def _weight(parts: Parts, digest: str) -> int:
+    return _unzipped(parts.blobs.path(digest))
 
 
 def _unzipped(path: Path) -> int:

@@ -40,6 +40,22 @@ def file_system_without_vpc() -> AwsError:
     return invalid("Function must be configured to execute in a VPC to reference access points.")
 
 
+def customer_runtime_amiss() -> AwsError:
+    """AWS documents that each needs the other; the words are not recorded.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/cmr-using.html
+    """
+    return invalid("RuntimeConfig must be specified if, and only if, the runtime is custom.")
+
+
+def accelerator_unfit(why: str) -> AwsError:
+    """A function that cannot have an accelerator. AWS documents the rules; the words are not recorded.
+
+    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-acceleratorconfig.html
+    """
+    return invalid(f"AcceleratorConfig is not supported: {why}.")
+
+
 def no_mount_path(path: str) -> AwsError:
     """The model's pattern takes `/mnt/.` and `/mnt/..`, which are names of other folders. The words are not AWS's."""
     return invalid(f"The local mount path {path} is not a path below /mnt.")

@@ -30,11 +30,16 @@ async def update_function_code(call: Call[Parts], request: Request) -> Response:
     await packages.check_runtime(parts, held.runtime)
     await signing.check(parts, key)
     package = await packages.receive_code(call, request, held.package_type)
-    await packages.check_size(parts, package.digest, held.layers)
     revision = parts.ids.uuid()
+    weights = await packages.weigh(parts, configuration.repackaged(held, package, revision))
 
     def edit(old: Configuration) -> Configuration:
-        return msgspec.structs.replace(configuration.repackaged(old, package, revision), architecture=architecture)
+        """Checked when it is accepted as well: an update may have come in between, with other layers."""
+        new = msgspec.structs.replace(configuration.repackaged(old, package, revision), architecture=architecture)
+        packages.check_weight(parts, weights, new)
+        return new
+
+    edit(held)
 
     if request.get("DryRun"):
         trial = msgspec.structs.replace(function, configuration=edit(function.configuration))

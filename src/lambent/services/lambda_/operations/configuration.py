@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lambent.services.lambda_ import changes, layering, packages, roles, signing
 from lambent.services.lambda_.operations.function import existing
-from lambent.services.lambda_.rules import answers, checks, configuration, refusals
+from lambent.services.lambda_.rules import answers, checks, configuration
 
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
@@ -32,19 +32,19 @@ async def update_function_configuration(call: Call[Parts], request: Request) -> 
     key = changes.key_of(call, request["FunctionName"])
     seen = request.get("RevisionId")
     held = (await changes.changeable(call, key, seen)).configuration
-    refusals.check(call.operation, request, refusals.CONFIGURATION)
     checks.check_update(request, held)
     used = await layering.used(call, request["Layers"]) if "Layers" in request else None
+    weights = await packages.weigh(parts, held, used)
     revision = parts.ids.uuid()
 
     def edit(old: Configuration) -> Configuration:
         """Checked here and again when it is accepted: an update may have come in between."""
         new = configuration.changed(old, request, revision, used)
         checks.check_whole(new)
+        packages.check_weight(parts, weights, new)
         return new
 
     edit(held)
-    await packages.check_size(parts, held.code_sha256, used or ())
     if used:
         await signing.check(parts, key)
     if "Role" in request:

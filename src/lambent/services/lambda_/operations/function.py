@@ -19,7 +19,7 @@ from lambent.services.lambda_ import (
     signing,
 )
 from lambent.services.lambda_.records import LATEST, Function, Version
-from lambent.services.lambda_.rules import answers, checks, configuration, names, refusals
+from lambent.services.lambda_.rules import answers, checks, configuration, names
 from lambent.services.lambda_.store import (
     aliases,
     concurrency,
@@ -49,7 +49,6 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
     """
     parts = call.parts
     key = names.parse_new(call, request["FunctionName"])
-    refusals.check(call.operation, request, refusals.CONFIGURATION)
     checks.check_new(request)
     wanted = configuration.new(request, key.name, await layering.used(call, request.get("Layers", ())))
     checks.check_whole(wanted)
@@ -58,12 +57,13 @@ async def create_function(call: Call[Parts], request: Request) -> Response:
     if await parts.directory.find(key) is not None:
         raise errors.already_exists(key.name)
     package = await packages.receive_code(call, request["Code"], wanted.package_type)
-    await packages.check_size(parts, package.digest, wanted.layers)
+    wanted = configuration.repackaged(wanted, package, parts.ids.uuid())
+    packages.check_weight(parts, await packages.weigh(parts, wanted), wanted)
     function = Function(
         account=key.account,
         region=key.region,
         name=key.name,
-        configuration=configuration.repackaged(wanted, package, parts.ids.uuid()),
+        configuration=wanted,
         revision_id=parts.ids.uuid(),
         modified_ms=parts.now_ms(),
         tags=request.get("Tags", {}),

@@ -85,6 +85,16 @@ class FileSystem(msgspec.Struct, frozen=True):
     """Whether a file system on S3 is read past its cache."""
 
 
+class CustomerRuntime(msgspec.Struct, frozen=True):
+    """The customer-managed runtime that a function asks for.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/cmr-using.html
+    """
+
+    arn: str
+    alias: str
+
+
 class Image(msgspec.Struct, frozen=True):
     """The container image that a function is, and what it changes of the image's own settings.
 
@@ -139,6 +149,10 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """None for a function without durable executions. Which of both it is, is decided when it is created, for good."""
     instances: ManagedInstances | None = None
     """None for a function that Lambda itself finds room for. Decided when it is created, for good."""
+    accelerator_gb: int | None = None
+    """The least memory of each accelerator that it asks for; None where it asks for none."""
+    customer_runtime: CustomerRuntime | None = None
+    """Set where, and only where, the runtime is `custom`."""
 
     @property
     def packages(self) -> set[str]:

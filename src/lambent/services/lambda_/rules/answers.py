@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lambent.services.lambda_.records import Alias, Function, LayerVersion
     from lambent.services.lambda_.records.configuration import (
         Configuration,
+        CustomerRuntime,
         Durability,
         FileSystem,
         Image,
@@ -45,6 +46,7 @@ def listed(function: Function | Version, qualifier: str | None = None) -> Respon
     """The FunctionConfiguration as lists show it: without states and the runtime's version."""
     held = function.configuration
     return {
+        "AcceleratorConfig": {"AcceleratorMemorySize": held.accelerator_gb} if held.accelerator_gb else None,
         "Architectures": [held.architecture],
         "CodeSha256": held.code_sha256 if held.image else sha256(held.code_sha256),
         "CodeSize": held.code_size,
@@ -69,6 +71,7 @@ def listed(function: Function | Version, qualifier: str | None = None) -> Respon
         "RevisionId": function.revision_id,
         "Role": held.role,
         "Runtime": held.runtime or None,
+        "RuntimeConfig": None if held.customer_runtime is None else _customer_runtime(held.customer_runtime),
         "SnapStart": _snap_start(function),
         "TenancyConfig": {"TenantIsolationMode": held.tenancy} if held.tenancy else None,
         "Timeout": held.timeout_s,
@@ -181,9 +184,15 @@ def _digest(held: Configuration) -> str:
     return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(held, revision=""))).hexdigest()
 
 
+def _customer_runtime(runtime: CustomerRuntime) -> Response:
+    return {"RuntimeArn": runtime.arn, "RuntimeAlias": runtime.alias}
+
+
 def _runtime_version(function: Function | Version) -> Response | None:
-    """An image has none."""
+    """An image has none, and nobody knows which one the alias of a customer-managed runtime points to."""
     runtime = function.configuration.runtime
+    if function.configuration.customer_runtime is not None:
+        return None
     return {"RuntimeVersionArn": runtime_version_arn(function.region, runtime)} if runtime else None
 
 

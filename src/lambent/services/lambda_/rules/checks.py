@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from lambent.kernel.call import Request
     from lambent.services.lambda_.records.configuration import Configuration
 
-_ZIP_ONLY = ("Runtime", "Handler", "Layers")
+_ZIP_ONLY = ("Runtime", "Handler", "Layers", "RuntimeConfig")
 _IMAGE_ONLY = ("ImageConfig",)
+_ACCELERATORS_GIB = (3, 6, 12, 16, 24, 48)
 _ACCESS_POINT = re.compile(r"arn:[^:]+:[^:]+:[a-z0-9-]+:\d{12}:")
 _ZIP_CODE = frozenset(("S3Bucket", "S3Key", "S3ObjectVersion", "ZipFile"))
 
@@ -53,6 +54,10 @@ def check_whole(wanted: Configuration) -> None:
         raise errors.half_a_vpc()
     if wanted.file_systems and not vpc.subnets:
         raise errors.file_system_without_vpc()
+    if (wanted.runtime == runtimes.CUSTOM) != (wanted.customer_runtime is not None):
+        raise errors.customer_runtime_amiss()
+    if wanted.accelerator_gb is not None:
+        _check_accelerator(wanted, wanted.accelerator_gb)
     if wanted.snapshots:
         _check_snapshots(wanted)
     if wanted.instances is not None:
@@ -106,6 +111,18 @@ def _check_sizes(request: Request) -> None:
     ):
         if value > limit:
             raise errors.above(member, limit)
+
+
+def _check_accelerator(wanted: Configuration, size: int) -> None:
+    if wanted.instances is None:
+        raise errors.accelerator_unfit("the function has no capacity provider")
+    if wanted.image is None:
+        raise errors.accelerator_unfit("the function is not a container image")
+    if wanted.architecture != "x86_64":
+        raise errors.accelerator_unfit("the function's architecture is not x86_64")
+    if size not in _ACCELERATORS_GIB:
+        sizes = ", ".join(map(str, _ACCELERATORS_GIB))
+        raise errors.accelerator_unfit(f"AcceleratorMemorySize must be one of {sizes}")
 
 
 def _check_snapshots(wanted: Configuration) -> None:

@@ -10,6 +10,7 @@ from lambent.kernel import limits
 from lambent.services.lambda_.errors import configuration as errors
 from lambent.services.lambda_.records.configuration import (
     Configuration,
+    CustomerRuntime,
     Durability,
     FileSystem,
     Image,
@@ -17,6 +18,7 @@ from lambent.services.lambda_.records.configuration import (
     ManagedInstances,
     Vpc,
 )
+from lambent.services.lambda_.rules import runtimes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +56,10 @@ def changed(old: Configuration, request: Request, revision: str, layers: tuple[U
     that is given replaces the old one whole, except LoggingConfig and DurableConfig, which are merged. `layers` are
     those that it names; None where it says nothing of layers."""
     kept = old.layers if layers is None else layers
-    return msgspec.structs.replace(old, revision=revision, layers=kept, **_changes(old, request))
+    own = old.customer_runtime if request.get("Runtime", old.runtime) == runtimes.CUSTOM else None
+    return msgspec.structs.replace(
+        old, **{"revision": revision, "layers": kept, "customer_runtime": own} | _changes(old, request)
+    )
 
 
 def repackaged(old: Configuration, package: Package, revision: str) -> Configuration:
@@ -158,6 +163,7 @@ def _logging(old: Logging, wanted: dict[str, str]) -> Logging:
 
 
 _BUILT: dict[str, tuple[str, Callable[[Configuration, Any], object]]] = {
+    "AcceleratorConfig": ("accelerator_gb", lambda _, given: given["AcceleratorMemorySize"]),
     "CapacityProviderConfig": ("instances", _instances),
     "DeadLetterConfig": ("dead_letter_arn", lambda _, given: given.get("TargetArn") or None),
     "DurableConfig": ("durability", _durability),
@@ -167,6 +173,10 @@ _BUILT: dict[str, tuple[str, Callable[[Configuration, Any], object]]] = {
     "ImageConfig": ("image", _image),
     "KMSKeyArn": ("key_arn", lambda _, given: given or None),
     "LoggingConfig": ("logging", lambda old, given: _logging(old.logging, given)),
+    "RuntimeConfig": (
+        "customer_runtime",
+        lambda _, given: CustomerRuntime(given["RuntimeArn"], given["RuntimeAlias"]),
+    ),
     "SnapStart": ("snap_start", lambda _, given: given.get("ApplyOn", "None")),
     "TracingConfig": ("tracing", lambda old, given: given.get("Mode", old.tracing)),
     "VpcConfig": ("vpc", lambda _, given: _vpc(given)),

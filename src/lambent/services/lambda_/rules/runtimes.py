@@ -41,6 +41,9 @@ LIVE = (
     "python3.8",
 )
 
+CUSTOM = "custom"
+"""What the runtime of a function is called that names a customer-managed one."""
+
 RETIRED = frozenset(
     {
         "dotnetcore1.0",
@@ -71,6 +74,8 @@ _SNAP_START = ("java11", "java17", "java21", "java25", "python3.12", "python3.13
 
 def check(runtime: str) -> None:
     """Raise AWS's error unless functions can be created for `runtime`."""
+    if runtime == CUSTOM:
+        return
     if runtime in RETIRED:
         raise errors.retired_runtime(runtime)
     if runtime not in LIVE:
