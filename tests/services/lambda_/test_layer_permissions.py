@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,12 +29,6 @@ def client(shared_lambent: Server) -> Any:
     return own_client(shared_lambent, config=Config(parameter_validation=False))
 
 
-@pytest.fixture
-def other(shared_lambent: Server) -> Any:
-    """A client of another account."""
-    return own_client(shared_lambent)
-
-
 def layer(client: Any) -> str:
     """Publish a version of the layer `l`; returns its ARN."""
     content = {"ZipFile": archive({"python/inside.py": b"x = 1\n"})}
@@ -46,6 +41,19 @@ def allow(client: Any, principal: str, sid: str = "s", **members: Any) -> dict[s
     request = {"LayerName": "l", "VersionNumber": 1, "StatementId": sid, "Action": ACTION, "Principal": principal}
     answer: dict[str, Any] = client.add_layer_version_permission(**request | members)
     return answer
+
+
+def test_the_layer_of_another_region_has_no_policy_here(client: Any, shared_lambent: Server) -> None:
+    elsewhere = shared_lambent.client("lambda", aws_access_key_id=account(client), region_name="eu-west-1")
+    layer(client)
+    name = layer(elsewhere).rpartition(":")[0]
+    allow(elsewhere, "*")
+    text = f"Layer version {name}:1 does not exist."
+    assert refused(client, NOT_FOUND, partial(allow, client, "*"), LayerName=name) == text
+    named = {"LayerName": name, "VersionNumber": 1}
+    assert refused(client, NOT_FOUND, client.get_layer_version_policy, **named) == text
+    assert refused(client, NOT_FOUND, client.remove_layer_version_permission, StatementId="s", **named) == text
+    assert allow(elsewhere, "*", sid="t")["Statement"]
 
 
 def test_a_permission_has_what_it_was_given(client: Any) -> None:

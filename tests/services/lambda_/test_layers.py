@@ -11,7 +11,7 @@ import pytest
 
 from lambent.kernel import limits
 from tests.conftest import serving, settings_for
-from tests.services.lambda_.calls import create, new, overtaken, own_client, publish, refused, settle
+from tests.services.lambda_.calls import account, create, new, overtaken, own_client, publish, refused, settle
 from tests.services.lambda_.packages import archive, package
 
 if TYPE_CHECKING:
@@ -209,6 +209,17 @@ def test_a_function_names_layers_that_are_there_and_fit_together(client: Any, sh
         assert refused(client, INVALID, client.create_function, **new("g", Layers=arns)) == text
         told = refused(client, INVALID, client.update_function_configuration, FunctionName="f", Layers=arns)
         assert told == text
+
+
+def test_the_layer_of_another_region_is_not_there(client: Any, shared_lambent: Server) -> None:
+    elsewhere = shared_lambent.client("lambda", aws_access_key_id=account(client), region_name="eu-west-1")
+    name = layer(elsewhere).rpartition(":")[0]
+    content = {"ZipFile": ZIP}
+    assert refused(client, "ResourceNotFoundException", client.list_layer_versions, LayerName=name) == GONE
+    gone = refused(client, "ResourceNotFoundException", client.publish_layer_version, LayerName=name, Content=content)
+    assert gone == GONE
+    client.delete_layer_version(LayerName=name, VersionNumber=1)
+    assert [one["Version"] for one in elsewhere.list_layer_versions(LayerName="l")["LayerVersions"]] == [1]
 
 
 def test_code_and_layers_have_a_size_together(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:

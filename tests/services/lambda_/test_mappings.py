@@ -11,6 +11,7 @@ import pytest
 from lambent.kernel import limits
 from lambent.kernel.settings import KeyPair
 from lambent.services.lambda_.rules import sources
+from lambent.services.lambda_.store import mappings
 from tests.conftest import serving, settings_for
 from tests.services.lambda_.calls import create, own_client, publish, refused
 from tests.support import server_process
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lambent.kernel.arn import Arn
+    from lambent.store.api import Transaction
     from tests.conftest import Server
 
 INVALID = "InvalidParameterValueException"
@@ -485,6 +487,39 @@ def test_mappings_are_listed_by_function_and_by_source(client: Any) -> None:
     assert listed(FunctionName="g", EventSourceArn=QUEUE) == {other}
     assert listed(FunctionName="f:$LATEST") == set()
     assert listed(FunctionName="missing") == set()
+
+
+class Explained:
+    """A transaction that tells how queries would be answered, and finds nothing."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self.plan = ""
+
+    def all(self, sql: str, **values: Any) -> list[Any]:
+        self.plan = " ".join(row[3] for row in self._tx.all(f"EXPLAIN QUERY PLAN {sql}", **values))
+        return []
+
+
+@pytest.mark.parametrize(("function", "source"), [("f", ""), ("", "s"), ("f", "s"), ("", "")])
+def test_a_list_reads_only_what_it_shows(shared_lambent: Server, function: str, source: str) -> None:
+    def plan(tx: Transaction) -> str:
+        explained: Any = Explained(tx)
+        mappings.page(explained, "1", "r", "", 5, function_arn=function, source=source)
+        told: str = explained.plan
+        return told
+
+    told = shared_lambent.run(lambda: shared_lambent.app.store.read(plan))
+    assert "uuid>?" in told
+    assert "TEMP B-TREE" not in told
+    assert not (function or source) or "function=?" in told or "source=?" in told
+
+
+@pytest.mark.parametrize("kind", ["sqs", "kinesis", "dynamodb"])
+def test_a_source_is_of_the_functions_own_region(client: Any, kind: str) -> None:
+    elsewhere = WHOLE[kind] | {"EventSourceArn": WHOLE[kind]["EventSourceArn"].replace("us-east-1", "eu-west-1")}
+    text = refused(client, INVALID, client.create_event_source_mapping, FunctionName="f", **elsewhere)
+    assert text == "Event source region must match Lambda region us-east-1."
 
 
 def test_a_long_list_comes_in_pages(client: Any) -> None:

@@ -29,6 +29,11 @@ def unrecognized() -> AwsError:
     return errors.invalid("Unrecognized event source.")
 
 
+def other_region(ours: str) -> AwsError:
+    """The source is of another region than the function, which is of `ours`."""
+    return errors.invalid(f"Event source region must match Lambda region {ours}.")
+
+
 def no_function() -> AwsError:
     """There is no such function, version or alias."""
     return errors.invalid("Function does not exist")

@@ -75,6 +75,8 @@ def _named(call: Call[Parts], request: Request) -> tuple[LayerKey, int]:
     key = names.parse_layer(call, request["LayerName"])
     if key.account != call.account:
         raise common.layer_of_other_account(call.principal.arn, call.operation, key.arn(number))
+    if key.region != call.region:
+        raise errors.no_layer_version(key.arn(number))
     return key, number
 
 

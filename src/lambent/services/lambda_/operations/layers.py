@@ -27,7 +27,7 @@ async def publish_layer_version(call: Call[Parts], request: Request) -> Response
 
     https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html
     """
-    key = _own(call, request["LayerName"])
+    key = _here(call, request["LayerName"])
     package = await packages.receive(call, request["Content"])
     unnumbered = LayerVersion(
         account=key.account,
@@ -79,6 +79,8 @@ async def delete_layer_version(call: Call[Parts], request: Request) -> None:
     """
     number = _number(request)
     key = _own(call, request["LayerName"])
+    if key.region != call.region:
+        return  # it is not there
     blobs = call.parts.blobs
 
     def work(tx: Transaction) -> None:
@@ -96,7 +98,7 @@ async def list_layer_versions(call: Call[Parts], request: Request) -> Response:
 
     https://docs.aws.amazon.com/lambda/latest/api/API_ListLayerVersions.html
     """
-    key = _own(call, request["LayerName"])
+    key = _here(call, request["LayerName"])
     size = request.get("MaxItems", limits.FUNCTIONS_LISTED)
     below = markers.number(request.get("Marker"), call.operation) or _NEWEST
     found = await call.parts.store.read(lambda tx: _matching(tx, key, request, below, size + 1))
@@ -158,6 +160,14 @@ def _own(call: Call[Parts], name: str) -> LayerKey:
     key = names.parse_layer(call, name)
     if key.account != call.account:
         raise errors.layer_of_other_account(call.principal.arn, call.operation, key.arn())
+    return key
+
+
+def _here(call: Call[Parts], name: str) -> LayerKey:
+    """What another region has is not there."""
+    key = _own(call, name)
+    if key.region != call.region:
+        raise errors.no_layer_version()
     return key
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.kernel import limits, page
+from lambent.kernel.arn import Arn
 from lambent.services.lambda_ import errors as service_errors
 from lambent.services.lambda_ import markers, qualified
 from lambent.services.lambda_.errors import mappings as errors
@@ -163,6 +164,8 @@ async def _check_source(call: Call[Parts], mapping: EventSourceMapping) -> None:
     """A source of a service that is not here is taken in development, so that whole templates deploy."""
     if mapping.source is None:
         return
+    if Arn.parse(mapping.source).region != mapping.region:
+        raise errors.other_region(mapping.region)
     exists = await call.parts.sources.exists(mapping.source)
     if exists is None and not call.parts.settings.development:
         raise service_errors.not_built(call.operation, f"an event source like {mapping.source}")

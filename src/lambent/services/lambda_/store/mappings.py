@@ -11,6 +11,14 @@ from lambent.services.lambda_.records.mappings import EventSourceMapping
 if TYPE_CHECKING:
     from lambent.store.api import Transaction
 
+_PAGE = (
+    "SELECT record FROM lambda_mapping WHERE account = :account AND region = :region{} AND uuid > :after"
+    " ORDER BY uuid LIMIT :size"
+)
+_OF_FUNCTION = " AND function = :function"
+_OF_SOURCE = " AND source = :source"
+"""Said only where it is asked for: an index is of no use to a query that may or may not ask."""
+
 _read = msgspec.json.Decoder(EventSourceMapping).decode
 
 
@@ -42,9 +50,7 @@ def page(
     """Up to `size` mappings by UUID, beginning behind `after`: those of one function and of one source, where these
     are not empty."""
     rows = tx.all(
-        "SELECT record FROM lambda_mapping WHERE account = :account AND region = :region AND uuid > :after"
-        " AND (:function = '' OR function = :function) AND (:source = '' OR source = :source)"
-        " ORDER BY uuid LIMIT :size",
+        _PAGE.format((_OF_FUNCTION if function_arn else "") + (_OF_SOURCE if source else "")),
         account=account,
         region=region,
         after=after,

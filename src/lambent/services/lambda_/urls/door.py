@@ -157,7 +157,8 @@ class UrlDoor:
 
 def _refused(error: AwsError | None) -> Reply:
     """An error as function URLs write it; those that are the URL's own spell their message. None is a failure of the
-    function, of which nothing is told."""
+    function, of which nothing is told; that its time was up is one like any other, as AWS's users report:
+    https://github.com/awslabs/route53-dynamic-dns-with-lambda/issues/56"""
     if error is None:
         return Reply(502, [("Content-Type", url_answers.JSON)], b"Internal Server Error")
     headers = [("Content-Type", url_answers.JSON), ("x-amzn-ErrorType", error.code)]
