@@ -1,0 +1,71 @@
+"""SIGKILL at each step of each operation that changes something: all or nothing, and whatever was answered."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from tests.stories.crashes import iam, lambda_, logs
+from tests.stories.crashes.checks import verify
+from tests.stories.crashes.recording import Image, Recording, record, torn
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Server
+
+SCENARIOS = (*lambda_.SCENARIOS, *iam.SCENARIOS, *logs.SCENARIOS)
+AT_ONCE = 2
+READING = re.compile(r"Get|List|Describe|Filter|AssumeRole$")
+"""What begins so changes nothing; sessions are not stored."""
+WORKERS_STEPS = 3
+
+
+def test_every_operation_of_lambda_is_made_or_looked_at() -> None:
+    model = boto3.session.Session(region_name="us-east-1").client("lambda").meta.service_model
+    steps = {step.operation for scenario in lambda_.SCENARIOS for step in (scenario.call, *scenario.seen)}
+    assert sorted(steps) == sorted(model.operation_names)
+    made = {scenario.operation for scenario in lambda_.SCENARIOS}
+    assert {name for name in model.operation_names if not READING.match(name)} == made
+
+
+def test_every_operation_of_other_services_that_changes_something_is_made(lambent: Server) -> None:
+    made = {(scenario.service, scenario.operation) for scenario in SCENARIOS}
+    for service in lambent.app.services:
+        for operation in service.operations if service.name != "lambda" else ():
+            name = "".join(word.capitalize() for word in operation.__name__.split("_"))
+            assert READING.match(name) or (service.name, name) in made
+
+
+@pytest.mark.timeout(300)
+def test_a_kill_at_any_step_leaves_all_of_a_call_or_nothing(tmp_path: Path) -> None:
+    recording = record(tmp_path, SCENARIOS)
+    calls = [image for image in recording.images if image.moment.endswith("calls")]
+    workers = [image for image in recording.images if image not in calls]
+    half_written = torn(calls[1], tmp_path / "torn")
+    chosen = [*calls, half_written, *workers[:: max(1, len(workers) // WORKERS_STEPS)]]
+    check(recording, [(image, image.news) for image in chosen])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_kill_at_any_step_leaves_everything_else_as_it_was(tmp_path: Path) -> None:
+    recording = record(tmp_path, SCENARIOS)
+    half_written = [torn(image, tmp_path / f"torn-{number}") for number, image in enumerate(recording.images)]
+    everybody = frozenset(actor.account for actor in recording.actors)
+    check(recording, [(image, everybody) for image in (*recording.images, *half_written)])
+
+
+def check(recording: Recording, chosen: list[tuple[Image, frozenset[str]]]) -> None:
+    """Start a server on each image, two at a time, and see what those accounts find there."""
+
+    def one(image: Image, accounts: frozenset[str]) -> None:
+        verify(image, [actor for actor in recording.actors if actor.account in accounts])
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for done in [pool.submit(one, *which) for which in chosen]:
+            done.result()
