@@ -240,6 +240,56 @@ async def test_a_custom_runtime_asks_over_several_connections(yard: Yard) -> Non
     assert len({answer["thread"] for answer in answers}) == 3
 
 
+# A thread that is told to die does, and nobody is told; where the first one is told so, another takes its place.
+DYING = (
+    PYTHON
+    + """
+import sys, threading
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+from api import *
+def work():
+    api = Runtime()
+    while True:
+        event = api.next()
+        if event == "replaced":
+            threading.Thread(target=work).start()
+        if event in ("dies", "replaced"):
+            break
+        api.post("response", {"echo": event, "pid": os.getpid()})
+threading.Thread(target=work).start()
+work()
+threading.Event().wait()
+"""
+)
+
+
+async def test_a_worker_that_dies_silently_is_not_taken_for_ever(yard: Yard) -> None:
+    code = yard.blobs.put(executables({"bootstrap": DYING}, {"api.py": API}))
+    function = managed(yard, {}, 2, runtime="provided.al2023", code_sha256=code, timeout_s=1)
+    before = await yard.result(function, 1)
+    for _ in range(3):
+        assert (await yard.failure(function, "replaced"))["errorType"] == "Sandbox.Timedout"
+        both = await asyncio.gather(*(yard.result(function, number) for number in range(2)))
+        assert [answer["pid"] for answer in both] == [before["pid"]] * 2
+    assert yard.engine.size == 1
+
+
+async def test_an_environment_that_has_lost_a_worker_is_replaced(yard: Yard) -> None:
+    code = yard.blobs.put(executables({"bootstrap": DYING}, {"api.py": API}))
+    function = managed(yard, {}, 2, runtime="provided.al2023", code_sha256=code, timeout_s=1)
+    before = await yard.result(function, 1)
+    assert (await yard.failure(function, "dies"))["errorType"] == "Sandbox.Timedout"
+    assert (await yard.result(function, 2))["pid"] == before["pid"], "the other worker is still there"
+    fleet = yard.engine._fleet
+    (worn,) = fleet._homes
+    async with asyncio.timeout(10):
+        while worn in fleet._homes:
+            fleet._changed.clear()
+            await fleet._changed.wait()
+    both = await asyncio.gather(*(yard.result(function, number) for number in range(2)))
+    assert sorted(answer["echo"] for answer in both) == [0, 1]
+
+
 # One worker begins a stream, and ends it when another has answered.
 STREAMING = (
     PYTHON

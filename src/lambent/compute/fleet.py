@@ -115,6 +115,8 @@ class Fleet:
         squad = self._squads.get(key(function))
         if squad is None:
             return False
+        if squad.vcpus * squad.bounds.least > squad.bounds.provider_vcpus:
+            raise _no_capacity()
         await squad.settled.wait()
         if squad.leaving:
             return False
@@ -150,6 +152,10 @@ class Fleet:
         squad = self._homes[environment]
         self._serve(squad)
         self._look_for_spare(squad)
+
+    def worn(self, environment: ManagedEnvironment) -> None:
+        environment.retire()
+        self._scale(self._homes[environment])
 
     def gone(self, environment: ManagedEnvironment) -> None:
         squad = self._homes.pop(environment)
@@ -280,6 +286,15 @@ class Fleet:
 
 def _closing() -> AwsError:
     return AwsError("ServiceException", "The server is stopping.", Type="Service")
+
+
+def _no_capacity() -> AwsError:
+    """What is wanted at least is more than the capacity provider may have. These words are reported by users of AWS."""
+    return AwsError(
+        "CapacityProviderScalingLimitExceeded",
+        "MinimumExecutionEnvironments can't be provisioned because CapacityProvider has reached maxVCpuCount limit. "
+        "Increase maxVCpuCount in the CapacityProvider configuration and try again.",
+    )
 
 
 def _no_environment(squad: Squad) -> AwsError:

@@ -2,7 +2,8 @@
 
 starting -> init -> idle -> stopping -> gone; idle whenever INIT is over. INIT is not repeated, nor is anything reset:
 what has failed is replaced. An invocation whose time is up has failed, and runs on: its worker is free again when it
-has answered all the same.
+has answered all the same. A worker may have died instead, which nobody tells: who asks in its place takes that, and
+where nobody does, the environment is replaced after as much time again.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html
 """
 
@@ -49,6 +50,9 @@ class Owner(Protocol):
     def finished(self, environment: ManagedEnvironment) -> None:
         """It has room for one invocation more."""
 
+    def worn(self, environment: ManagedEnvironment) -> None:
+        """A worker of it has died, or does not come to an end: it will never have as much room again as it had."""
+
     def gone(self, environment: ManagedEnvironment) -> None:
         """Nothing of it is left, and nothing of its invocations. `init_problem` says whether INIT has failed."""
 
@@ -90,8 +94,10 @@ class ManagedEnvironment(Dwelling):
 
     @property
     def room(self) -> int:
-        """How many invocations it can take now."""
-        return self._most - len(self._tasks) if self.state is State.IDLE and not self.retired else 0
+        """How many invocations it can take now. A worker that asks takes the place of one whose time is up."""
+        if self.state is not State.IDLE or self.retired:
+            return 0
+        return min(self._most - self._awaited, max(self._most - len(self._tasks), self._workers.asking))
 
     def start(self) -> None:
         """Begin INIT. Never raises: the owner is told how it went, of a failure to start at the next turn."""
@@ -197,6 +203,11 @@ class ManagedEnvironment(Dwelling):
 
     # Of the workers, each of which answers for one invocation.
 
+    def asked(self) -> None:
+        """One of them has no event. It may be there for one that has died."""
+        if self._awaited < len(self._tasks):
+            self._owner.finished(self)
+
     def ready(self) -> None:
         """The first of them asks for an event."""
         if self._guests is not None:
@@ -230,14 +241,16 @@ class ManagedEnvironment(Dwelling):
         task = self._tasks.pop(sequence, None)
         if task is None:
             return
-        if not task.overdue:
+        if task.overdue:
+            task.alarm.cancel()
+        else:
             self._report(task)
         self._freed()
 
     @property
-    def _awaited(self) -> bool:
-        """Whether an invocation is in progress whose time is not up. The code of one that failed may run for ever."""
-        return not all(task.overdue for task in self._tasks.values())
+    def _awaited(self) -> int:
+        """How many invocations are in progress whose time is not up. The code of one that failed may run for ever."""
+        return sum(not task.overdue for task in self._tasks.values())
 
     def _guests_in(self, cell: Cell, household: Household) -> Guests:
         connections = limits.RUNTIME_API_CONNECTIONS + limits.RUNTIME_API_CONNECTIONS_PER_WORKER * self._most
@@ -292,6 +305,18 @@ class ManagedEnvironment(Dwelling):
             self._freed()
         elif self.retired and not self._awaited:
             self.stop()
+        else:
+            task.alarm = self._clock.call_later(timeout, partial(self._given_up, sequence))
+
+    def _given_up(self, sequence: int) -> None:
+        """The worker of an invocation whose time is long up has not answered. Where all of them are accounted for
+        without it, another one is there in its place."""
+        if self.state is not State.IDLE or self.retired:
+            return
+        if self._workers.asking + self._awaited >= self._most:
+            del self._tasks[sequence]
+        else:
+            self._owner.worn(self)
 
     def _fail(self, task: _Task, kind: str, problem: str, status: Status) -> None:
         """Answer an invocation with an error of the platform's."""
@@ -307,7 +332,9 @@ class ManagedEnvironment(Dwelling):
         """Fail every invocation in progress."""
         tasks, self._tasks = self._tasks, {}
         for task in tasks.values():
-            if not task.overdue:
+            if task.overdue:
+                task.alarm.cancel()
+            else:
                 self._journal.exited(task.running.invocation.request_id, problem, kind)
                 self._fail(task, kind, problem, status)
 
@@ -361,6 +388,9 @@ class _Ear:
 
     def waiting(self, sequence: int) -> None:
         self._environment.done(sequence)
+
+    def asked(self) -> None:
+        self._environment.asked()
 
     def restore_ready(self) -> None:
         """Never told: nothing here is made from a snapshot."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 MISSING = "ResourceNotFoundException"
 CONFLICT = "ResourceConflictException"
 INVALID = "InvalidParameterValueException"
+POLICY = {"PredefinedMetricType": "LambdaCapacityProviderAverageCPUUtilization", "TargetValue": 55.5}
 
 
 @pytest.fixture
@@ -97,10 +98,9 @@ def test_a_new_one_is_pending_and_soon_active(client: Any) -> None:
 
 
 def test_everything_that_is_asked_for_comes_back(client: Any) -> None:
-    policy = {"PredefinedMetricType": "LambdaCapacityProviderAverageCPUUtilization", "TargetValue": 55.5}
     asked = {
         "InstanceRequirements": {"Architectures": ["arm64"], "AllowedInstanceTypes": ["m7g.large", "c8*"]},
-        "CapacityProviderScalingConfig": {"MaxVCpuCount": 64, "ScalingMode": "Manual", "ScalingPolicies": [policy]},
+        "CapacityProviderScalingConfig": {"MaxVCpuCount": 64, "ScalingMode": "Manual", "ScalingPolicies": [POLICY]},
         "KmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k",
         "PropagateTags": {"Mode": "Explicit", "ExplicitTags": {"team": "a"}},
         "TelemetryConfig": {"LoggingConfig": {"SystemLogLevel": "DEBUG", "LogGroup": "/mine"}},
@@ -190,10 +190,15 @@ def test_one_that_is_not_there_is_not_found(client: Any, operation: str, name: s
             "Only one of AllowedInstanceTypes and ExcludedInstanceTypes",
         ),
         ({"CapacityProviderScalingConfig": {"MaxVCpuCount": 1}}, "ValidationException", "axVCpuCount'"),
+        (
+            {"CapacityProviderScalingConfig": {"ScalingMode": "Auto", "ScalingPolicies": [POLICY]}},
+            INVALID,
+            "A scaling policy can't be specified when the scalingMode is set to Auto",
+        ),
         ({"Tags": {f"tag-{number}": "" for number in range(51)}}, INVALID, "Number of tags exceeds"),
         ({"Tags": {"aws:mine": ""}}, INVALID, "aws: prefixed tag key names"),
     ],
-    ids=["long name", "bad name", "no subnet", "two lists", "no room", "tags", "reserved tag"],
+    ids=["long name", "bad name", "no subnet", "two lists", "no room", "policy", "tags", "reserved tag"],
 )
 def test_what_cannot_be_is_refused(client: Any, members: dict[str, Any], code: str, says: str) -> None:
     message = refused(client, code, client.create_capacity_provider, **wanted() | members)
@@ -384,11 +389,21 @@ def test_a_version_runs_several_invocations_at_a_time_in_one_environment(client:
 
 def test_latest_itself_is_not_invocable(client: Any) -> None:
     create_managed(client, "f")
-    message = refused(client, "ResourceNotFoundException", client.invoke, FunctionName="f")
-    assert message.endswith(":function:f:$LATEST.PUBLISHED")
+    for members in ({}, {"Qualifier": "$LATEST"}):
+        message = refused(client, "NoPublishedVersionException", client.invoke, FunctionName="f", **members)
+        assert message.startswith("The function can't be invoked because no published version exists.")
     client.publish_version(FunctionName="f", PublishTo="LATEST_PUBLISHED")
-    message = refused(client, CONFLICT, client.invoke, FunctionName="f", Qualifier="$LATEST")
-    assert "ActiveNonInvocable" in message
+    message = refused(client, INVALID, client.invoke, FunctionName="f", Qualifier="$LATEST")
+    assert "can't be invoked with $LATEST qualifier" in message
+
+
+@pytest.mark.parametrize("operation", ["invoke", "invoke_with_response_stream"])
+def test_the_log_of_one_invocation_is_not_told_apart(client: Any, operation: str) -> None:
+    create_managed(client, "f")
+    publish(client, "f")
+    members = {"FunctionName": "f", "Qualifier": "1", "LogType": "Tail"}
+    message = refused(client, INVALID, getattr(client, operation), **members)
+    assert message == "Tail logs are not supported for functions configured with capacity provider"
 
 
 def test_a_version_that_does_not_initialise_fails(client: Any) -> None:
@@ -397,6 +412,15 @@ def test_a_version_that_does_not_initialise_fails(client: Any) -> None:
     held = settle_version(client, "f", "1")
     assert (held["State"], held["StateReasonCode"]) == ("Failed", "FunctionError")
     assert "Failed" in refused(client, CONFLICT, client.invoke, FunctionName="f", Qualifier="1")
+
+
+def test_a_version_that_needs_more_than_its_provider_may_have_fails(client: Any) -> None:
+    made(client, CapacityProviderScalingConfig={"MaxVCpuCount": 2})
+    create_managed(client, "f", MemorySize=8192)
+    publish(client, "f")
+    held = settle_version(client, "f", "1")
+    assert (held["State"], held["StateReasonCode"]) == ("Failed", "CapacityProviderScalingLimitExceeded")
+    assert held["StateReason"].startswith("MinimumExecutionEnvironments can't be provisioned because CapacityProvider")
 
 
 def test_a_version_without_environments_is_not_invoked(client: Any) -> None:
@@ -441,17 +465,22 @@ def test_what_is_pending_when_the_server_stops_is_initialised_at_the_next_start(
 
 
 @pytest.mark.parametrize(
-    ("members", "says"),
+    ("members", "code", "says"),
     [
-        ({"Runtime": "python3.11"}, "Runtime Enum python3.11 does not support specified feature"),
-        ({"MemorySize": 1024}, "greater than or equal to 2048"),
-        ({"LoggingConfig": {"LogFormat": "Text"}}, "LogFormat"),
+        ({"Runtime": "python3.11"}, INVALID, "Runtime Enum python3.11 does not support specified feature"),
+        ({"MemorySize": 1024}, "ValidationException", "memory size greater than or equal to 2048"),
+        ({"LoggingConfig": {"LogFormat": "Text"}}, INVALID, "LogFormat"),
+        (
+            {"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}},
+            INVALID,
+            "You can't use Lambda Managed Instance functions with VPC configurations.",
+        ),
     ],
-    ids=["runtime", "memory", "text"],
+    ids=["runtime", "memory", "text", "network"],
 )
-def test_what_cannot_run_on_one_is_refused(client: Any, members: dict[str, Any], says: str) -> None:
+def test_what_cannot_run_on_one_is_refused(client: Any, members: dict[str, Any], code: str, says: str) -> None:
     wanted_function = {"Runtime": MANAGED_RUNTIME, "CapacityProviderConfig": managed(client), **members}
-    assert says in refused(client, INVALID, client.create_function, **new("f", **wanted_function))
+    assert says in refused(client, code, client.create_function, **new("f", **wanted_function))
 
 
 def test_environments_on_one_are_not_provisioned_besides(client: Any) -> None:

@@ -319,6 +319,19 @@ def test_a_function_is_called_and_its_answer_is_told(on: Stage) -> None:
     }
 
 
+def test_a_function_is_called_for_a_tenant(on: Stage) -> None:
+    create(on.client, "tenants", TenancyConfig={"TenantIsolationMode": "PER_TENANT"})
+    arn = on.begin(on.create())
+    turn = on.turn()
+    options = {"FunctionName": "tenants", "TenantId": "blue"}
+    on.checkpoint(turn, update("c", "CHAINED_INVOKE", "START", ChainedInvokeOptions=options))
+    turn.suspends()
+    on.turn().returns("SUCCEEDED")
+    started, succeeded = on.history(arn)[1], on.history(arn)[3]
+    assert started["ChainedInvokeStartedDetails"]["TenantId"] == "blue"
+    assert succeeded["EventType"] == "ChainedInvokeSucceeded"
+
+
 def test_a_function_that_is_called_and_fails_tells_why(on: Stage) -> None:
     create(on.client, "plain", "raises")
     arn = on.begin(on.create())

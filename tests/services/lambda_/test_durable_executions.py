@@ -204,13 +204,11 @@ def test_a_tenant_has_executions_of_its_own(on: Stage) -> None:
 
 def test_a_durable_function_does_not_stream(on: Stage) -> None:
     function = on.create()
-    refused(
-        on.client,
-        "NotImplemented",
-        on.client.invoke_with_response_stream,
-        FunctionName=function,
-        Qualifier="$LATEST",
-    )
+    stream = on.client.invoke_with_response_stream
+    message = refused(on.client, "InvalidParameterValueException", stream, FunctionName=function, Qualifier="$LATEST")
+    assert message == "You cannot invoke a durable function with a response stream."
+    message = refused(on.client, "InvalidParameterValueException", stream, FunctionName=function)
+    assert message == "You cannot invoke a durable function using an unqualified ARN."
 
 
 def test_the_same_name_and_event_are_the_same_execution(on: Stage) -> None:

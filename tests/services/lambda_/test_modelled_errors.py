@@ -232,10 +232,7 @@ NEVER = {
     "packages that are first opened when they are invoked: here an upload is, and refused": (
         "InvalidZipFileException",
     ),
-    "functions of a kind that nobody can make with the model's operations": (
-        "ModeNotSupportedException",
-        "NoPublishedVersionException",
-    ),
+    "functions of a kind that nobody can make with the model's operations": ("ModeNotSupportedException",),
     "events over the limit, which AWS refuses with a RequestEntityTooLargeException": (
         "RequestTooLargeException",
         "SerializedRequestEntityTooLargeException",

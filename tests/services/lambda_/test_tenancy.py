@@ -135,7 +135,13 @@ def test_environments_that_wait_for_anybody_do_not_go_with_tenants(client: Any) 
         Qualifier=number,
         ProvisionedConcurrentExecutions=1,
     )
-    assert message == "Provisioned Concurrency is not supported for functions with tenancy configuration."
+    assert message == "Provisioned Concurrency is not supported for functions enabled with tenancy configuration"
+
+
+def test_a_web_request_names_no_tenant(client: Any) -> None:
+    create(client, "f", "traces", TenancyConfig=PER_TENANT)
+    message = refused(client, INVALID, client.create_function_url_config, FunctionName="f", AuthType="NONE")
+    assert message == "Function URL is not supported for functions enabled with tenancy configuration"
 
 
 def test_snapshots_do_not_go_with_tenants(client: Any) -> None:
@@ -148,7 +154,7 @@ def test_snapshots_do_not_go_with_tenants(client: Any) -> None:
         Runtime="python3.13",
         SnapStart={"ApplyOn": "PublishedVersions"},
     )
-    assert message == "SnapStart is not supported for functions with tenancy configuration."
+    assert message == "SnapStart is not supported for functions enabled with tenancy configuration"
 
 
 def test_tenants_are_kept_apart_after_a_restart(tmp_path: Path) -> None:

@@ -649,6 +649,14 @@ def test_a_durable_function_answers_when_its_execution_has_ended(
         assert visit(staged.server, unqualified)[::2] == (502, b"Internal Server Error")
 
 
+def test_a_durable_function_does_not_stream_through_a_url(tmp_path: Path) -> None:
+    with stage(tmp_path, real_now(), puppets=True) as staged:
+        name = staged.create()
+        staged.client.create_alias(FunctionName=name, Name="live", FunctionVersion="$LATEST")
+        url = publish_url(staged.client, name, Qualifier="live", InvokeMode="RESPONSE_STREAM")
+        assert visit(staged.server, url)[::2] == (502, b"Internal Server Error")
+
+
 def test_a_url_works_after_a_restart(tmp_path: Path) -> None:
     with serving(settings_for(tmp_path)) as server:
         create(server.client("lambda"), "f")

@@ -8,24 +8,32 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custo
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lambent.compute.runtime_api import answers
-from lambent.compute.runtime_api.api import Refusal
+from lambent.compute.runtime_api.api import Listener, Refusal
 from lambent.compute.runtime_api.runtime import State
 
 if TYPE_CHECKING:
     import asyncio
 
-    from lambent.compute.runtime_api.api import Event, Listener
+    from lambent.compute.runtime_api.api import Event
     from lambent.compute.runtime_api.request import Peer
 
 
-class Workers:
-    """At most `most` workers of one runtime. `listener.ready` is told when the first of them asks."""
+class Foreman(Listener, Protocol):
+    """The environment of a runtime that takes several events at a time."""
 
-    def __init__(self, listener: Listener, most: int) -> None:
-        self.listener = listener
+    def asked(self) -> None:
+        """A worker asks for an event, and there is none."""
+
+
+class Workers:
+    """At most `most` workers of one runtime. `foreman.ready` is told when the first of them asks."""
+
+    def __init__(self, foreman: Foreman, most: int) -> None:
+        self.listener: Listener = foreman
+        self._foreman = foreman
         self.over = False
         self._most = most
         self._started = self._failed = False
@@ -41,6 +49,11 @@ class Workers:
     def streaming(self) -> asyncio.Task[None] | None:
         """What passes on a streamed answer; None where nothing does."""
         return next(iter(self._streaming), None)
+
+    @property
+    def asking(self) -> int:
+        """How many workers wait for an event."""
+        return len(self._asking)
 
     # What the environment does.
 
@@ -76,6 +89,8 @@ class Workers:
             self._started = True
             self.listener.ready()
         self._give()
+        if peer in self._asking:
+            self._foreman.asked()
 
     def leave(self, peer: Peer) -> None:
         """The connection over which a worker asked has ended."""

@@ -153,7 +153,6 @@ _NOTES = {
     "CreateFunction": f"{_RUNTIMES}; {_CODE}; {_KEPT}",
     "DeleteResourcePolicy": _POLICIES,
     "GetResourcePolicy": _POLICIES,
-    "InvokeWithResponseStream": "a durable function answers 501",
     "PublishLayerVersion": "packages on S3 come from the S3 that the setting `s3_endpoint` names",
     "PutFunctionCodeSigningConfig": _SIGNER,
     "PutFunctionEventInvokeConfig": _QUEUE,

@@ -8,6 +8,7 @@ import msgspec
 
 from lambent.compute.function import FunctionVersion  # noqa: TC001 msgspec reads it at run time
 from lambent.services.lambda_ import errors
+from lambent.services.lambda_.errors import capacity_providers
 from lambent.services.lambda_.records import LATEST, LATEST_PUBLISHED
 from lambent.services.lambda_.rules import names, refusals
 from lambent.services.lambda_.store import aliases, functions, scaling, versions
@@ -75,7 +76,7 @@ def _version(tx: Transaction, key: FunctionKey, label: str, qualifier: str) -> F
         label = LATEST_PUBLISHED  # which is what runs where no version is named
     version = versions.find(tx, key, names.number(label))
     if version is None:
-        raise errors.not_found(key, label if label == LATEST_PUBLISHED else qualifier)
+        raise errors.not_found(key, qualifier) if qualifier != LATEST else capacity_providers.none_published()
     refusals.check_runs(version.configuration)
     if version.configuration.instances is not None and _deactivated(tx, version):
         raise errors.not_ready("Deactivated")

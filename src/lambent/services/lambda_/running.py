@@ -8,7 +8,7 @@ from lambent.compute.function import Invocation
 from lambent.kernel import limits
 from lambent.kernel.clock import deadline
 from lambent.services.lambda_ import errors
-from lambent.services.lambda_.errors import recursion, tenancy
+from lambent.services.lambda_.errors import capacity_providers, recursion, tenancy
 from lambent.services.lambda_.records import LATEST, FunctionKey
 from lambent.services.lambda_.rules import traces
 
@@ -31,10 +31,16 @@ async def resolve(
     route = parts.directory.known(key, qualifier or LATEST) or await _found(parts, key, qualifier or LATEST)
     version = route.version if route.other is None else route.pick(parts.ids)
     if version.managed is not None and qualifier == LATEST:
-        raise errors.not_ready("ActiveNonInvocable")
+        raise capacity_providers.latest_not_invocable()
     if version.per_tenant or tenant_id is not None:
         check_tenant(version, tenant_id)
     return version
+
+
+def check_tail(version: FunctionVersion, *, tail: bool) -> None:
+    """Raise AWS's error where the end of the log is wanted of what runs several invocations at a time."""
+    if tail and version.managed is not None:
+        raise capacity_providers.no_tail()
 
 
 def check_tenant(version: FunctionVersion, tenant_id: str | None) -> None:

@@ -51,6 +51,8 @@ class Caller:
         """Begin the call that `update` asks for with its `operation`."""
         options: dict[str, Any] = update["ChainedInvokeOptions"]
         details: dict[str, Any] = {"FunctionName": options["FunctionName"]}
+        if "TenantId" in options:
+            details["TenantId"] = options["TenantId"]
         key, qualifier = _parsed(options["FunctionName"], self._draft.execution.key)
         operation = self._draft.change(
             operation,

@@ -1,4 +1,7 @@
-"""What AWS answers about capacity providers. It documents the situations and codes; the words are not recorded."""
+"""What AWS answers about capacity providers. It documents the situations and codes.
+
+Where nothing else is said, the words are not recorded. Those that are called reported are quoted by users of AWS.
+"""
 
 from __future__ import annotations
 
@@ -89,9 +92,42 @@ def runtime_unfit(runtime: str) -> AwsError:
 
 
 def memory_too_small(size: int) -> AwsError:
-    """An environment has one vCPU and 2 GB at least."""
+    """An environment has one vCPU and 2 GB at least. These words are reported, the code with them."""
+    text = f"Lambda Managed Instance functions must have memory size greater than or equal to {size}"
+    return AwsError("ValidationException", text)
+
+
+def with_network() -> AwsError:
+    """The network is that of the capacity provider. These words are reported."""
+    return invalid("You can't use Lambda Managed Instance functions with VPC configurations.")
+
+
+def policy_without_manual() -> AwsError:
+    """Where Lambda scales by itself, nobody says by what. These words are reported."""
+    return invalid("A scaling policy can't be specified when the scalingMode is set to Auto")
+
+
+def no_tail() -> AwsError:
+    """The log of an environment is that of several invocations at a time. These words are reported."""
+    return invalid("Tail logs are not supported for functions configured with capacity provider")
+
+
+def latest_not_invocable() -> AwsError:
+    """Environments are there for versions only. These words are those that LocalStack answers with."""
     return invalid(
-        f"'MemorySize' value failed to satisfy constraint: Member must have value greater than or equal to {size}"
+        "Functions configured with capacity provider configuration can't be invoked with $LATEST qualifier. "
+        "To invoke this function, specify a published version qualifier or $LATEST.PUBLISHED."
+    )
+
+
+def none_published() -> AwsError:
+    """No version is named, and none is published to stand for that. These words are those that LocalStack answers
+    with."""
+    return AwsError(
+        "NoPublishedVersionException",
+        "The function can't be invoked because no published version exists. For functions with capacity provider "
+        "configuration, either publish a version to $LATEST.PUBLISHED, or specify a published version qualifier.",
+        Type="User",
     )
 
 

@@ -17,6 +17,16 @@ def not_qualified() -> AwsError:
     return invalid("You cannot invoke a durable function using an unqualified ARN.")
 
 
+def not_streamed() -> AwsError:
+    """The result of an execution is given as a whole. AWS documents that durable functions are invoked synchronously,
+    asynchronously or by event sources, and InvokeWithResponseStream has no member for an execution's ARN; what it
+    answers, and its words, are not recorded.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/durable-invoking.html
+    """
+    return invalid("You cannot invoke a durable function with a response stream.")
+
+
 def too_long_to_wait() -> AwsError:
     """A caller who waits does not wait for that long."""
     return invalid(

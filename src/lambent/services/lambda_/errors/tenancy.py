@@ -1,7 +1,7 @@
 """What AWS answers where tenants are missing, not wanted, or do not go with something else.
 
-AWS documents all of these (https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation.html); only the words of
-`missing` are recorded.
+AWS documents all of these (https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation.html). It prints the words of
+`missing`, and its users those of `with_url`; the others are made after these.
 """
 
 from __future__ import annotations
@@ -32,9 +32,14 @@ def unexpected() -> AwsError:
 
 def with_provisions() -> AwsError:
     """What waits for anybody cannot belong to a tenant."""
-    return invalid("Provisioned Concurrency is not supported for functions with tenancy configuration.")
+    return invalid("Provisioned Concurrency is not supported for functions enabled with tenancy configuration")
 
 
 def with_snapshots() -> AwsError:
     """What has run for nobody yet cannot become what runs for a tenant."""
-    return invalid("SnapStart is not supported for functions with tenancy configuration.")
+    return invalid("SnapStart is not supported for functions enabled with tenancy configuration")
+
+
+def with_url() -> AwsError:
+    """A web request says nothing of a tenant."""
+    return invalid("Function URL is not supported for functions enabled with tenancy configuration")

@@ -60,6 +60,7 @@ async def update_capacity_provider(call: Call[Parts], request: Request) -> Respo
     https://docs.aws.amazon.com/lambda/latest/api/API_UpdateCapacityProvider.html
     """
     key = rules.parse(call, request["CapacityProviderName"])
+    rules.check_scaling(request)
     now = call.parts.now_ms()
 
     def work(tx: Transaction) -> CapacityProvider:

@@ -26,7 +26,9 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
     payload = payloads.checked(request.get("Payload", b""))
     context = contexts.decoded(request["ClientContext"]) if "ClientContext" in request else None
     kind, tenant = request.get("InvocationType", "RequestResponse"), request.get("TenantId")
+    tail = kind == "RequestResponse" and request.get("LogType") == "Tail"
     version = await running.resolve(call.parts, key, qualifier, tenant)
+    running.check_tail(version, tail=tail)
     _check(request, version, qualifier)
     if kind == "DryRun":
         return {"StatusCode": 204}
@@ -51,7 +53,7 @@ async def invoke(call: Call[Parts], request: Request) -> Response:
         payload=payload,
         invoked_arn=key.arn(qualifier) if qualifier else version.arn,
         client_context=context,
-        tail=request.get("LogType") == "Tail",
+        tail=tail,
         tenant_id=tenant,
         trace=call.trace,
     )

@@ -6,7 +6,8 @@ import base64
 from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
-from lambent.services.lambda_ import errors, running
+from lambent.services.lambda_ import running
+from lambent.services.lambda_.errors import durable
 from lambent.services.lambda_.rules import contexts, names, payloads
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ async def invoke_with_response_stream(call: Call[Parts], request: Request) -> Re
     key, qualifier = names.parse(call, request["FunctionName"], request.get("Qualifier"))
     payload = payloads.checked(request.get("Payload", b""))
     context = contexts.decoded(request.get("ClientContext"))
-    tenant = request.get("TenantId")
+    tenant, tail = request.get("TenantId"), request.get("LogType") == "Tail"
     version = await running.resolve(call.parts, key, qualifier, tenant)
+    running.check_tail(version, tail=tail)
     if version.durable:
-        raise errors.not_built(call.operation, "a durable function")
+        raise durable.not_qualified() if qualifier is None else durable.not_streamed()
     if request.get("InvocationType") == "DryRun":
         return {"StatusCode": 204}
     outcome = await running.invoke(
@@ -40,7 +42,7 @@ async def invoke_with_response_stream(call: Call[Parts], request: Request) -> Re
         payload=payload,
         invoked_arn=key.arn(qualifier),
         client_context=context,
-        tail=request.get("LogType") == "Tail",
+        tail=tail,
         tenant_id=tenant,
         trace=call.trace,
         streaming=True,

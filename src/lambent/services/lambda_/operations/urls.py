@@ -9,6 +9,7 @@ import msgspec
 
 from lambent.kernel import limits, page
 from lambent.services.lambda_ import markers
+from lambent.services.lambda_.errors import tenancy
 from lambent.services.lambda_.errors import urls as errors
 from lambent.services.lambda_.records import LATEST
 from lambent.services.lambda_.records.urls import FunctionUrl
@@ -44,6 +45,9 @@ async def create_function_url_config(call: Call[Parts], request: Request) -> Res
 
     def work(tx: Transaction) -> None:
         _check(tx, key, qualifier)
+        function = functions.find(tx, key)
+        if function is not None and function.configuration.tenancy is not None:
+            raise tenancy.with_url()
         if urls.find(tx, key, qualifier) is not None:
             raise errors.exists(key, url.alias)
         urls.insert(tx, url)

@@ -74,7 +74,16 @@ def check_new(request: Request, name: str) -> None:
     wanted = request.get("InstanceRequirements", {})
     if wanted.get("AllowedInstanceTypes") and wanted.get("ExcludedInstanceTypes"):
         raise refused.both_lists()
+    check_scaling(request)
     tags.check(request.get("Tags", {}))
+
+
+def check_scaling(request: Request) -> None:
+    """Raise AWS's error where policies are given and Lambda is to scale by itself, which is what it does unless it is
+    told otherwise."""
+    wanted = request.get("CapacityProviderScalingConfig", {})
+    if wanted.get("ScalingPolicies") and wanted.get("ScalingMode", "Auto") == "Auto":
+        raise refused.policy_without_manual()
 
 
 def check_function(wanted: Configuration) -> None:
@@ -87,6 +96,8 @@ def check_function(wanted: Configuration) -> None:
         raise refused.runtime_unfit(runtime)
     if wanted.memory_mb < limits.MANAGED_MEMORY_MB:
         raise refused.memory_too_small(limits.MANAGED_MEMORY_MB)
+    if wanted.vpc is not None and wanted.vpc.subnets:
+        raise refused.with_network()
     if wanted.logging.format != "JSON":
         raise configuration.levels_without_json()
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _REASON_CODES = frozenset(
     {
+        "CapacityProviderScalingLimitExceeded",
         "EFSMountFailure",
         "FunctionError",
         "FunctionError.ExtensionInitError",

@@ -107,6 +107,8 @@ class UrlDoor:
         """What a durable function returns when its execution has ended, which needs a URL that says which version."""
         if url.alias is None:
             raise durable.not_qualified()
+        if url.streams:
+            raise durable.not_streamed()
         begun = await executions.start(self._parts, version, event, name=None, waits=True, trace=trace)
         ended = await self._parts.executions.ended(begun.id)
         if ended.status != "SUCCEEDED":
