@@ -128,11 +128,19 @@ class Queue:
             waiting, _ = self._turns.popitem(last=False)
             if waiting.runnable:
                 self._start(waiting, self._attempt)
-        while self._hungry and self._readers < limits.ASYNC_PAGES_READ and self._has_room:
+        while self._hungry and self._readers < limits.ASYNC_PAGES_READ and (self._has_room or self._made_room()):
             waiting, _ = self._hungry.popitem(last=False)
             if waiting.wants:
                 self._readers += 1
                 self._supervisor.start(f"read events of {waiting.line.arn}", self._read(waiting))
+
+    def _made_room(self) -> bool:
+        """Whether a line that cannot run now could leave its place to one that can: the one with the most here."""
+        idle = [each for each in self._lines.values() if each.ready and not each.runnable]
+        if not idle:
+            return False
+        self._drop(max(idle, key=lambda each: each.ready_bytes).clear())
+        return self._has_room
 
     def _start(self, waiting: Waiting, attempt: Attempt) -> None:
         event = waiting.begin()

@@ -49,9 +49,9 @@ class Waiting:
 
     @property
     def wants(self) -> bool:
-        """Whether the store is to be asked."""
+        """Whether the store is to be asked: where something could run, and there is little left to."""
         few = 2 * len(self.ready) < limits.ASYNC_PAGE and 2 * self.ready_bytes < limits.ASYNC_LINE_BYTES
-        return self.more and few and not self.resting and not self.reading
+        return self.more and few and self.window.open and not (self.resting or self.reading)
 
     @property
     def blank(self) -> bool:

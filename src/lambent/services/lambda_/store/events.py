@@ -72,13 +72,15 @@ def append(tx: Transaction, line: Line, envelope: Envelope, payload: bytes) -> E
 def page(tx: Transaction, line: Line, now_ms: int, held: Container[int], known: int) -> Page:
     """What is due in `line`, the longest due first, without the events whose ids are `held`, of which there are
     `known`: as many as make a page, and as its bytes allow, but at least one."""
+    if not alive(tx, line):
+        return Page(events=[], more=False, next_ms=None)
     rows = tx.all(
         f"SELECT id, size FROM lambda_event WHERE {_DUE} ORDER BY due_ms, id LIMIT :count",  # noqa: S608
         line=line.id,
         now=now_ms,
         count=known + limits.ASYNC_PAGE + 1,
     )
-    wanted = [row for row in rows if row[0] not in held] if alive(tx, line) else []
+    wanted = [row for row in rows if row[0] not in held]
     fitting = _fitting(wanted[: limits.ASYNC_PAGE])
     later = tx.one(
         "SELECT MIN(due_ms) FROM lambda_event WHERE line = :line AND due_ms > :now", line=line.id, now=now_ms
