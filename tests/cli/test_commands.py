@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -199,6 +200,19 @@ def test_invoke_for_programs_is_one_object(cli: Cli, greet: Path) -> None:
     assert answer["Payload"] == {"name": 1, "stage": None}
     assert "REPORT RequestId" in str(answer["Log"])
     assert "FunctionError" not in answer
+
+
+def test_invoke_may_queue_an_event(cli: Cli, greet: Path) -> None:
+    cli("deploy", str(greet))
+    code, out, err = cli("invoke", "greet", "--payload", '{"name": 1}', "--async")
+    assert (code, err) == (Exit.OK, "")
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\n", out)
+    (answer,) = cli.json("invoke", "greet", "--async")
+    assert answer["StatusCode"] == 202
+    assert answer.keys() == {"StatusCode", "RequestId"}
+    code, out, err = cli("invoke", "greet", "--async", "--log")
+    assert (code, out) == (Exit.USAGE, "")
+    assert "--log" in err
 
 
 def test_a_function_that_is_not_there_is_awss_error_in_one_line(cli: Cli) -> None:

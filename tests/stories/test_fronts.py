@@ -64,6 +64,7 @@ CASES = [
     Case("no body", True, body=b""),
     Case("qualifier", True, path=f"{INVOKE}?Qualifier=%24LATEST"),
     Case("dry run", True, headers={"X-Amz-Invocation-Type": "DryRun"}),
+    Case("an event that is queued", True, headers={"X-Amz-Invocation-Type": "Event"}),
     Case("tail of the log", True, headers={"X-Amz-Log-Type": "Tail"}),
     Case("error of the function", True, body=b'"fail"'),
     Case("no such function", True, path=INVOKE.replace("/f/", "/nobody/")),

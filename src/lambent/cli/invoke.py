@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     """lambent invoke hello --payload '{"name": "you"}'""",
     "lambent invoke thumbnail --payload-file event.json --log",
+    """lambent invoke thumbnail --payload-file event.json --async""",
     """echo '{"name": "you"}' | lambent invoke hello --payload-file - | jq .greeting""",
 )
 
@@ -37,14 +38,21 @@ def invoke(
     log: Annotated[
         bool, typer.Option("--log", help="Print the end of the call's log on stderr.", show_default=False)
     ] = False,
+    asynchronous: Annotated[
+        bool,
+        typer.Option("--async", help="Queue the event, and print the id of the request.", show_default=False),
+    ] = False,
     endpoint: Endpoint = None,
     json: Json = False,
 ) -> int:
     """Call a function and print what it answers.
 
-    The answer goes to stdout. Where the function fails, its error goes there too and the exit code is 1.
+    The answer goes to stdout. Where the function fails, its error goes there too and the exit code is 1. With --async
+    nobody waits for the answer; a durable function is told of by the ARN of its execution.
     """
     event = _event(payload, payload_file)
+    if asynchronous:
+        return _queue(name, event, endpoint, log=log, json=json)
     with server(endpoint) as aws:
         options = {"LogType": "Tail"} if log else {}
         answer = aws.client("lambda").invoke(FunctionName=name, Payload=event, **options)
@@ -61,6 +69,20 @@ def invoke(
         return Exit.OK
     complain(_summary(name, body))
     return Exit.REFUSED
+
+
+def _queue(name: str, event: bytes, endpoint: str | None, *, log: bool, json: bool) -> int:
+    if log:
+        raise Failure("--async and --log exclude each other: lambent logs shows what the function prints", Exit.USAGE)
+    with server(endpoint) as aws:
+        answer = aws.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=event)
+    request_id, execution = answer["ResponseMetadata"]["RequestId"], answer.get("DurableExecutionArn")
+    if json:
+        facts = {"StatusCode": answer["StatusCode"], "RequestId": request_id, "DurableExecutionArn": execution}
+        show_json({name: fact for name, fact in facts.items() if fact is not None})
+    else:
+        sys.stdout.write(f"{execution or request_id}\n")
+    return Exit.OK
 
 
 def _event(text: str | None, file: str | None) -> bytes:

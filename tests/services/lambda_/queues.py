@@ -80,6 +80,15 @@ class PuppetEngine(Engine):
         return await answer
 
 
+class SinkEngine(PuppetEngine):
+    """Hands the test what the function `sink` is invoked with, and runs all others."""
+
+    async def invoke(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
+        if function.name == "sink":
+            return await super().invoke(function, invocation)
+        return await Engine.invoke(self, function, invocation)
+
+
 class WatchedDispatcher(attempts.Dispatcher):
     """Tells a run when what came of it is stored."""
 
@@ -166,13 +175,13 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, clock: VirtualClock, **settings: Any) -> Iterator[Stage]:
+def stage(folder: Path, clock: VirtualClock, engine: type[Engine] = PuppetEngine, **settings: Any) -> Iterator[Stage]:
     """A server in `folder`; a second one there goes on where the first one was."""
     build = lambda_.build
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(lambda_, "build", lambda parts: build(dataclasses.replace(parts, clock=clock)))
             patched.setattr(lambda_, "Dispatcher", WatchedDispatcher)
-            patched.setattr("lambent.app.Engine", PuppetEngine)
+            patched.setattr("lambent.app.Engine", engine)
             server = stack.enter_context(serving(settings_for(folder, **settings)))
         yield Stage(server, clock)

@@ -11,8 +11,8 @@ import pytest
 from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock
 from lambent.kernel.errors import AwsError
-from tests.services.lambda_.calls import publish, refused
-from tests.services.lambda_.queues import Run, Stage, stage
+from tests.services.lambda_.calls import create, publish, refused
+from tests.services.lambda_.queues import Run, SinkEngine, Stage, stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -461,3 +461,74 @@ def test_no_queue_is_left_behind_in_memory(on: Stage) -> None:
     on.quiet()
     events = on.parts.queue
     assert (events._lines, events._by_key, events._held, events._held_bytes, events._timer) == ({}, {}, 0, 0, None)
+
+
+FAILURES = {
+    "raises": ("raises", {}, None, "Exception"),
+    "cannot be imported": ("import_raises", {}, None, "Exception"),
+    "ends its process": ("exits", {}, None, "Runtime.ExitError"),
+    "takes too long": ("sleeps", {"Timeout": 1}, None, "Sandbox.Timedout"),
+    "answers too much": ("large", {}, {"bytes": 7_000_000}, "Function.ResponseSizeTooLarge"),
+}
+"""What functions do, their code and configuration, the event, and AWS's errorType."""
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_whatever_goes_wrong_in_a_function_is_its_error(tmp_path: Path, failure: str) -> None:
+    code, members, event, error_type = FAILURES[failure]
+    with stage(tmp_path, VirtualClock(), SinkEngine) as on:
+        sink = on.create("sink")
+        create(on.client, "f", code, **members)
+        configure(on, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": sink}})
+        request_id = on.send("f", event)
+        record = told(on)
+        assert record["requestContext"]["condition"] == "RetriesExhausted"
+        assert record["responseContext"] == {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": "Unhandled",
+        }
+        assert record["responsePayload"]["errorType"] == error_type
+        log = logged(on, request_id)
+        assert [line.partition(" ")[0] for line in log if line.startswith(("START", "END", "REPORT"))] == [
+            "START",
+            "END",
+            "REPORT",
+        ]
+
+
+def logged(on: Stage, request_id: str) -> list[str]:
+    """What the log of `f` says of the request, once it has its report."""
+    logs = on.server.client("logs")
+    while True:
+        found = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
+        lines = [event["message"] for event in found if request_id in event["message"]]
+        if any(line.startswith("REPORT") for line in lines):
+            return lines
+
+
+def test_a_reservation_is_never_exceeded(tmp_path: Path) -> None:
+    """Events compete for it with real environments; all of them are run in the end."""
+    with stage(tmp_path, VirtualClock(), SinkEngine) as on:
+        sink = on.create("sink")
+        create(on.client, "f", "echo")
+        on.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=2)
+        configure(on, DestinationConfig={"OnSuccess": {"Destination": sink}})
+        for number in range(30):
+            on.send("f", number)
+        assert sorted(told(on)["responsePayload"] for _ in range(30)) == list(range(30))
+
+
+def test_the_weights_of_an_alias_count_for_events(on: Stage) -> None:
+    on.create("f")
+    one = publish(on.client, "f")
+    two = publish(on.client, "f", "other")
+    weights = {"AdditionalVersionWeights": {two: 1.0}}
+    on.client.create_alias(FunctionName="f", Name="live", FunctionVersion=one, RoutingConfig=weights)
+    on.send("f", Qualifier="live")
+    run = on.run()
+    assert run.function.version == two
+    on.client.update_alias(FunctionName="f", Name="live", RoutingConfig={"AdditionalVersionWeights": {}})
+    run.raises()
+    on.pass_time(limits.ASYNC_RETRY_FIRST_S)
+    assert on.run().function.version == one
