@@ -7,7 +7,7 @@ import os
 import platform
 from typing import TYPE_CHECKING
 
-from benchmarks import burst, cold, fronts, idle, memory, payload, rivals, warm
+from benchmarks import burst, cold, fronts, idle, memory, payload, queue, rivals, warm
 from benchmarks.table import show
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ THEMES: dict[str, Callable[[], list[Row]]] = {
     "burst": burst.measure,
     "idle": idle.measure,
     "payload": payload.measure,
+    "queue": queue.measure,
     "fronts": fronts.measure,
 }
 

@@ -25,10 +25,10 @@ WHOLE_CORE_MB = 1769
 """What gives a function one core: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
 
 
-def client(endpoint: str) -> Any:
-    """A boto3 client of Lambda that never repeats a call."""
+def client(endpoint: str, service: str = "lambda") -> Any:
+    """A boto3 client that never repeats a call."""
     return boto3.client(
-        "lambda",
+        service,
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id="test",
@@ -60,11 +60,15 @@ def create(functions: Any, name: str, code: str | bytes = HELLO, **members: Any)
     waiter.wait(FunctionName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": int(SETTLE_S / 0.02)})
 
 
-def call(endpoint: str, name: str, payload: bytes = PAYLOAD, *, qualifier: str = "", signed: bool = True) -> bytes:
-    """An Invoke as it goes over the wire; the same bytes without a signature for servers that want none."""
+def call(
+    endpoint: str, name: str, payload: bytes = PAYLOAD, *, qualifier: str = "", signed: bool = True, kind: str = ""
+) -> bytes:
+    """An Invoke as it goes over the wire, of the InvocationType `kind`; without a signature for servers that want
+    none."""
     query = f"?Qualifier={qualifier}" if qualifier else ""
     url = f"{endpoint}/2015-03-31/functions/{name}/invocations{query}"
-    return request_bytes(url, payload, signed_for="lambda" if signed else "")
+    headers = {"X-Amz-Invocation-Type": kind} if kind else {}
+    return request_bytes(url, payload, headers, signed_for="lambda" if signed else "")
 
 
 def rest() -> None:
