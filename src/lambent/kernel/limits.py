@@ -417,3 +417,7 @@ ASYNC_PAGE: Final = 200
 ASYNC_PAGES_READ: Final = 2
 ASYNC_REMOVED: Final = 2_000
 ASYNC_REST_S: Final = 60.0
+
+# What comes of asynchronous events: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+TOPIC_MESSAGE_BYTES: Final = 256 * KIB
+DEAD_LETTER_MESSAGE_BYTES: Final = KIB

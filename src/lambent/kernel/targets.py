@@ -40,7 +40,7 @@ FINAL: Final = frozenset(
         "InvalidParameterValueException",
         "InvalidRequestContentException",
         "NotImplemented",
-        "RequestTooLargeException",
+        "RequestEntityTooLargeException",
         "ResourceNotFoundException",
     )
 )

@@ -126,9 +126,12 @@ class Outbox:
                 await self._road.deliver(event.target, event.event, sealed.trace, sealed.sender, sealed.attributes)
         except NoSuchTarget as error:  # which is told once for all of them, where they are given up
             return Refusal(str(error), final=True)
+        except AwsError as error:
+            log.warning("event %d for %s was not taken: %s", event.id, event.target, error)
+            return Refusal(str(error), error.code in FINAL)
         except Exception as error:  # a bug in one target must not lose its events, nor stop the others'
             log.warning("event %d for %s was not taken", event.id, event.target, exc_info=True)
-            return Refusal(f"{type(error).__name__}: {error}", isinstance(error, AwsError) and error.code in FINAL)
+            return Refusal(f"{type(error).__name__}: {error}", final=False)
         return None
 
     async def _settle(self, attempts: list[tuple[Event, Refusal | None]]) -> float:

@@ -13,8 +13,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from lambent.kernel import limits
 from tests.conftest import serving, settings_for
 from tests.services.lambda_.buckets import buckets
+from tests.services.lambda_.inboxes import inbox
 from tests.services.lambda_.packages import package
 from tests.services.lambda_.visits import visit
 from tests.support import RUNTIME
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conftest import Server
+    from tests.services.lambda_.inboxes import Inbox
 
 RECORDED = Path(__file__).parent / "recorded"
 BASES = json.loads((RECORDED / "bases.json").read_text())
@@ -38,6 +41,7 @@ FORMS = {
     "instant": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z",
     "number": r"\d+",
     "pattern": r".+",
+    "record time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
     "request id": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "runtime version": r"arn:aws:lambda:us-east-1::runtime:[0-9a-f]{64}",
     "signing": r"arn:aws:lambda:us-east-1:\d{12}:code-signing-config:csc-[a-z0-9]{17}",
@@ -66,10 +70,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             yield running
 
 
+@pytest.fixture(scope="module")
+def queues(server: Server) -> Inbox:
+    """What the server has sent to queues."""
+    return inbox(server)
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_an_answer_is_that_of_aws(name: str, server: Server) -> None:
+def test_an_answer_is_that_of_aws(name: str, server: Server, queues: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for pause in ("ASYNC_RETRY_FIRST_S", "ASYNC_RETRY_LATER_S"):
+        monkeypatch.setattr(limits, pause, 0)
     account = f"{list(SCENARIOS).index(name):012}"
-    replay = Replay(server, account)
+    replay = Replay(server, account, queues)
     for number, call in enumerate(SCENARIOS[name]["calls"], start=1):
         replay.play(call, f"call {number}, {call['call']}")
 
@@ -77,9 +89,10 @@ def test_an_answer_is_that_of_aws(name: str, server: Server) -> None:
 class Replay:
     """One scenario in an account of its own: the names of this run, and the values seen under a label."""
 
-    def __init__(self, server: Server, account: str) -> None:
+    def __init__(self, server: Server, account: str, queues: Inbox) -> None:
         config = Config(parameter_validation=False, read_timeout=60)
         self._server = server
+        self._queues = queues
         self._client = server.client("lambda", aws_access_key_id=account, config=config)
         self._client.meta.events.register("before-parse.lambda", self._keep)
         self._raw: dict[str, Any] = {}
@@ -101,6 +114,8 @@ class Replay:
         request = self._request(call["with"])
         if call["call"] == "visit":
             self._visited(call, request, where)
+        elif call["call"] == "receive":
+            self._received(call, request, where)
         elif "error" in call:
             self._refused(call, request, where)
         else:
@@ -148,6 +163,15 @@ class Replay:
             self._match(value, answer.headers[name], f"{where}: header {name}")
         text = isinstance(expected["body"], str)
         self._match(expected["body"], answer.body.decode() if text else answer.json(), where)
+
+    def _received(self, call: dict[str, Any], request: dict[str, Any], where: str) -> None:
+        message = self._queues.take(request["queue"])
+        expected = self._expected(call["answer"])
+        self._match(expected["body"], message.json(), where)
+        attributes = {
+            name: {"DataType": told.kind, "StringValue": told.value} for name, told in message.attributes.items()
+        }
+        self._match(expected.get("attributes", {}), attributes, f"{where}: attributes")
 
     def _headers(self, expected: dict[str, Any], where: str) -> None:
         for member, header in HEADERS.items():

@@ -132,12 +132,16 @@ from lambent.services.lambda_.workers import CodeSweeper, Initialiser, MappingSe
 
 _CODE = "packages on S3 come from the S3 that the setting `s3_endpoint` names, and images are kept, not fetched"
 _KEPT = (
-    "networks, dead-letter queues, tracing, keys of KMS and images are kept and shown, and nothing is done with them: "
+    "networks, tracing, keys of KMS and images are kept and shown, and nothing is done with them: "
     "a function with an image answers 501 when it is invoked. File systems are folders of this machine. "
-    "Accelerators and customer-managed runtimes are kept and shown; a function with the latter answers 501 as well"
+    "Accelerators and customer-managed runtimes are kept and shown; a function with the latter answers 501 as well. "
+    "Dead letters for queues and topics, which are not built, lie with the server's dead events"
 )
 _POLICIES = "of functions only; that of anything else answers 501"
-_QUEUE = "records go to functions only; queues, topics, event buses and buckets are kept and shown"
+_QUEUE = (
+    "records for functions reach them; those for queues, topics, event buses and buckets, which are not built, lie "
+    "with the server's dead events (`lambent dead-events`)"
+)
 _RUNTIMES = (
     "managed runtimes but Python's are refused; functions run on the machine's own architecture, whichever they name"
 )

@@ -121,8 +121,8 @@ def _give_up(tx: Transaction, *, event: Event, now_ms: int) -> Done:
 def _finish(tx: Transaction, event: Event, tried: Attempt, condition: Condition, now_ms: int) -> None:
     """The event leaves the queue, and what came of it leaves for whom it may concern, or neither does."""
     settings = events.settings(tx, event.line)
-    for record in async_records.sent_for(event, settings, tried, condition, now_ms):
-        tx.send(record.target, record.event, trace=tried.trace)
+    for sent in async_records.sent_for(event, settings, tried, condition, now_ms):
+        tx.send(sent.target, sent.event, sent.trace, attributes=sent.attributes)
     events.delete(tx, event)
 
 

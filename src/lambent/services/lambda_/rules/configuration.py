@@ -165,7 +165,7 @@ def _logging(old: Logging, wanted: dict[str, str]) -> Logging:
 _BUILT: dict[str, tuple[str, Callable[[Configuration, Any], object]]] = {
     "AcceleratorConfig": ("accelerator_gb", lambda _, given: given["AcceleratorMemorySize"]),
     "CapacityProviderConfig": ("instances", _instances),
-    "DeadLetterConfig": ("dead_letter_arn", lambda _, given: given.get("TargetArn") or None),
+    "DeadLetterConfig": ("dead_letter_arn", lambda old, given: given.get("TargetArn", old.dead_letter_arn) or None),
     "DurableConfig": ("durability", _durability),
     "Environment": ("variables", lambda _, given: given.get("Variables", {})),
     "EphemeralStorage": ("storage_mb", lambda _, given: given["Size"]),

@@ -8,12 +8,14 @@ import msgspec
 
 from lambent.kernel import limits
 from lambent.services.lambda_.records.events import Envelope, Event, Line, Settings
-from lambent.services.lambda_.store import concurrency, event_invoke, functions
+from lambent.services.lambda_.rules import names
+from lambent.services.lambda_.store import aliases, concurrency, event_invoke, functions, versions
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
     from lambent.services.lambda_.records import FunctionKey
+    from lambent.services.lambda_.records.configuration import Configuration
     from lambent.store.api import Row, Transaction
 
 _envelope = msgspec.json.Decoder(Envelope).decode
@@ -119,7 +121,7 @@ def delete(tx: Transaction, event: Event) -> None:
 
 def settings(tx: Transaction, line: Line) -> Settings:
     """What counts for the events of the line now."""
-    config, function = event_invoke.find(tx, line.key, line.label), functions.find(tx, line.key)
+    config, configuration = event_invoke.find(tx, line.key, line.label), _configuration(tx, line)
     retries, age_s = (None, None) if config is None else (config.retries, config.age_s)
     return Settings(
         retries=limits.ASYNC_RETRIES if retries is None else retries,
@@ -127,8 +129,18 @@ def settings(tx: Transaction, line: Line) -> Settings:
         reserved=concurrency.reserved(tx, line.key),
         on_success=None if config is None else config.on_success,
         on_failure=None if config is None else config.on_failure,
-        dead_letter=None if function is None else function.configuration.dead_letter_arn,
+        dead_letter=None if configuration is None else configuration.dead_letter_arn,
     )
+
+
+def _configuration(tx: Transaction, line: Line) -> Configuration | None:
+    """What the line's qualifier stands for is configured so: a version keeps what it was published with. Where that is
+    gone the function itself counts; None where it is gone as well."""
+    alias = aliases.find(tx, line.key, line.label) if names.is_alias(line.label) else None
+    label = line.label if alias is None else alias.version
+    version = versions.find(tx, line.key, names.number(label)) if names.is_version(label) else None
+    held = version or functions.find(tx, line.key)
+    return None if held is None else held.configuration
 
 
 def forget(tx: Transaction, key: FunctionKey) -> None:
