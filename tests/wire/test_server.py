@@ -143,6 +143,23 @@ async def test_the_line_of_pipelined_requests_is_bounded() -> None:
     assert seen == total
 
 
+async def test_requests_behind_a_long_body_are_no_part_of_it() -> None:
+    bodies: list[bytes] = []
+
+    async def handler(http: HttpRequest) -> HttpResponse:
+        bodies.append(await http.body.read(limits.REQUEST_BODY_BYTES))
+        return HttpResponse(200, [])
+
+    long = b"x" * (3 * limits.HTTP_BODY_BUFFER_BYTES + 1)
+    post = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(long) + long
+    async with serving(handler) as server:
+        client = await server.connect()
+        client.writer.write(post + GET * 2000 + post)
+        for _ in range(2002):
+            assert (await client.answer()).status == 200
+    assert bodies == [long, *[b""] * 2000, long]
+
+
 async def test_http_1_0_closes_unless_it_asks_for_more() -> None:
     async with serving(echo) as server:
         client = await server.connect()

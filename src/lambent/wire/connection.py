@@ -231,9 +231,12 @@ class Connection(asyncio.Protocol):
         """Parse what was sent ahead, a slice at a time, until the line is full; hold the client back meanwhile."""
         while self._held and len(self._jobs) < limits.HTTP_PIPELINED:
             view = self._held[0]
-            if len(view) > limits.HTTP_SLICE_BYTES:
-                self._held[0] = view[limits.HTTP_SLICE_BYTES :]
-                view = view[: limits.HTTP_SLICE_BYTES]
+            # No request can begin within a body whose length is known: what there is of it is one slice.
+            upload = None if self._job is None else self._job.upload
+            most = limits.HTTP_SLICE_BYTES if upload is None else max(limits.HTTP_SLICE_BYTES, upload.missing)
+            if len(view) > most:
+                self._held[0] = view[most:]
+                view = view[:most]
             else:
                 del self._held[0]
             self._parse(view)

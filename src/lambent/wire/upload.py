@@ -29,11 +29,24 @@ class Sender(Protocol):
 class Upload:
     """A `Body` that a connection fills. Its reader holds the sender back by not asking."""
 
-    __slots__ = ("_broken", "_chunks", "_discarding", "_ended", "_held", "_length", "_sender", "_size", "_waiter")
+    __slots__ = (
+        "_broken",
+        "_chunks",
+        "_discarding",
+        "_ended",
+        "_held",
+        "_length",
+        "_sender",
+        "_size",
+        "_waiter",
+        "missing",
+    )
 
     def __init__(self, sender: Sender, length: int | None) -> None:
         self._sender = sender
         self._length = length
+        self.missing = length or 0
+        """Bytes that are still to come; 0 or fewer where nobody has announced how many."""
         self._chunks: deque[bytes] = deque()
         self._size = 0
         self._ended = False
@@ -74,6 +87,7 @@ class Upload:
 
     def feed(self, data: bytes) -> None:
         """Take bytes that have come."""
+        self.missing -= len(data)
         if self._discarding:
             return
         self._chunks.append(data)
