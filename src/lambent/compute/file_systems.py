@@ -46,6 +46,7 @@ class FileSystems:
         self._sandbox = sandbox
         self._proven: dict[Path, None] = {}
         """Those that could be mounted once, the oldest first."""
+        self._trying = asyncio.Lock()
 
     async def volumes(self, function: FunctionVersion, runtime: Runtime, task: Path) -> tuple[Volume, ...]:
         """What its environments are to be shown; `task` is its unpacked package. Raises AwsError
@@ -55,8 +56,9 @@ class FileSystems:
     async def _volume(self, wanted: FileSystem, runtime: Runtime, task: Path) -> Volume:
         try:
             volume = Volume(await asyncio.to_thread(self._source, wanted), wanted.path)
-            if volume.source not in self._proven:
-                await self._try(volume, runtime, task)
+            async with self._trying:  # of those who come at once the first one tries for all
+                if volume.source not in self._proven:
+                    await self._try(volume, runtime, task)
         except OSError as error:
             log.warning("%s cannot be mounted: %s", wanted.arn, error)
             raise _failure(wanted.arn) from error
@@ -69,7 +71,11 @@ class FileSystems:
             raise OSError(f"{wanted.arn} at {wanted.path} is no file system of a function")
         _, region, account, name = match.groups()
         named = self._named.get(name)
-        return self._own(self._folder / account / region / name) if named is None else named
+        if named is None:
+            return self._own(self._folder / account / region / name)
+        if not named.is_dir():
+            raise OSError(f"there is no folder {named} any more")
+        return named
 
     def _own(self, folder: Path) -> Path:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
