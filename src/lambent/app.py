@@ -63,8 +63,7 @@ class App:
     def __init__(
         self,
         endpoint: str,
-        sandbox: str,
-        obstacle: str,
+        choice: levels.Choice,
         services: tuple[Service, ...],
         store: SqliteStore,
         lobby: Lobby,
@@ -72,10 +71,12 @@ class App:
     ) -> None:
         self.endpoint = endpoint
         """The URL at which clients on this machine reach it."""
-        self.sandbox = sandbox
+        self.sandbox = choice.sandbox.level
         """The sandbox level that functions run at."""
-        self.obstacle = obstacle
+        self.obstacle = choice.obstacle
         """Why that has no walls, for people; empty where it has, or where none are asked for."""
+        self.unlimited = choice.unlimited
+        """Which limits functions are not held to in it, for people; empty where to all."""
         self.services = services
         self.store = store
         self.lobby = lobby
@@ -104,9 +105,9 @@ class App:
             authority = SessionAuthority(settings, clock, ids, sessions)
             roles = StoredRoles(store)
             links = CodeLinks(await keys.key(store, ids, "links"), clock)
-            sandbox, obstacle = await levels.choose(settings, folder, clock, ids, supervisor)
+            choice = await levels.choose(settings, folder, clock, ids, supervisor)
             unowned = await stack.enter_async_context(AsyncExitStack())
-            unowned.push_async_callback(sandbox.close)
+            unowned.push_async_callback(choice.sandbox.close)
             engine = Engine(
                 folder=folder,
                 settings=settings,
@@ -119,7 +120,7 @@ class App:
                 supervisor=supervisor,
                 endpoint=lambda: gateway.endpoint,
                 serve=lambda listener: server.add(listener, supervisor),
-                sandbox=sandbox,
+                sandbox=choice.sandbox,
                 host={name: os.environ[name] for name in HOST_VARIABLES if name in os.environ},
             )
             unowned.pop_all()
@@ -195,7 +196,7 @@ class App:
             for service in services:
                 for name, worker in service.workers.items():
                     supervisor.keep(f"{service.name}.{name}", worker.run)
-            yield cls(gateway.endpoint, engine.level, obstacle, services, store, lobby, key)
+            yield cls(gateway.endpoint, choice, services, store, lobby, key)
 
 
 async def _front(link: int, passage: int) -> asyncio.subprocess.Process:

@@ -134,7 +134,15 @@ def test_limits_are_good_where_control_groups_hold_functions_to_all_of_them() ->
     assert (found.state, found.found) == ("good", "limit memory, cpu, pids of functions")
     found = machine.control_groups(Cgroups.none("no control group may be made here"))
     assert (found.state, found.found) == ("fair", "no control group may be made here")
-    assert "Delegate=yes" in found.advice
+    assert found.advice == machine.delegation()
+
+
+def test_who_has_no_control_groups_is_told_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert "systemd-run --user --scope -p Delegate=yes" in machine.delegation(tmp_path)
+    assert "systemd" not in machine.delegation(tmp_path / "absent")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert "a container needs them mounted for writing" in machine.delegation(tmp_path)
 
 
 def test_doctor_prints_what_it_found(

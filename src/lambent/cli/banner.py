@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from rich.text import Text
 
+from lambent.cli import machine
 from lambent.cli.package import megabytes
 from lambent.cli.terminal import console, show_json
 
@@ -35,7 +36,7 @@ _LEVELS = {
 """What each sandbox level means, and how loudly it is said."""
 
 
-class Facts(msgspec.Struct, frozen=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to know about a server that takes calls."""
 
     endpoint: str
@@ -44,6 +45,8 @@ class Facts(msgspec.Struct, frozen=True):
     sandbox: str
     obstacle: str
     """Why the sandbox has no walls; empty where it has, or where none are asked for."""
+    unlimited: str
+    """Which limits functions are not held to in it, and why; empty where to all."""
     version: str
     process: int
 
@@ -123,6 +126,8 @@ class TerminalScreen:
         self._fact("sandbox", *_LEVELS[facts.sandbox])
         if facts.obstacle:
             self._fact("", f"There is no stronger one here: {facts.obstacle}", "yellow")
+        if facts.unlimited:
+            self._fact("", f"Not all limits hold: {facts.unlimited}; {machine.delegation()}", "yellow")
         self._line()
         self._line("Ctrl-C stops the server. Functions, roles and logs are there again at the next start.")
 

@@ -28,8 +28,8 @@ State = Literal["good", "fair", "bad"]
 """`fair` is worth knowing; `bad` keeps Lambent from working."""
 
 LOW_DISK_BYTES: Final = 1024**3
-DELEGATED: Final = "systemd-run --user --scope -p Delegate=yes lambent up"
-"""How somebody who is not root gets control groups from systemd."""
+MANAGED: Final = Path("/run/systemd/system")
+"""Is there where systemd manages the machine: https://www.freedesktop.org/software/systemd/man/sd_booted.html."""
 
 SYSTEM_SETTINGS: Final = Path("/proc/sys")
 _SWITCHES: Final = (
@@ -144,8 +144,17 @@ def _control_groups() -> Finding:
 def control_groups(groups: Cgroups) -> Finding:
     """What `groups` control."""
     if groups.lacking:
-        return Finding("control groups", "fair", groups.lacking, f"as root, or with: {DELEGATED}")
+        return Finding("control groups", "fair", groups.lacking, delegation())
     return Finding("control groups", "good", f"limit {', '.join(CONTROLLERS)} of functions")
+
+
+def delegation(managed: Path = MANAGED) -> str:
+    """How this user gets control groups for functions."""
+    if os.geteuid() == 0:
+        return "a container needs them mounted for writing, and the server as its only process"
+    if managed.is_dir():
+        return "start it as root, or with: systemd-run --user --scope -p Delegate=yes lambent up"
+    return "start it as root, or alone in a control group that is delegated to this user"
 
 
 def _linux() -> bool:

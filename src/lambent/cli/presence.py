@@ -27,15 +27,19 @@ class Presence(msgspec.Struct, frozen=True):
     """The sandbox level that its functions run at."""
     key: str = ""
     """What the pages ask for that are the operator's."""
+    unlimited: str = ""
+    """Which limits functions are not held to, and why; empty where to all."""
 
 
 @contextmanager
-def announced(folder: Path, endpoint: str, version: str, sandbox: str, key: str) -> Iterator[None]:
+def announced(
+    folder: Path, endpoint: str, version: str, sandbox: str, key: str, unlimited: str = ""
+) -> Iterator[None]:
     """Keep the note in `folder`, readable by its owner only, until the block ends."""
     note = folder / FILE
     scratch = folder / f"{FILE}.new"
     scratch.touch(mode=0o600)
-    presence = Presence(endpoint, os.getpid(), _began(os.getpid()), version, sandbox, key)
+    presence = Presence(endpoint, os.getpid(), _began(os.getpid()), version, sandbox, key, unlimited)
     scratch.write_bytes(msgspec.json.encode(presence))
     scratch.replace(note)
     try:

@@ -64,9 +64,16 @@ async def _serve(settings: Settings, data: Path, paths: Sequence[Path], screen: 
         async with App.running(settings) as app:
             _settle()
             facts = Facts(
-                app.endpoint, str(data), settings.mode, app.sandbox, app.obstacle, version("lambent"), os.getpid()
+                endpoint=app.endpoint,
+                data=str(data),
+                mode=settings.mode,
+                sandbox=app.sandbox,
+                obstacle=app.obstacle,
+                unlimited=app.unlimited,
+                version=version("lambent"),
+                process=os.getpid(),
             )
-            with presence.announced(data, facts.endpoint, facts.version, facts.sandbox, app.key):
+            with presence.announced(data, facts.endpoint, facts.version, facts.sandbox, app.key, facts.unlimited):
                 screen.ready(facts)
                 tasks = Supervisor(SystemClock())
                 tasks.start("report", _report(app.endpoint, settings, paths, screen, tasks))

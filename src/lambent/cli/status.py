@@ -34,6 +34,7 @@ def status(endpoint: Endpoint = None, json: Json = False) -> None:
     folder = Path(settings.load({}, os.environ, Path.cwd()).settings.data).absolute()
     if (here := presence.read(folder)) and here.endpoint == aws.endpoint:
         facts |= {"version": here.version, "sandbox": here.sandbox, "process": here.pid, "data": str(folder)}
+        facts |= {"unlimited": here.unlimited} if here.unlimited else {}
     facts["functions"] = names
     if json:
         show_json(facts)

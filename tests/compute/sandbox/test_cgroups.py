@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambent.compute.sandbox.cgroups import Cgroup, Cgroups, Tree, cpu_share
+from lambent.compute.sandbox.cgroups import Cgroup, Cgroups, MemoryWatch, Tree, cpu_share
 from lambent.compute.sandbox.hierarchies import find
 from lambent.kernel.limits import MIB
 
@@ -250,12 +250,22 @@ def _service(fake: FakeTrees, *inhabitants: int) -> Path:
 def test_a_delegated_group_is_split_when_the_server_is_alone_in_it(fake: FakeTrees) -> None:
     service = _service(fake)
     cgroups = fake.find(privileged=False)
-    assert (service / "lambent-test-server" / "cgroup.procs").read_text() == str(os.getpid())
+    assert (service / "lambent-server" / "cgroup.procs").read_text() == str(os.getpid())
     assert cgroups.controls == {"memory", "cpu", "pids", "freeze", "kill"}
     one = close(cgroups.open("one"))
     one.limit(memory_mb=256)
     one.throttle(0.5)
     assert (service / "lambent-test" / "one" / "cpu.max").read_text() == "10000 20000"
+
+
+def test_a_server_that_has_moved_aside_already_does_not_move_again(fake: FakeTrees) -> None:
+    service = _service(fake)
+    fake.find(privileged=False)
+    fake.own.write_text("0::/service/lambent-server\n")
+    cgroups = fake.find(privileged=False)
+    assert [tree.folder for tree in cgroups._trees] == [str(service / "lambent-test")]
+    assert cgroups.controls == {"memory", "cpu", "pids", "freeze", "kill"}
+    assert not [entry for entry in (service / "lambent-server").iterdir() if entry.is_dir()]
 
 
 def test_in_a_group_with_others_the_nearest_above_that_may_be_used_is(fake: FakeTrees) -> None:
@@ -265,7 +275,7 @@ def test_in_a_group_with_others_the_nearest_above_that_may_be_used_is(fake: Fake
     cgroups = fake.find(privileged=False)
     assert [tree.folder for tree in cgroups._trees] == [str(service.parent / "lambent-test")]
     assert cgroups.controls == {"memory", "pids", "freeze", "kill"}
-    assert cgroups.lacking == "no control group may be made here that limits cpu"
+    assert cgroups.lacking == "this process shares its control group, so none may be made in it that limits cpu"
     assert not (service / "lambent-test").exists()
 
 
@@ -281,7 +291,25 @@ def test_nothing_is_limited_where_nothing_may_be_written(fake: FakeTrees) -> Non
     fake.mount("cgroup", None, mode="ro")
     cgroups = fake.find(privileged=True)
     assert cgroups.controls == set()
-    assert "cpu, memory, pids" in cgroups.lacking
+    lacking = "no control groups are mounted here for writing, so nothing limits cpu, memory, pids"
+    assert cgroups.lacking == lacking
+
+
+def test_who_may_not_make_groups_where_they_are_mounted_is_told_so(fake: FakeTrees) -> None:
+    (fake.mount("cgroup", None) / "cgroup.procs").unlink()
+    cgroups = fake.find(privileged=False)
+    assert cgroups.controls == set()
+    assert cgroups.lacking == "no control group may be made here that limits cpu, memory, pids"
+
+
+def test_where_the_kernel_keeps_no_peak_it_is_what_was_seen(fake: FakeTrees) -> None:
+    folder = fake.mount("cgroup", None) / "lambent-test" / "one"
+    cgroup = close(fake.find(privileged=True).open("one"))
+    (folder / "memory.peak").unlink()
+    (folder / "memory.stat").write_text("anon 8\nfile 1024\n")
+    cgroup._watch = MemoryWatch(str(folder), unified=True, memory=MIB)
+    assert cgroup.peak() == 4096 - 1024
+    os.close(cgroup._watch.descriptor)
 
 
 def test_a_mount_that_shows_a_part_of_the_tree_is_entered_at_that_part(fake: FakeTrees) -> None:
@@ -340,11 +368,10 @@ def test_the_share_of_a_core_is_as_aws_gives_it() -> None:
 
 @pytest.fixture
 def real(request: pytest.FixtureRequest) -> Iterator[Cgroups]:
-    """Control groups of this machine, gone afterwards."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may make control groups here")
-    cgroups = find(f"test-{os.getpid()}", privileged=True)
+    """Control groups of this machine, gone afterwards: root's, or of those that were delegated to somebody else."""
+    cgroups = find(f"test-{os.getpid()}", privileged=os.geteuid() == 0)
     if not cgroups.controls >= {"memory", "pids", "freeze"}:
+        cgroups.close()
         pytest.skip(cgroups.lacking)
     yield cgroups
     cgroups._living.clear()
@@ -427,6 +454,13 @@ def test_files_in_memory_do_not_count_as_the_memory_of_the_function(real: Cgroup
     assert 8 * MIB < cgroup.peak() < 48 * MIB, "files are not told as memory"
     cgroup.kill()
     assert end(child) == -9
+
+
+def test_nothing_is_told_before_there_is_something_to_tell(real: Cgroups) -> None:
+    cgroup = close(real.open("one"))
+    cgroup.limit(memory_mb=48, files_mb=128)
+    assert select.select([real.descriptor], [], [], 0)[0] == []
+    cgroup.remove()
 
 
 def test_memory_beside_files_is_held_to_its_limit(real: Cgroups) -> None:
@@ -514,7 +548,7 @@ def _settled(cgroup: Cgroup) -> bool:
 
 
 def test_what_an_earlier_server_left_is_swept(real: Cgroups) -> None:
-    earlier = find(f"test-{os.getpid()}", privileged=True)
+    earlier = find(f"test-{os.getpid()}", privileged=os.geteuid() == 0)
     left = earlier.open("left")
     mine = close(real.open("mine"))
     child = start(left, ECHO)

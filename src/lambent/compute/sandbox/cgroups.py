@@ -155,10 +155,11 @@ class Cgroup:
         return self._memory("memory.current", "memory.usage_in_bytes")
 
     def peak(self) -> int:
-        """The most bytes of memory that were in use at once; 0 where that is not known. The kernel counts files along;
-        where that comes to more than the environment has memory, it is what its processes were seen to use."""
+        """The most bytes of memory that were in use at once; 0 where that is not known. The kernel counts files along,
+        and before Linux 5.19 version 2 keeps no peak; where there is none, or it comes to more than the environment has
+        memory, it is what its processes were seen to use."""
         peak = self._memory("memory.peak", "memory.max_usage_in_bytes")
-        return self._watch.peak() if self._watch and peak > self._watch.memory else peak
+        return self._watch.peak() if self._watch and not 0 < peak <= self._watch.memory else peak
 
     def _memory(self, unified: str, first: str) -> int:
         if place := self._places.get("memory"):
@@ -205,11 +206,7 @@ class MemoryWatch:
         """The thresholds of version 1, where each one stays."""
         self._closed = False
         self._afterwards: Callable[[], bool] = bool
-        self.descriptor = (
-            os.open(f"{folder}/memory.events", os.O_RDONLY | os.O_CLOEXEC)
-            if unified
-            else os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        )
+        self.descriptor = _events(folder) if unified else os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         """Urgent or readable when the threshold was passed; the object's own."""
 
     def balance(self) -> tuple[int, int]:
@@ -284,6 +281,13 @@ class MemoryWatch:
             return self._afterwards()
         finally:
             self._arming.release()
+
+
+def _events(folder: str) -> int:
+    """A descriptor of `memory.events`, read once: the kernel calls every file changed that nobody has read yet."""
+    descriptor = os.open(f"{folder}/memory.events", os.O_RDONLY | os.O_CLOEXEC)
+    os.pread(descriptor, CGROUP_READ_BYTES, 0)
+    return descriptor
 
 
 class Cgroups:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _OWN: Final = Path("/proc/self/cgroup")
 _WANTED: Final = frozenset(CONTROLLERS)
+_LEAF: Final = "lambent-server"
+"""The group into which a server moves that was alone in its own."""
 
 
 class _Mount(msgspec.Struct, frozen=True):
@@ -40,14 +42,25 @@ def find(name: str, *, privileged: bool, mounts: Path = _MOUNTS, own: Path = _OW
     places = _own_places(own)
     trees: list[Tree] = []
     missing = _WANTED
-    for mount in _mounts(mounts):
+    mounted = _mounts(mounts)
+    for mount in mounted:
         candidates = _candidates(mount, places, privileged)
         tree = (_unified if mount.unified else _first)(mount, candidates, f"lambent-{plain_name(name)}", missing)
         if tree is not None:
             trees.append(tree)
             missing -= tree.controls
-    lacking = f"no control group may be made here that limits {', '.join(sorted(missing))}" if missing else ""
-    return Cgroups(_without_doubles(trees), lacking)
+    return Cgroups(_without_doubles(trees), _lacking(missing, mounted, places) if missing else "")
+
+
+def _lacking(missing: frozenset[str], mounts: list[_Mount], places: dict[str, str]) -> str:
+    """Why nothing limits what is `missing`, for people."""
+    limits = f"limits {', '.join(sorted(missing))}"
+    if not mounts:
+        return f"no control groups are mounted here for writing, so nothing {limits}"
+    own = next((_own_group(mount, places) for mount in mounts if mount.unified), None)
+    if own and _joinable(own) and missing <= _words(own / "cgroup.controllers") and not _alone(own):
+        return f"this process shares its control group, so none may be made in it that {limits}"
+    return f"no control group may be made here that {limits}"
 
 
 def _mounts(path: Path) -> list[_Mount]:
@@ -78,11 +91,19 @@ def _own_places(path: Path) -> dict[str, str]:
     return {controller: place for _, controllers, place in lines for controller in controllers.split(",")}
 
 
-def _candidates(mount: _Mount, places: dict[str, str], privileged: bool) -> list[Path]:
-    """Where the server's folder may be made, best first: for root the top, then its own group and those above it."""
+def _own_group(mount: _Mount, places: dict[str, str]) -> Path:
+    """The group of this process, or the one that it has moved aside in already."""
     place = next((places[key] for key in sorted(mount.controllers or {""}) if key in places), "/")
     inside = Path("/") / os.path.relpath(place, mount.below)
-    own = mount.top / inside.relative_to("/") if ".." not in inside.parts else mount.top
+    if ".." in inside.parts:
+        return mount.top
+    own = mount.top / inside.relative_to("/")
+    return own.parent if own.name == _LEAF else own
+
+
+def _candidates(mount: _Mount, places: dict[str, str], privileged: bool) -> list[Path]:
+    """Where the server's folder may be made, best first: for root the top, then its own group and those above it."""
+    own = _own_group(mount, places)
     above = [own, *(parent for parent in own.parents if parent.is_relative_to(mount.top))]
     return [mount.top, *above] if privileged else above
 
@@ -104,7 +125,7 @@ def _unified(_: _Mount, candidates: list[Path], name: str, missing: frozenset[st
     handed: dict[Path, frozenset[str]] = {}
     for candidate in dict.fromkeys(candidates):
         if _joinable(candidate) and _made(candidate / name):
-            handed[candidate] = _handed_down(candidate, missing, name)
+            handed[candidate] = _handed_down(candidate, missing)
             if handed[candidate] == missing:
                 break
     if not handed:
@@ -126,12 +147,12 @@ def _joinable(folder: Path) -> bool:
     return os.access(folder / "cgroup.procs", os.W_OK)
 
 
-def _handed_down(folder: Path, missing: frozenset[str], name: str) -> frozenset[str]:
+def _handed_down(folder: Path, missing: frozenset[str]) -> frozenset[str]:
     """Which of `missing` the groups below `folder` have now. A group with processes of its own cannot hand any down;
     where this process is the only one, it moves into a leaf."""
     wanted = _words(folder / "cgroup.controllers") & missing
     if not _enable(folder, wanted) and _alone(folder):
-        leaf = folder / f"{name}-server"
+        leaf = folder / _LEAF
         if _made(leaf):
             write(str(leaf), "cgroup.procs", "0")
             _enable(folder, wanted)
@@ -150,7 +171,8 @@ def _enable(folder: Path, controllers: frozenset[str]) -> bool:
 
 
 def _alone(folder: Path) -> bool:
-    return (folder / "cgroup.procs").read_text().split() == [str(os.getpid())]
+    """Whether nobody else is in the group."""
+    return _words(folder / "cgroup.procs") <= {str(os.getpid())}
 
 
 def _words(path: Path) -> frozenset[str]:

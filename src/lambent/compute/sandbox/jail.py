@@ -73,6 +73,11 @@ class JailSandbox:
         cgroups.sweep()
         asyncio.get_running_loop().add_reader(cgroups.descriptor, cgroups.attend)
 
+    @property
+    def unlimited(self) -> str:
+        """Which limits functions are not held to, and why, for people; empty where to all."""
+        return self._cgroups.lacking
+
     async def cell(self, image: Image) -> JailCell:
         return await self._nursery(image).take()
 

@@ -49,6 +49,8 @@ class Choice(NamedTuple):
     sandbox: Sandbox
     obstacle: str = ""
     """Why it has no walls, for people; empty where it has, or where none are asked for."""
+    unlimited: str = ""
+    """Which limits functions are not held to behind their walls, and why, for people; empty where to all."""
 
 
 async def choose(settings: Settings, folder: Path, clock: Clock, ids: Ids, supervisor: Supervisor) -> Choice:
@@ -61,7 +63,7 @@ async def choose(settings: Settings, folder: Path, clock: Clock, ids: Ids, super
         problem = await refusal(sandbox, _PROBE)
         if problem is None:
             await _clear(folder / _UNWALLED)
-            return Choice(sandbox)
+            return Choice(sandbox, unlimited=sandbox.unlimited)
         await sandbox.close()
         obstacle = f"{level}: {problem}"
     _check_without_walls(settings, obstacle)
