@@ -559,6 +559,22 @@ def test_what_an_earlier_server_left_is_swept(real: Cgroups) -> None:
     assert all(Path(folder).exists() for folder in mine._folders)
 
 
+@pytest.mark.parametrize("answer", [errno.ESRCH, errno.EINVAL, errno.ENOENT], ids=["ESRCH", "EINVAL", "ENOENT"])
+def test_who_is_being_reaped_is_not_waited_for(fake: FakeTrees, monkeypatch: pytest.MonkeyPatch, answer: int) -> None:
+    """The kernel's answers for an id whose process has ended, at different moments and in different versions."""
+
+    def gone(_: int) -> int:
+        raise OSError(answer, os.strerror(answer))
+
+    left = fake.mount("cgroup", None) / "lambent-test" / "left"
+    cgroups = fake.find(privileged=True)
+    left.mkdir()
+    (left / "cgroup.procs").write_text("12345\n")
+    monkeypatch.setattr(os, "pidfd_open", gone)
+    assert cgroups.sweep() == 0
+    assert not left.exists()
+
+
 def test_a_busy_group_is_taken_away_later(real: Cgroups) -> None:
     cgroup = real.open("one")
     child = start(cgroup, ECHO)

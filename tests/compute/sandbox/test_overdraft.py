@@ -28,7 +28,7 @@ WAIT_S = 20
 class Scripted:
     """An account in which `sizes` are in use, one after the other and the last for ever, by `inhabitants`."""
 
-    arming_waits = False
+    arming_waits = urgent = False
 
     def __init__(self, *sizes: int, inhabitants: set[int] | None = None) -> None:
         self.memory = 10 * MIB

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from lambent.compute.sandbox.killing import kill
+from lambent.compute.sandbox.killing import kill, opened
 from lambent.compute.sandbox.overdraft import Overdrafts
 from lambent.kernel.limits import (
     CGROUP_CPU_PERIOD_US,
@@ -198,6 +198,7 @@ class MemoryWatch:
         self._unified = unified
         self.memory = memory
         self.arming_waits = not unified
+        self.urgent = unified
         self.kills = 0
         self._most = 0
         self._noting = threading.Lock()
@@ -375,9 +376,8 @@ def _end(cgroups: list[Cgroup]) -> None:
     descriptors: set[int] = set()
     try:
         for cgroup in cgroups:
-            for pid in cgroup.members():
-                with suppress(ProcessLookupError):
-                    descriptors.add(os.pidfd_open(pid))
+            found = (opened(pid) for pid in cgroup.members())
+            descriptors.update(descriptor for descriptor in found if descriptor is not None)
             cgroup.kill()
         for descriptor in descriptors:
             waiting.register(descriptor, select.POLLIN)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
 _GONE: Final = {errno.ESRCH, errno.EINVAL, errno.ENOENT}
-"""What the kernel answers for an id that no process has, or only a thread of one."""
+"""What the kernel answers for an id that no process has, or only a thread of one, or one that is being reaped."""
 
 
 def kill(processes: Collection[int], members: Callable[[], Collection[int]]) -> int:
@@ -27,22 +27,26 @@ def kill(processes: Collection[int], members: Callable[[], Collection[int]]) -> 
     return sum(_kill(ids[at : at + KILLED_AT_ONCE], members) for at in range(0, len(ids), KILLED_AT_ONCE))
 
 
-def _kill(ids: Sequence[int], members: Callable[[], Collection[int]]) -> int:
-    with ExitStack() as stack:
-        opened = {process: descriptor for process in ids if (descriptor := _open(process, stack)) is not None}
-        left = members()
-        return sum(_send(descriptor) for process, descriptor in opened.items() if process in left)
-
-
-def _open(process: int, stack: ExitStack) -> int | None:
+def opened(process: int) -> int | None:
+    """A descriptor of the process with that id, the caller's to close; None where there is none, or it is just being
+    taken away. Raises OSError where there are no descriptors."""
     try:
-        descriptor = os.pidfd_open(process)
+        return os.pidfd_open(process)
     except OSError as error:
         if error.errno not in _GONE:
             raise
         return None
-    stack.callback(os.close, descriptor)
-    return descriptor
+
+
+def _kill(ids: Sequence[int], members: Callable[[], Collection[int]]) -> int:
+    with ExitStack() as stack:
+        found: dict[int, int] = {}
+        for process in ids:
+            if (descriptor := opened(process)) is not None:
+                stack.callback(os.close, descriptor)
+                found[process] = descriptor
+        left = members()
+        return sum(_send(descriptor) for process, descriptor in found.items() if process in left)
 
 
 def _send(descriptor: int) -> bool:

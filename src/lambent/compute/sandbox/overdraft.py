@@ -28,6 +28,8 @@ class Account(Protocol):
     """The bytes it may have in use besides its files."""
     arming_waits: bool
     """Whether `arm` takes long enough (10 ms) to be kept off the event loop."""
+    urgent: bool
+    """Whether the descriptor tells by being urgent: a file of the kernel can be read at all times."""
 
     def balance(self) -> tuple[int, int]:
         """Bytes in use by processes, and by files: those in a tmpfs, and those that the kernel keeps after reading."""
@@ -61,10 +63,9 @@ class Overdrafts:
         return self._ready.fileno()
 
     def watch(self, descriptor: int, account: Account) -> None:
-        """Hold `account` to its memory. `descriptor` is readable or urgent when the threshold is passed."""
+        """Hold `account` to its memory. `descriptor` is readable, or urgent, when the threshold is passed."""
         self._accounts[descriptor] = account
-        # Files of the kernel can be read at all times; that something has changed is told once, as urgent.
-        self._ready.register(descriptor, select.EPOLLPRI | select.EPOLLIN | select.EPOLLET)
+        self._ready.register(descriptor, select.EPOLLET | (select.EPOLLPRI if account.urgent else select.EPOLLIN))
         if account.arming_waits:
             self._threads.submit(account.arm, account.memory).add_done_callback(_raise_bugs)
         else:
