@@ -206,9 +206,7 @@ def running(pid: int) -> bool:
 
 async def gone(pid: int) -> None:
     """Wait for the end of a process that is not a child to wait for."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
+    if (descriptor := opened(pid)) is None:
         return
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()

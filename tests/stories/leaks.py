@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lambent.compute.sandbox.killing import opened
 from tests.support import server_process
 
 if TYPE_CHECKING:
@@ -222,13 +223,13 @@ def cgroups(data: Path) -> Iterator[Path]:
 def wait_for_ends(processes: Iterable[int], until: float) -> None:
     """Return when all of them have ended; fails where that is after `until`, of the monotonic clock."""
     for process in processes:
-        with suppress(ProcessLookupError):
-            descriptor = os.pidfd_open(process)
-            try:
-                ended, _, _ = select.select([descriptor], [], [], max(0.0, until - time.monotonic()))
-                assert ended, f"process {process} is still there: {command(process)}"
-            finally:
-                os.close(descriptor)
+        if (descriptor := opened(process)) is None:
+            continue
+        try:
+            ended, _, _ = select.select([descriptor], [], [], max(0.0, until - time.monotonic()))
+            assert ended, f"process {process} is still there: {command(process)}"
+        finally:
+            os.close(descriptor)
 
 
 def together(works: Iterable[Callable[[], Any]]) -> list[Any]:

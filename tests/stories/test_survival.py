@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambent.compute.sandbox.killing import opened
 from tests.support import ROLE, RUNTIME, ServerProcess, archive, create, server_process
 
 if TYPE_CHECKING:
@@ -185,9 +186,7 @@ def handler(event, context):
 
 def wait_for_exit(pid: int) -> None:
     """Return when the process, which is no child of ours, has ended."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
+    if (descriptor := opened(pid)) is None:
         return
     select.select([descriptor], [], [])
     os.close(descriptor)

@@ -15,6 +15,7 @@ import pytest
 
 from lambent.compute.sandbox.cgroups import Cgroup, Cgroups, MemoryWatch, Tree, cpu_share
 from lambent.compute.sandbox.hierarchies import find
+from lambent.compute.sandbox.killing import opened
 from lambent.kernel.limits import MIB
 
 if TYPE_CHECKING:
@@ -538,9 +539,7 @@ def test_killing_without_the_file_for_it_reaches_everybody(real: Cgroups) -> Non
 def _settled(cgroup: Cgroup) -> bool:
     """Wait for the end of the processes that are dying."""
     for pid in cgroup.members():
-        try:
-            descriptor = os.pidfd_open(pid)
-        except ProcessLookupError:
+        if (descriptor := opened(pid)) is None:
             continue
         select.select([descriptor], [], [], 5)
         os.close(descriptor)

@@ -17,6 +17,7 @@ import pytest
 from botocore.config import Config
 
 import lambent
+from lambent.compute.sandbox.killing import opened
 from tests.support import READY_LINE, ServerProcess, create, free_port
 
 if TYPE_CHECKING:
@@ -116,9 +117,7 @@ def marked(token: str) -> list[int]:
 def wait_for_end(pids: list[int]) -> None:
     """Wait until processes are gone."""
     for pid in pids:
-        try:
-            descriptor = os.pidfd_open(pid)
-        except ProcessLookupError:
+        if (descriptor := opened(pid)) is None:
             continue
         try:
             waiting = select.poll()
