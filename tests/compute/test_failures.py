@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lambent.compute.sandbox.killing import opened
+
 if TYPE_CHECKING:
     from tests.compute.workshop import Workshop
 

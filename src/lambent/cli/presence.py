@@ -32,9 +32,7 @@ class Presence(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def announced(
-    folder: Path, endpoint: str, version: str, sandbox: str, key: str, unlimited: str = ""
-) -> Iterator[None]:
+def announced(folder: Path, endpoint: str, version: str, sandbox: str, key: str, unlimited: str = "") -> Iterator[None]:
     """Keep the note in `folder`, readable by its owner only, until the block ends."""
     note = folder / FILE
     scratch = folder / f"{FILE}.new"
