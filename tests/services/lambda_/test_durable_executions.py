@@ -12,12 +12,14 @@ from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from tests.services.lambda_.calls import create, publish, refused
 from tests.services.lambda_.durables import DAY_S, real_now, stage
+from tests.services.lambda_.inboxes import inbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.services.lambda_.durables import Stage
+    from tests.services.lambda_.inboxes import Inbox
 
 WAIT = {"Id": "w", "Type": "WAIT", "Action": "START", "WaitOptions": {"WaitSeconds": 60}}
 
@@ -657,3 +659,50 @@ def test_what_a_stopping_server_breaks_off_is_no_failure(tmp_path: Path, refused
         on.turn().returns("SUCCEEDED")
         assert on.ended(arn)["Status"] == "SUCCEEDED"
         assert on.kinds(arn).count("InvocationCompleted") == 1
+
+
+@pytest.fixture(scope="module")
+def letters(shared: Stage) -> Inbox:
+    """What goes to queues."""
+    return inbox(shared.server)
+
+
+def test_the_event_of_what_failed_goes_to_the_dead_letter_queue(on: Stage, letters: Inbox) -> None:
+    queue = f"arn:aws:sqs:us-east-1:{on.account}:letters"
+    function = on.create(timeout_s=60, DeadLetterConfig={"TargetArn": queue})
+    endings: list[tuple[str, str | None]] = []
+    for ending in ("FAILED", "STOPPED", "TIMED_OUT", "SUCCEEDED"):
+        arn = on.begin(function, {"ending": ending})
+        turn = on.turn()
+        if ending == "FAILED":
+            turn.returns("FAILED", Error={"ErrorMessage": "why", "ErrorType": "Broken"})
+        elif ending == "STOPPED":
+            on.client.stop_durable_execution(DurableExecutionArn=arn, Error={"ErrorMessage": "enough"})
+            turn.suspends()
+        elif ending == "TIMED_OUT":
+            on.pass_time(61)
+            turn.suspends()
+        else:
+            turn.returns("SUCCEEDED")
+    for _ in range(3):
+        message = letters.take(queue)
+        told = message.attributes
+        assert told["RequestID"].value
+        assert told["ErrorCode"].value == "200"
+        words = told.get("ErrorMessage")
+        endings.append((message.json()["ending"], words and words.value))
+    assert [ending for ending, _ in endings] == ["FAILED", "STOPPED", "TIMED_OUT"]
+    assert [words for _, words in endings[:2]] == ["why", "enough"]
+    assert letters.empty(queue)
+
+
+def test_who_waits_for_an_end_needs_no_dead_letter(on: Stage, letters: Inbox) -> None:
+    queue = f"arn:aws:sqs:us-east-1:{on.account}:others"
+    function = on.create(DeadLetterConfig={"TargetArn": queue})
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(on.client.invoke, FunctionName=function, Qualifier="$LATEST", Payload=b"1")
+        on.turn().returns("FAILED", Error={"ErrorMessage": "why"})
+        assert waiting.result()["FunctionError"] == "Unhandled"
+    on.begin(function, 2)
+    on.turn().returns("FAILED", Error={})
+    assert letters.take(queue).json() == 2

@@ -16,7 +16,7 @@ from lambent.services.lambda_ import errors
 from lambent.services.lambda_.errors import durable as durable_errors
 from lambent.services.lambda_.records import LATEST, FunctionKey
 from lambent.services.lambda_.records.durable import Execution, Parent
-from lambent.services.lambda_.rules import durable_life, names
+from lambent.services.lambda_.rules import async_records, durable_life, names
 from lambent.services.lambda_.store import durable, functions, versions
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lambent.kernel.clock import Clock
     from lambent.kernel.tasks import Supervisor
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records.configuration import Durability
+    from lambent.services.lambda_.records.configuration import Configuration, Durability
     from lambent.services.lambda_.records.durable import Ending, Error, Operation
     from lambent.services.lambda_.rules.durable_drafts import Draft
     from lambent.store.api import Store, Transaction
@@ -114,6 +114,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     tenant_id: str | None = None
     trace: str = ""
     parent: Parent | None = None
+    queued: str | None = None
 
 
 async def start(
@@ -125,9 +126,11 @@ async def start(
     waits: bool,
     tenant_id: str | None = None,
     trace: str = "",
+    request_id: str | None = None,
 ) -> Execution:
     """Begin an execution of `version` with `event`; where there is one of that name already, with the same event, it
-    is that one. `waits` says whether the caller waits for its end. Raises AWS's errors.
+    is that one. `waits` says whether the caller waits for its end; `request_id` is that of a caller who does not.
+    Raises AWS's errors.
 
     https://docs.aws.amazon.com/lambda/latest/dg/durable-execution-idempotency.html
     """
@@ -141,6 +144,7 @@ async def start(
         result_bytes=limits.INVOKE_PAYLOAD_BYTES if waits else limits.DURABLE_EVENT_BYTES,
         tenant_id=tenant_id,
         trace=trace,
+        queued=None if waits else request_id or parts.ids.uuid(),
     )
     now_ms = parts.now_ms()
 
@@ -175,6 +179,7 @@ def begin(tx: Transaction, wanted: Start, now_ms: int) -> Execution:
         tenant_id=wanted.tenant_id,
         trace=wanted.trace,
         parent=wanted.parent,
+        queued=wanted.queued,
     )
     durable.insert(tx, durable_life.begun(execution, wanted.event))
     return execution
@@ -190,11 +195,16 @@ def _ended(tx: Transaction, execution_id: str) -> Operation | None:
 
 def _durability(tx: Transaction, version: FunctionVersion) -> Durability:
     key, label = key_of(version), version.version
-    held = functions.find(tx, key) if label == LATEST else versions.find(tx, key, names.number(label))
-    durability = None if held is None else held.configuration.durability
-    if durability is None:
+    configuration = _configuration(tx, key, label)
+    if configuration is None or configuration.durability is None:
         raise errors.not_found(key, label)
-    return durability
+    return configuration.durability
+
+
+def _configuration(tx: Transaction, key: FunctionKey, label: str) -> Configuration | None:
+    """How a version is configured; None where it is gone."""
+    held = functions.find(tx, key) if label == LATEST else versions.find(tx, key, names.number(label))
+    return None if held is None else held.configuration
 
 
 def key_of(version: FunctionVersion) -> FunctionKey:
@@ -211,11 +221,27 @@ def _check_same(tx: Transaction, found: Execution, wanted: Start) -> None:
 
 
 def conclude(tx: Transaction, draft: Draft) -> None:
-    """Store what has become of an execution. Where it has ended, the one that has called it goes on."""
+    """Store what has become of an execution. Where it has ended, the one that has called it goes on; where nobody
+    waits and it has not succeeded, its event goes to the dead-letter queue.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/durable-best-practices.html
+    """
     durable.save(tx, draft)
-    parent = draft.execution.parent
-    if draft.ended_now and parent is not None:
-        _answer(tx, parent, draft.now_ms, *durable_life.call_of(draft))
+    if not draft.ended_now:
+        return
+    execution = draft.execution
+    if execution.parent is not None:
+        _answer(tx, execution.parent, draft.now_ms, *durable_life.call_of(draft))
+    if execution.queued is not None and execution.ending != "SUCCEEDED":
+        _bury(tx, execution, execution.queued, draft.root)
+
+
+def _bury(tx: Transaction, execution: Execution, request_id: str, root: Operation) -> None:
+    configuration = _configuration(tx, execution.key, execution.version)
+    if configuration is not None and configuration.dead_letter_arn is not None:
+        event, message = (root.payload or "{}").encode(), (root.error or {}).get("ErrorMessage", "")
+        letter = async_records.letter(configuration.dead_letter_arn, event, request_id, message, execution.trace)
+        tx.send(letter.target, letter.event, letter.trace, attributes=letter.attributes)
 
 
 def dissolve(tx: Transaction, execution: Execution, now_ms: int) -> None:

@@ -85,6 +85,7 @@ async def _begin(call: Call[Parts], request: Request, version: FunctionVersion, 
         waits=waits,
         tenant_id=request.get("TenantId"),
         trace=call.trace,
+        request_id=call.request_id,
     )
     if not waits:
         return {"StatusCode": 202, "DurableExecutionArn": execution.arn}

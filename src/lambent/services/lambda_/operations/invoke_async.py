@@ -27,7 +27,9 @@ async def invoke_async(call: Call[Parts], request: Request) -> Response:
     if version.durable and qualifier is None:
         raise durable.not_qualified()
     if version.durable:
-        await executions.start(call.parts, version, payload, name=None, waits=False, trace=call.trace)
+        await executions.start(
+            call.parts, version, payload, name=None, waits=False, trace=call.trace, request_id=call.request_id
+        )
     else:
         await accept(call.parts, key, qualifier, payload, request_id=call.request_id, trace=call.trace)
     return {"Status": 202}

@@ -94,6 +94,7 @@ async def _begun(parts: Parts, version: FunctionVersion, event: Event) -> Attemp
         waits=False,
         tenant_id=envelope.tenant_id,
         trace=envelope.trace,
+        request_id=envelope.request_id,
     )
     return Attempt(version=version.version)
 

@@ -196,6 +196,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     request: Request | None = None
     replay: Replay | None = None
     parent: Parent | None = None
+    queued: str | None = None
+    """The id of the request that began it asynchronously; None where somebody waits for its end."""
 
     @property
     def key(self) -> FunctionKey:

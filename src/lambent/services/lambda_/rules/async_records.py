@@ -58,6 +58,11 @@ def sent_for(event: Event, settings: Settings, tried: Attempt, condition: Condit
     return sent
 
 
+def letter(target: str, event: bytes, request_id: str, message: str, trace: str) -> Sent:
+    """The dead letter of an event whose durable execution has not succeeded."""
+    return _letter(target, event, trace, request_id, "200", message)
+
+
 def _to_destination(target: str, event: Event, tried: Attempt, condition: Condition, now_ms: int) -> Sent:
     """The record of the event in the form that the service of `target` takes."""
     record, attributes = _record(event, tried, condition, now_ms), {}
@@ -72,14 +77,22 @@ def _to_destination(target: str, event: Event, tried: Attempt, condition: Condit
 
 
 def _to_dead_letters(target: str, event: Event, tried: Attempt, condition: Condition) -> Sent:
-    """The event as it came, and beside it why it was given up."""
-    attributes = {"RequestID": Attribute("String", event.envelope.request_id)}
-    if condition != "ZeroReservedConcurrency":
-        attributes["ErrorCode"] = Attribute("Number", str(_status(tried)))
+    code = "" if condition == "ZeroReservedConcurrency" else str(_status(tried))
     message = _message(event, tried, condition)
-    if message:  # a queue takes no attribute that is empty
-        attributes["ErrorMessage"] = Attribute("String", message)
-    return Sent(target=target, event=event.payload, trace=_trace(event, tried), attributes=attributes)
+    return _letter(target, event.payload, _trace(event, tried), event.envelope.request_id, code, message)
+
+
+def _letter(target: str, event: bytes, trace: str, request_id: str, code: str, message: str) -> Sent:
+    """The event as it came, and beside it why it was given up: as far as that is known, and a kilobyte of words."""
+    words = message.encode(errors="replace")[: limits.DEAD_LETTER_MESSAGE_BYTES].decode(errors="replace")
+    attributes = {
+        "RequestID": Attribute("String", request_id),
+        "ErrorCode": Attribute("Number", code),
+        "ErrorMessage": Attribute("String", words),
+    }
+    # A queue takes no attribute that is empty.
+    kept = {name: attribute for name, attribute in attributes.items() if attribute.value}
+    return Sent(target=target, event=event, trace=trace, attributes=kept)
 
 
 def _record(event: Event, tried: Attempt, condition: Condition, now_ms: int, *, payloads: bool = True) -> bytes:
@@ -130,15 +143,14 @@ def _status(tried: Attempt) -> int:
 
 
 def _message(event: Event, tried: Attempt, condition: Condition) -> str:
-    """What a dead letter says of the error, of which the first kilobyte is kept."""
+    """What a dead letter says of the error."""
     if condition == "ZeroReservedConcurrency":
         return _NO_CONCURRENCY
     if tried.refusal == "ResourceNotFoundException":
         return f"Function not found: {_function_arn(event)}"
     if tried.version is None:
         return tried.message or _THROTTLED
-    text = _told(tried.payload or b"").encode(errors="replace")
-    return text[: limits.DEAD_LETTER_MESSAGE_BYTES].decode(errors="replace")
+    return _told(tried.payload or b"")
 
 
 def _told(payload: bytes) -> str:
