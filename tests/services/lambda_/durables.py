@@ -157,13 +157,12 @@ class Stage:
     def create(self, timeout_s: int = 600, **members: Any) -> str:
         """A durable function; returns its name."""
         name = f"durable{next(_names)}"
-        self.client.create_function(**new(name, DurableConfig={"ExecutionTimeout": timeout_s}, **members))
-        settled(self.client, name)
+        self.create_again(name, timeout_s, **members)
         return name
 
-    def create_again(self, name: str) -> None:
-        """A durable function of that name, where there was one."""
-        self.client.create_function(**new(name, DurableConfig={"ExecutionTimeout": 600}))
+    def create_again(self, name: str, timeout_s: int = 600, **members: Any) -> None:
+        """A durable function of that name."""
+        self.client.create_function(**new(name, DurableConfig={"ExecutionTimeout": timeout_s}, **members))
         settled(self.client, name)
 
     def rows(self) -> int:
@@ -228,6 +227,22 @@ class Stage:
 
         async def until() -> None:
             while not await self.parts.store.read(waits):
+                await settle()
+
+        self.server.run(until)
+
+    def rests(self, arn: str) -> None:
+        """Return when no invocation and no call is under way, and none is owed before time passes."""
+
+        def until_later(tx: Transaction) -> bool:
+            held = durable.find(tx, arn.rpartition("/")[2])
+            assert held is not None
+            owed = held.wanted and (held.retry_ms or 0) <= self.parts.now_ms()
+            calls = any(operation.type == "CHAINED_INVOKE" and operation.open for operation in _all(tx, held.id))
+            return held.invocation is None and not owed and not calls
+
+        async def until() -> None:
+            while not await self.parts.store.read(until_later):
                 await settle()
 
         self.server.run(until)
