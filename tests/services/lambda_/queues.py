@@ -95,10 +95,10 @@ class WatchedDispatcher(attempts.Dispatcher):
     async def run(self) -> None:
         await self._parts.queue.run(self._attempt)
 
-    async def _attempt(self, event: Event, rest_ms: int) -> Any:
+    async def _attempt(self, event: Event) -> Any:
         under_way: dict[str, Run] = self._parts.engine.under_way  # type: ignore[attr-defined]
         try:
-            return await attempts.attempt(self._parts, event, rest_ms)
+            return await attempts.attempt(self._parts, event)
         finally:
             run = under_way.pop(event.envelope.request_id, None)
             if run is not None:

@@ -223,7 +223,26 @@ def test_a_throttled_event_is_given_up_when_it_is_too_old(on: Stage, sink: str) 
         on.pass_time(limits.ASYNC_PAUSE_MAX_S)
     assert run.event["requestContext"]["condition"] == "EventAgeExceeded"
     assert run.event["requestContext"]["approximateInvokeCount"] == 0
+    run.returns()
     assert tries * limits.ASYNC_PAUSE_MAX_S >= limits.ASYNC_AGE_S - limits.ASYNC_PAUSE_MAX_S
+
+
+def test_a_young_event_is_not_given_up_because_its_function_rests(on: Stage, sink: str) -> None:
+    on.create("f")
+    configure(on, MaximumEventAgeInSeconds=60, DestinationConfig={"OnFailure": {"Destination": sink}})
+    on.send("f", "first")
+    for rest_s in (1, 2, 4, 8, 16):
+        on.run().is_refused()
+        on.pass_time(rest_s)
+    on.run().is_refused()
+    on.send("f", "second")
+    on.pass_time(30)
+    runs = {run.function.name: run for run in (on.run(), on.run())}
+    assert runs["f"].event == "second"
+    context = runs["sink"].event["requestContext"]
+    assert (context["condition"], context["approximateInvokeCount"]) == ("EventAgeExceeded", 0)
+    answer([*runs.values()])
+    on.quiet()
 
 
 def test_refusals_are_no_retries(on: Stage) -> None:

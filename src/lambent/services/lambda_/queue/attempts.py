@@ -34,19 +34,19 @@ class Dispatcher:
         await self._parts.queue.run(partial(attempt, self._parts))
 
 
-async def attempt(parts: Parts, event: Event, rest_ms: int) -> Retry | Wait | Done | None:
+async def attempt(parts: Parts, event: Event) -> Retry | Wait | Done | None:
     """Invoke the function with `event` and store what becomes of it; None where the server stops, which leaves it as
-    it is. `rest_ms` is how long the function rests where it is not let run."""
+    it is."""
     if await _is_too_old(parts, event):
         return await parts.store.write(partial(_give_up, event=event, now_ms=parts.now_ms()))
     tried = await _tried(parts, event)
     if parts.engine.closing and (tried.refusal or tried.error):
         return None
     now_ms = parts.now_ms()
-    conclude = partial(_conclude, event=event, tried=tried, now_ms=now_ms, rest_ms=rest_ms)
+    conclude = partial(_conclude, event=event, tried=tried, now_ms=now_ms)
     if tried.refusal in async_outcomes.PASSING:
         settings = await parts.store.read(lambda tx: events.settings(tx, event.line))
-        verdict = async_outcomes.decide(event.envelope, tried, settings, now_ms, rest_ms)
+        verdict = async_outcomes.decide(event.envelope, tried, settings, now_ms)
         if isinstance(verdict, Wait):
             return verdict
     return await parts.store.write(conclude)
@@ -99,12 +99,12 @@ async def _begun(parts: Parts, version: FunctionVersion, event: Event) -> Attemp
     return Attempt(version=version.version)
 
 
-def _conclude(tx: Transaction, *, event: Event, tried: Attempt, now_ms: int, rest_ms: int) -> Retry | Wait | Done:
+def _conclude(tx: Transaction, *, event: Event, tried: Attempt, now_ms: int) -> Retry | Wait | Done:
     """Store what becomes of the event. One whose function was deleted meanwhile is gone, and nothing is told of it."""
     if not events.waits(tx, event):
         return Done("Success")
     settings, envelope = events.settings(tx, event.line), _counted(event.envelope, tried)
-    verdict = async_outcomes.decide(envelope, tried, settings, now_ms, rest_ms)
+    verdict = async_outcomes.decide(envelope, tried, settings, now_ms)
     if isinstance(verdict, Retry):
         events.postpone(tx, event, envelope, verdict.due_ms)
     elif isinstance(verdict, Done):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import sys
 from collections import OrderedDict, defaultdict
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from lambent.services.lambda_.rules.async_outcomes import Done
     from lambent.store.api import Store
 
-    Attempt = Callable[[Event, int], Awaitable[Retry | Wait | Done | None]]
+    Attempt = Callable[[Event], Awaitable[Retry | Wait | Done | None]]
 
 
 class Queue:
@@ -59,8 +60,7 @@ class Queue:
     async def run(self, attempt: Attempt) -> None:
         """Work until cancelled, first on what an earlier run has left.
 
-        `attempt` runs one event, given how long its line rests where that is not let (in milliseconds), and stores what
-        came of it. It returns None where the server stops.
+        `attempt` runs one event and stores what came of it. It returns None where the server stops.
         """
         self._attempt = attempt
         try:
@@ -153,9 +153,9 @@ class Queue:
 
     async def _run(self, waiting: Waiting, event: Event, attempt: Attempt) -> None:
         """A bug on the way is told by the supervisor; the event stays, and is tried again after a rest."""
-        verdict: Retry | Wait | Done | None = Wait(everywhere=False)
+        verdict: Retry | Wait | Done | None = Wait(everywhere=False, until_ms=sys.maxsize)
         try:
-            verdict = await attempt(event, waiting.rest_ms)
+            verdict = await attempt(event)
         except asyncio.CancelledError:
             verdict = None
             raise
@@ -165,19 +165,20 @@ class Queue:
             if verdict is None:
                 self._attempt = None
             elif isinstance(verdict, Wait):
-                self._refused(waiting, event, everywhere=verdict.everywhere)
+                self._refused(waiting, event, verdict)
             else:
                 self._ended(waiting, event, verdict)
 
-    def _refused(self, waiting: Waiting, event: Event, *, everywhere: bool) -> None:
+    def _refused(self, waiting: Waiting, event: Event, verdict: Wait) -> None:
         waiting.put_back(event)
-        if everywhere:
+        if verdict.everywhere:
             self._window.close()
             self._crowded_out[waiting] = None
         else:
             waiting.window.close()
         if not waiting.resting:
             waiting.rest(self._now_ms())
+        waiting.rests_until_ms = min(waiting.rests_until_ms, verdict.until_ms)
         if not waiting.window.running:
             self._drop(waiting.clear())
         self._look(waiting)

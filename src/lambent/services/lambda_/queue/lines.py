@@ -58,11 +58,6 @@ class Waiting:
         """Whether nothing would be lost with it."""
         return not (self.held or self.more or self.reading or self.next_ms is not None)
 
-    @property
-    def rest_ms(self) -> int:
-        """How long the next rest is."""
-        return self._rest_s * 1000
-
     def fits(self, size: int) -> bool:
         """Whether an event of so many bytes that is new may come here at once, behind all others."""
         if self.more or self.resting or len(self.ready) >= limits.ASYNC_LINE_HELD:
@@ -119,7 +114,7 @@ class Waiting:
 
     def rest(self, now_ms: int) -> None:
         """Let nothing run for a while, twice as long as the last time."""
-        self.rests_until_ms = now_ms + self.rest_ms
+        self.rests_until_ms = now_ms + self._rest_s * 1000
         self._rest_s = min(2 * self._rest_s, limits.ASYNC_PAUSE_MAX_S)
 
     def resume(self) -> None:

@@ -41,6 +41,8 @@ class Wait(msgspec.Struct, frozen=True):
 
     everywhere: bool
     """Whether no other function would have been run either."""
+    until_ms: int
+    """When the event is too old."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -49,13 +51,12 @@ class Done(msgspec.Struct, frozen=True):
     condition: Condition
 
 
-def decide(envelope: Envelope, attempt: Attempt, settings: Settings, now_ms: int, pause_ms: int) -> Retry | Wait | Done:
-    """What becomes of an event; the run that `attempt` tells of is counted in `envelope`. What can only be tried again
-    when the event is too old is not: AWS's records say so. `pause_ms` is how long the function rests that was not run.
-    """
+def decide(envelope: Envelope, attempt: Attempt, settings: Settings, now_ms: int) -> Retry | Wait | Done:
+    """What becomes of an event; the run that `attempt` tells of is counted in `envelope`. A function that failed and
+    could only be run again when the event is too old is not: AWS's records say so."""
     oldest_ms = envelope.accepted_ms + settings.age_s * 1000
     if attempt.refusal is not None:
-        return _refused(attempt, settings, late=now_ms + pause_ms > oldest_ms)
+        return _refused(attempt, settings, oldest_ms, late=now_ms > oldest_ms)
     if attempt.error is None:
         return Done("Success")
     if envelope.runs > settings.retries:
@@ -69,12 +70,12 @@ def too_old(envelope: Envelope, settings: Settings, now_ms: int) -> bool:
     return now_ms > envelope.accepted_ms + settings.age_s * 1000
 
 
-def _refused(attempt: Attempt, settings: Settings, *, late: bool) -> Wait | Done:
+def _refused(attempt: Attempt, settings: Settings, oldest_ms: int, *, late: bool) -> Wait | Done:
     if attempt.refusal == "TooManyRequestsException" and settings.reserved == 0:
         return Done("ZeroReservedConcurrency")
     if attempt.refusal not in PASSING:
         return Done("RetriesExhausted")
-    return Done("EventAgeExceeded") if late else Wait(_everywhere(attempt))
+    return Done("EventAgeExceeded") if late else Wait(_everywhere(attempt), oldest_ms + 1)
 
 
 def _everywhere(attempt: Attempt) -> bool:
