@@ -10,16 +10,14 @@ import msgspec
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from lambent.services.lambda_ import running
-from lambent.services.lambda_.durable import executions
 from lambent.services.lambda_.records.events import Attempt, Envelope, Event
 from lambent.services.lambda_.rules import async_outcomes, async_records, traces
 from lambent.services.lambda_.rules.async_outcomes import Done, Retry, Wait
 from lambent.services.lambda_.store import events
 
 if TYPE_CHECKING:
-    from lambent.compute.function import FunctionVersion
     from lambent.services.lambda_.parts import Parts
-    from lambent.services.lambda_.records.events import Condition
+    from lambent.services.lambda_.rules.async_records import Sent
     from lambent.store.api import Transaction
 
 
@@ -45,7 +43,7 @@ async def attempt(parts: Parts, event: Event) -> Retry | Wait | Done | None:
     now_ms = parts.now_ms()
     conclude = partial(_conclude, event=event, tried=tried, now_ms=now_ms)
     if tried.refusal in async_outcomes.PASSING:
-        settings = await parts.store.read(lambda tx: events.settings(tx, event.line))
+        settings = await parts.store.read(lambda tx: events.settings(tx, event.line, failing=True))
         verdict = async_outcomes.decide(event.envelope, tried, settings, now_ms)
         if isinstance(verdict, Wait):
             return verdict
@@ -57,7 +55,7 @@ async def _is_too_old(parts: Parts, event: Event) -> bool:
     now_ms = parts.now_ms()
     if now_ms - event.envelope.accepted_ms <= limits.ASYNC_AGE_MIN_S * 1000:
         return False
-    settings = await parts.store.read(lambda tx: events.settings(tx, event.line))
+    settings = await parts.store.read(lambda tx: events.settings(tx, event.line, failing=False))
     return async_outcomes.too_old(event.envelope, settings, now_ms)
 
 
@@ -65,8 +63,6 @@ async def _tried(parts: Parts, event: Event) -> Attempt:
     line, envelope = event.line, event.envelope
     try:
         version = await running.resolve(parts, line.key, line.qualifier, envelope.tenant_id)
-        if version.durable:
-            return await _begun(parts, version, event)
         outcome = await running.invoke(
             parts,
             version,
@@ -83,46 +79,32 @@ async def _tried(parts: Parts, event: Event) -> Attempt:
     return Attempt(version=version.version, payload=outcome.payload, error=outcome.error, trace=trace)
 
 
-async def _begun(parts: Parts, version: FunctionVersion, event: Event) -> Attempt:
-    """An alias has come to point to a durable function: the event begins an execution, once."""
-    envelope = event.envelope
-    await executions.start(
-        parts,
-        version,
-        event.payload,
-        name=envelope.request_id,
-        waits=False,
-        tenant_id=envelope.tenant_id,
-        trace=envelope.trace,
-        request_id=envelope.request_id,
-    )
-    return Attempt(version=version.version)
-
-
 def _conclude(tx: Transaction, *, event: Event, tried: Attempt, now_ms: int) -> Retry | Wait | Done:
     """Store what becomes of the event. One whose function was deleted meanwhile is gone, and nothing is told of it."""
     if not events.waits(tx, event):
         return Done("Success")
-    settings, envelope = events.settings(tx, event.line), _counted(event.envelope, tried)
+    failing = tried.error is not None or tried.refusal is not None
+    settings, envelope = events.settings(tx, event.line, failing=failing), _counted(event.envelope, tried)
     verdict = async_outcomes.decide(envelope, tried, settings, now_ms)
     if isinstance(verdict, Retry):
         events.postpone(tx, event, envelope, verdict.due_ms)
     elif isinstance(verdict, Done):
-        _finish(tx, msgspec.structs.replace(event, envelope=envelope), tried, verdict.condition, now_ms)
+        counted = msgspec.structs.replace(event, envelope=envelope)
+        _finish(tx, counted, async_records.sent_for(counted, settings, tried, verdict.condition, now_ms))
     return verdict
 
 
 def _give_up(tx: Transaction, *, event: Event, now_ms: int) -> Done:
     """Let an event go that is too old."""
     if events.waits(tx, event):
-        _finish(tx, event, Attempt(), "EventAgeExceeded", now_ms)
+        settings = events.settings(tx, event.line, failing=True)
+        _finish(tx, event, async_records.sent_for(event, settings, Attempt(), "EventAgeExceeded", now_ms))
     return Done("EventAgeExceeded")
 
 
-def _finish(tx: Transaction, event: Event, tried: Attempt, condition: Condition, now_ms: int) -> None:
-    """The event leaves the queue, and what came of it leaves for whom it may concern, or neither does."""
-    settings = events.settings(tx, event.line)
-    for sent in async_records.sent_for(event, settings, tried, condition, now_ms):
+def _finish(tx: Transaction, event: Event, told: list[Sent]) -> None:
+    """The event leaves the queue, and what is told of it leaves for whom it may concern, or neither does."""
+    for sent in told:
         tx.send(sent.target, sent.event, sent.trace, attributes=sent.attributes)
     events.delete(tx, event)
 

@@ -74,7 +74,7 @@ def append(tx: Transaction, line: Line, envelope: Envelope, payload: bytes) -> E
 def page(tx: Transaction, line: Line, now_ms: int, held: Container[int], known: int) -> Page:
     """What is due in `line`, the longest due first, without the events whose ids are `held`, of which there are
     `known`: as many as make a page, and as its bytes allow, but at least one."""
-    if not alive(tx, line):
+    if not _alive(tx, line):
         return Page(events=[], more=False, next_ms=None)
     rows = tx.all(
         f"SELECT id, size FROM lambda_event WHERE {_DUE} ORDER BY due_ms, id LIMIT :count",  # noqa: S608
@@ -96,10 +96,15 @@ def page(tx: Transaction, line: Line, now_ms: int, held: Container[int], known: 
 
 def waits(tx: Transaction, event: Event) -> bool:
     """Whether the event has not left the queue, by itself or with its function."""
-    return tx.one("SELECT 1 FROM lambda_event WHERE id = :id", id=event.id) is not None and alive(tx, event.line)
+    row = tx.one(
+        "SELECT 1 FROM lambda_event JOIN lambda_event_line ON lambda_event_line.id = lambda_event.line"
+        " WHERE lambda_event.id = :id AND gone = 0",
+        id=event.id,
+    )
+    return row is not None
 
 
-def alive(tx: Transaction, line: Line) -> bool:
+def _alive(tx: Transaction, line: Line) -> bool:
     """Whether the function of the line has not been deleted."""
     return tx.one("SELECT 1 FROM lambda_event_line WHERE id = :id AND gone = 0", id=line.id) is not None
 
@@ -119,14 +124,15 @@ def delete(tx: Transaction, event: Event) -> None:
     tx.run("DELETE FROM lambda_event WHERE id = :id", id=event.id)
 
 
-def settings(tx: Transaction, line: Line) -> Settings:
-    """What counts for the events of the line now."""
-    config, configuration = event_invoke.find(tx, line.key, line.label), _configuration(tx, line)
+def settings(tx: Transaction, line: Line, *, failing: bool) -> Settings:
+    """What counts for the events of the line now. What counts for those only that fail is left out for the others."""
+    config = event_invoke.find(tx, line.key, line.label)
+    configuration = _configuration(tx, line) if failing else None
     retries, age_s = (None, None) if config is None else (config.retries, config.age_s)
     return Settings(
         retries=limits.ASYNC_RETRIES if retries is None else retries,
         age_s=limits.ASYNC_AGE_S if age_s is None else age_s,
-        reserved=concurrency.reserved(tx, line.key),
+        reserved=concurrency.reserved(tx, line.key) if failing else None,
         on_success=None if config is None else config.on_success,
         on_failure=None if config is None else config.on_failure,
         dead_letter=None if configuration is None else configuration.dead_letter_arn,
