@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambent.kernel import limits
+from lambent.services.lambda_.rules import runtimes
 from tests.conftest import serving, settings_for
 from tests.services.lambda_.calls import account, create, new, overtaken, own_client, publish, refused, settle
 from tests.services.lambda_.packages import archive, package
@@ -211,6 +212,25 @@ def test_a_function_names_layers_that_are_there_and_fit_together(client: Any, sh
         assert told == text
 
 
+def test_a_layer_says_so_much_of_itself_and_no_more(client: Any) -> None:
+    names = [f"python3.{minor}" for minor in range(8, 15)] * 2
+    layer(client, CompatibleRuntimes=["python3.7", *names], CompatibleArchitectures=["arm64", "x86_64"])
+    told = refused(
+        client,
+        "ValidationException",
+        client.publish_layer_version,
+        LayerName="l",
+        Content={"ZipFile": ZIP},
+        CompatibleRuntimes=[*names, *names[:2]],
+        CompatibleArchitectures=["arm64"] * 3,
+    )
+    assert told == (
+        f"2 validation errors detected: Value '[{', '.join([*names, *names[:2]])}]' at 'compatibleRuntimes' failed to "
+        "satisfy constraint: Member must have length less than or equal to 15; Value '[arm64, arm64, arm64]' at "
+        "'compatibleArchitectures' failed to satisfy constraint: Member must have length less than or equal to 2"
+    )
+
+
 def test_the_layer_of_another_region_is_not_there(client: Any, shared_lambent: Server) -> None:
     elsewhere = shared_lambent.client("lambda", aws_access_key_id=account(client), region_name="eu-west-1")
     name = layer(elsewhere).rpartition(":")[0]
@@ -271,3 +291,7 @@ def test_layers_survive_a_restart(tmp_path: Path) -> None:
         arn = layer(server.client("lambda"))
     with serving(settings_for(tmp_path)) as server:
         assert create(server.client("lambda"), "f", Layers=[arn])["Layers"][0]["Arn"] == arn
+
+
+def test_every_runtime_of_the_model_is_known(client: Any) -> None:
+    assert set(client.meta.service_model.shape_for("Runtime").enum) == runtimes.KNOWN

@@ -26,6 +26,17 @@ def not_found(key: FunctionKey, qualifier: str | None = None) -> AwsError:
     return AwsError("ResourceNotFoundException", f"Function not found: {key.arn(qualifier)}")
 
 
+def violated(violations: list[tuple[str, str, str]]) -> AwsError:
+    """Members, each with its value and the constraint that it fails, in the words of the front door: for what its model
+    lacks, or it does not test."""
+    said = "; ".join(
+        f"Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
+        for member, value, constraint in violations
+    )
+    count = len(violations)
+    return AwsError("ValidationException", f"{count} validation error{'s' if count > 1 else ''} detected: {said}")
+
+
 def other_region(theirs: str, ours: str) -> AwsError:
     """The ARN names a function of another region."""
     message = f"Functions from '{theirs}' are not reachable in this region ('{ours}')"

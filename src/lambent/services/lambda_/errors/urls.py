@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.kernel.errors import AwsError
+from lambent.services.lambda_.errors import violated
 
 if TYPE_CHECKING:
     from lambent.services.lambda_.records import FunctionKey
@@ -53,13 +54,11 @@ def said(error: AwsError) -> AwsError | None:
 
 
 def malformed(violations: list[tuple[str, str, str]]) -> AwsError:
-    """Members, each with its value and its pattern, that do not match. It is said in the words of the front door, which
-    cannot test patterns that look ahead."""
-    said = "; ".join(
-        f"Value '{value}' at '{member}' failed to satisfy constraint: "
-        f"Member must satisfy regular expression pattern: {pattern}"
-        for member, value, pattern in violations
+    """Members, each with its value and its pattern, that do not match: the front door cannot test patterns that look
+    ahead."""
+    return violated(
+        [
+            (member, value, f"Member must satisfy regular expression pattern: {pattern}")
+            for member, value, pattern in violations
+        ]
     )
-    count = len(violations)
-    text = f"{count} validation error{'s' if count > 1 else ''} detected: {said}"
-    return AwsError("ValidationException", text, status=400)

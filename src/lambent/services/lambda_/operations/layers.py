@@ -11,6 +11,7 @@ from lambent.services.lambda_ import errors, markers, packages, room
 from lambent.services.lambda_.access import permits
 from lambent.services.lambda_.records import LayerVersion
 from lambent.services.lambda_.rules import answers, names
+from lambent.services.lambda_.rules import layers as rules
 from lambent.services.lambda_.store import layer_permissions, layers
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ async def publish_layer_version(call: Call[Parts], request: Request) -> Response
 
     https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html
     """
+    rules.check_new(request)
     key = _here(call, request["LayerName"])
     package = await packages.receive(call, request["Content"])
     unnumbered = LayerVersion(

@@ -69,6 +69,9 @@ RETIRED = frozenset(
     }
 )
 
+KNOWN = frozenset((*LIVE, *RETIRED, CUSTOM))
+"""Every name that AWS has had for a runtime."""
+
 _SNAP_START = ("java11", "java17", "java21", "java25", "python3.12", "python3.13", "python3.14", "dotnet8", "dotnet10")
 
 
