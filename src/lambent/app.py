@@ -31,6 +31,7 @@ from lambent.store.dead import DeadEvents
 from lambent.store.outbox import Outbox
 from lambent.store.sqlite import SqliteStore
 from lambent.wire.dead_events import NAME, DeadEventsPage
+from lambent.wire.elsewhere import ElsewhereTarget
 from lambent.wire.fronts.lobby import Lobby
 from lambent.wire.fronts.messages import Hello
 from lambent.wire.fronts.reception import Reception
@@ -128,6 +129,10 @@ class App:
             objects = S3Objects(settings, clock)
             stack.push_async_callback(objects.close)
             targets = Targets()
+            for service_name, where in settings.elsewhere.items():
+                target = ElsewhereTarget(service_name, where, settings.region, clock)
+                stack.push_async_callback(target.close)
+                targets.register(service_name, target)
             doors = Doors(settings.public_url)
             sweeper = Sweeper(store, clock)
             services = (

@@ -10,7 +10,7 @@ import pytest
 
 from lambent.cli import settings
 from lambent.cli.failure import Exit, Failure
-from lambent.kernel.settings import S3Key, Settings
+from lambent.kernel.settings import Elsewhere, S3Key, Settings
 
 KEYS = '[[keys]]\naccess_key_id = "AKIAEXAMPLE"\nsecret_access_key = "a-secret"\n'
 
@@ -82,6 +82,18 @@ def test_the_key_of_an_s3_is_read_and_never_shown(tmp_path: Path) -> None:
     with pytest.raises(Failure) as caught:
         settings.load({}, {}, tmp_path)
     assert "hidden" not in str(caught.value)
+
+
+def test_services_elsewhere_are_read_and_their_keys_never_shown(tmp_path: Path) -> None:
+    where = 'endpoint = "https://sqs.example.com"\naccess_key_id = "a"\nsecret_access_key = "hidden"\n'
+    file = write(tmp_path, f"[elsewhere.sqs]\n{where}")
+    loaded = settings.load({}, {}, tmp_path).settings
+    assert loaded.elsewhere == {"sqs": Elsewhere("https://sqs.example.com", "a", "hidden")}
+    for wrong in (f"[elsewhere.kinesis]\n{where}", f"[elsewhere.sqs]\n{where}".replace("https", "ftp")):
+        file.write_text(wrong)
+        with pytest.raises(Failure, match="tables by sqs") as caught:
+            settings.load({}, {}, tmp_path)
+        assert "hidden" not in str(caught.value)
 
 
 def test_a_folder_for_a_file_system_is_relative_to_the_file_and_has_to_be_there(tmp_path: Path) -> None:

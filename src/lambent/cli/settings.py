@@ -43,17 +43,18 @@ ALLOWED: Final = {
     "internet_allow": 'a list of networks, such as ["10.0.0.0/8", "192.0.2.7:443"]',
     "s3_endpoint": "the URL of an S3, such as http://127.0.0.1:9000",
     "s3_key": "a table with access_key_id and secret_access_key",
+    "elsewhere": "tables by sqs, sns, events or s3 with endpoint, access_key_id and secret_access_key",
 }
 """What each setting takes, in words for people."""
 
 FROM_VARIABLES: Final = tuple(
-    name for name in ALLOWED if name not in ("keys", "internet_allow", "s3_key", "file_systems")
+    name for name in ALLOWED if name not in ("keys", "internet_allow", "s3_key", "file_systems", "elsewhere")
 )
 """The settings that have an environment variable. Lists and tables have none, and secrets stay in the file, where
 permissions guard them."""
 
 
-_SECRETS: Final = ("keys", "s3_key")
+_SECRETS: Final = ("keys", "s3_key", "elsewhere")
 """Their values are never shown."""
 
 

@@ -423,3 +423,7 @@ ASYNC_REST_S: Final = 60.0
 # What comes of asynchronous events: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 TOPIC_MESSAGE_BYTES: Final = 256 * KIB
 DEAD_LETTER_MESSAGE_BYTES: Final = KIB
+ELSEWHERE_THREADS: Final = 8
+ELSEWHERE_CONNECT_S: Final = 5.0
+ELSEWHERE_ANSWER_S: Final = 20.0
+ELSEWHERE_TOLD_BYTES: Final = 4 * KIB

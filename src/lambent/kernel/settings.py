@@ -29,6 +29,14 @@ class S3Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret_access_key: Annotated[str, msgspec.Meta(min_length=1)]
 
 
+class Elsewhere(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A service that AWS or another program offers: its URL, and the access key that it knows this server by."""
+
+    endpoint: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#]+(/[^?#]*)?$")]
+    access_key_id: Annotated[str, msgspec.Meta(min_length=1)]
+    secret_access_key: Annotated[str, msgspec.Meta(min_length=1)]
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the server listens, where its data lies and whom it trusts. The names are those of `lambent.toml`.
 
@@ -73,6 +81,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The URL of the S3 that packages are taken from; there are none on S3 where it is empty."""
     s3_key: S3Key | None = None
     """What requests to it are signed with; nothing where it is None."""
+
+    elsewhere: dict[Literal["events", "s3", "sns", "sqs"], Elsewhere] = {}
+    """Where events for queues, topics, event buses and buckets are sent; those for others are kept as dead events."""
 
     def __post_init__(self) -> None:
         if self.development and not is_loopback(self.host):

@@ -82,7 +82,11 @@ class Target(Protocol):
         """Hand `event` over and return the answer. Raises AwsError where there is none."""
 
 
-class NoSuchTarget(Exception):
+class Refused(Exception):
+    """The event was not taken, and no later attempt changes that."""
+
+
+class NoSuchTarget(Refused):
     """No service takes events at this ARN."""
 
     def __init__(self, arn: Arn) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from lambent.kernel import limits
 from lambent.kernel.clock import deadline
 from lambent.kernel.errors import AwsError
-from lambent.kernel.targets import FINAL, Attribute, Envelope, NoSuchTarget, Sender
+from lambent.kernel.targets import FINAL, Attribute, Envelope, Refused, Sender
 from lambent.store import dead
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Outbox:
         try:
             async with deadline(self._clock, limits.OUTBOX_DELIVERY_S):
                 await self._road.deliver(event.target, event.event, sealed.trace, sealed.sender, sealed.attributes)
-        except NoSuchTarget as error:  # which is told once for all of them, where they are given up
+        except Refused as error:  # which is told once for all of them, where they are given up
             return Refusal(str(error), final=True)
         except AwsError as error:
             log.warning("event %d for %s was not taken: %s", event.id, event.target, error)

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambent.kernel import limits
+from lambent.kernel.settings import Elsewhere
 from lambent.kernel.targets import Attribute
 from lambent.store.dead import DeadEvents
+from tests.conftest import serving, settings_for
 from tests.services.lambda_.calls import ARN, create, publish
 from tests.services.lambda_.inboxes import Inbox, inbox
 from tests.support import server_process
+from tests.wire.places import listening
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +153,26 @@ def test_what_goes_to_a_service_that_is_not_built_is_kept(lambent: Server, clien
     assert dead.error == f"sqs is not built in Lambent yet, so nothing takes events for {QUEUE}"
     content = lambent.run(lambda: DeadEvents(lambent.app.store).content(dead.id))
     assert json.loads(content)["requestContext"]["requestId"] == request_id
+
+
+def test_a_queue_elsewhere_gets_records_and_dead_letters(tmp_path: Path) -> None:
+    with listening() as place:
+        where = Elsewhere(place.endpoint, "key", "secret")
+        with serving(settings_for(tmp_path, elsewhere={"sqs": where})) as server:
+            client = server.client("lambda")
+            create(client, "f", "raises", DeadLetterConfig={"TargetArn": LETTERS})
+            tell(client, "f", failure=QUEUE)
+            request_id = send(client, "f", {"n": 1})
+            sent = [json.loads(place.requests.get(timeout=30).body) for _ in range(2)]
+    record, letter = sorted(sent, key=lambda message: "MessageAttributes" in message)
+    assert record["QueueUrl"] == f"{place.endpoint}/000000000000/queue"
+    assert json.loads(record["MessageBody"])["requestContext"]["requestId"] == request_id
+    assert letter["QueueUrl"] == f"{place.endpoint}/000000000000/letters"
+    assert json.loads(letter["MessageBody"]) == {"n": 1}
+    assert letter["MessageAttributes"]["RequestID"] == {"DataType": "String", "StringValue": request_id}
+    trace = letter["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"]
+    assert trace == record["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"]
+    assert "Lineage=1:" in trace
 
 
 @pytest.fixture

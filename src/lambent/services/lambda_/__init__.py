@@ -135,12 +135,12 @@ _KEPT = (
     "networks, tracing, keys of KMS and images are kept and shown, and nothing is done with them: "
     "a function with an image answers 501 when it is invoked. File systems are folders of this machine. "
     "Accelerators and customer-managed runtimes are kept and shown; a function with the latter answers 501 as well. "
-    "Dead letters for queues and topics, which are not built, lie with the server's dead events"
+    "Dead letters go to the queues and topics that the setting `elsewhere` names; others lie with the dead events"
 )
 _POLICIES = "of functions only; that of anything else answers 501"
 _QUEUE = (
-    "records for functions reach them; those for queues, topics, event buses and buckets, which are not built, lie "
-    "with the server's dead events (`lambent dead-events`)"
+    "records for queues, topics, event buses and buckets go to those that the setting `elsewhere` names; without it "
+    "they lie with the dead events (`lambent dead-events`)"
 )
 _RUNTIMES = (
     "managed runtimes but Python's are refused; functions run on the machine's own architecture, whichever they name"
