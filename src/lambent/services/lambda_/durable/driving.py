@@ -11,6 +11,7 @@ from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from lambent.services.lambda_ import running
 from lambent.services.lambda_.durable import executions, pages
+from lambent.services.lambda_.durable.allowance import Allowance
 from lambent.services.lambda_.records.durable import Execution, Operation  # noqa: TC001 msgspec reads them at run time
 from lambent.services.lambda_.rules import durable_answers, durable_ids, durable_life
 from lambent.services.lambda_.store import durable, durable_remains
@@ -62,6 +63,8 @@ class Driver:
         """How often something may have been left that the store has under way; the first time by another server."""
         self._recovered = 0
         """How many of those were seen to."""
+        self._events = Allowance(limits.DURABLE_EVENTS_BYTES)
+        """What functions are told when they are invoked, which may be megabytes each."""
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -130,11 +133,13 @@ class Driver:
             self._parts.executions.left.set()
 
     async def _invoke(self, execution: Execution, invocation: str) -> None:
-        now_ms = self._parts.now_ms()
         with self._at(invocation):
-            event = await self._parts.store.write(lambda tx: _open(tx, execution.id, invocation, now_ms))
-            if event is not None:
-                await self._run(execution, invocation, event)
+            async with self._events.held(limits.DURABLE_PAGE_BYTES) as held:
+                now_ms = self._parts.now_ms()
+                event = await self._parts.store.write(lambda tx: _open(tx, execution.id, invocation, now_ms))
+                if event is not None:
+                    held.shrink(len(event))
+                    await self._run(execution, invocation, event)
 
     async def _run(self, execution: Execution, invocation: str, event: bytes) -> None:
         parts, request_id, started_ms = self._parts, self._parts.ids.uuid(), self._parts.now_ms()

@@ -257,7 +257,9 @@ def _outcome(succeeded: bool, update: Update) -> dict[str, Any]:
 
 
 def _sized(draft: Draft, update: Update) -> None:
-    size = len(update.get("Payload", "").encode()) + len(msgspec.json.encode(update.get("Error", {})))
+    """Count what is stored of the update. The names count as well: without a payload there is no end to retries."""
+    rest = {member: value for member, value in update.items() if member != "Payload"}
+    size = len(update.get("Payload", "").encode()) + len(msgspec.json.encode(rest))
     draft.edit(written=draft.execution.written + size)
 
 
