@@ -141,6 +141,8 @@ def test_an_event_that_nobody_waits_for_is_smaller(on: Stage) -> None:
     with pytest.raises(on.client.exceptions.ClientError) as caught:
         on.client.invoke(Payload=b'"' + b"a" * (most - 1) + b'"', **members)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+    text = f"{most + 1} byte payload is too large for the Event invocation type (limit {most} bytes)"
+    assert caught.value.response["Error"]["Message"] == text
 
 
 def test_ordinary_functions_have_no_durable_executions(on: Stage) -> None:

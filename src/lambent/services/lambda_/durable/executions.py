@@ -135,7 +135,7 @@ async def start(
     https://docs.aws.amazon.com/lambda/latest/dg/durable-execution-idempotency.html
     """
     if not waits and len(event) > limits.DURABLE_EVENT_BYTES:
-        raise durable_errors.event_too_large()
+        raise errors.event_too_large(len(event))
     wanted = Start(
         version=version,
         event=event.decode(),

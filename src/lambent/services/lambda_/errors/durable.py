@@ -45,15 +45,6 @@ def already_started(execution: Execution) -> AwsError:
     return AwsError("DurableExecutionAlreadyStartedException", text)
 
 
-def event_too_large() -> AwsError:
-    """The event of an asynchronous invocation is over the limit."""
-    return AwsError(
-        "RequestEntityTooLargeException",
-        f"{limits.DURABLE_EVENT_BYTES} byte payload is too large for the Event invocation type",
-        status=413,
-    )
-
-
 def not_found() -> AwsError:
     """There is no such execution, or it is gone."""
     return AwsError("ResourceNotFoundException", "Durable Execution does not exist")
