@@ -100,8 +100,7 @@ def test_what_cannot_have_a_policy_is_refused(owner: Any, other: Any) -> None:
     for name in ("put_resource_policy", "get_resource_policy", "delete_resource_policy"):
         members = {"Policy": document} if name.startswith("put") else {}
         runtime = f"arn:aws:lambda:us-east-1:{account(owner)}:runtime/mine"
-        text = refused(owner, "NotImplemented", getattr(owner, name), ResourceArn=runtime, **members)
-        assert runtime in text
+        refused(owner, NOT_FOUND, getattr(owner, name), ResourceArn=runtime, **members)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,6 @@ _KEPT = (
     "Accelerators and customer-managed runtimes are kept and shown; a function with the latter answers 501 as well. "
     "Dead letters go to the queues and topics that the setting `elsewhere` names; others lie with the dead events"
 )
-_POLICIES = "of functions only; that of anything else answers 501"
 _QUEUE = (
     "records for queues, topics, event buses and buckets go to those that the setting `elsewhere` names; without it "
     "they lie with the dead events (`lambent dead-events`)"
@@ -155,12 +154,9 @@ _NOTES = {
     "CreateCodeSigningConfig": _SIGNER,
     "CreateEventSourceMapping": _SOURCES,
     "CreateFunction": f"{_RUNTIMES}; {_CODE}; {_KEPT}",
-    "DeleteResourcePolicy": _POLICIES,
-    "GetResourcePolicy": _POLICIES,
     "PublishLayerVersion": "packages on S3 come from the S3 that the setting `s3_endpoint` names",
     "PutFunctionCodeSigningConfig": _SIGNER,
     "PutFunctionEventInvokeConfig": _QUEUE,
-    "PutResourcePolicy": _POLICIES,
     "PutRuntimeManagementConfig": "there is one version of each runtime, so nothing is ever updated",
     "UpdateCodeSigningConfig": _SIGNER,
     "UpdateEventSourceMapping": _SOURCES,

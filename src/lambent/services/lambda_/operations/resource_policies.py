@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_ import errors as common
 from lambent.services.lambda_.access import policies
 from lambent.services.lambda_.errors import permissions as errors
 from lambent.services.lambda_.records import LATEST
@@ -75,9 +74,10 @@ async def delete_resource_policy(call: Call[Parts], request: Request) -> None:
 
 
 def _named(call: Call[Parts], request: Request) -> tuple[FunctionKey, str | None]:
+    """Raises AWS's error for a runtime, the other kind of resource that has a policy: no operation makes one."""
     arn = request["ResourceArn"]
     if ":function:" not in arn:
-        raise common.not_built(call.operation, f"the policy of {arn}")
+        raise errors.none_here()
     return names.parse(call, arn)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lambent.kernel.arn import Arn
-from lambent.services.lambda_ import errors as service_errors
 from lambent.services.lambda_ import tagging
 from lambent.services.lambda_.errors import tags as errors
 from lambent.services.lambda_.records import FunctionKey
@@ -72,6 +71,6 @@ def _resource(call: Call[Parts], request: Request) -> tuple[Arn, Tagged]:
         raise errors.other_account(call.principal.arn, call.operation, arn)
     elif arn.region != call.region:
         raise errors.not_found()
-    if kind not in tagging.TAGGED:
-        raise service_errors.not_built(call.operation, f"a {kind}")
+    if kind not in tagging.TAGGED:  # a network connector, which no operation makes
+        raise errors.not_found()
     return arn, tagging.TAGGED[kind]
