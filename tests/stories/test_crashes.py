@@ -11,7 +11,7 @@ import pytest
 
 from tests.stories.crashes import iam, lambda_, logs
 from tests.stories.crashes.checks import verify
-from tests.stories.crashes.recording import Image, Recording, record, torn
+from tests.stories.crashes.recording import Image, Recording, record, recover, torn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,7 @@ AT_ONCE = 2
 READING = re.compile(r"Get|List|Describe|Filter|AssumeRole$")
 """What begins so changes nothing; sessions are not stored."""
 WORKERS_STEPS = 3
+PARTS = 8
 
 
 def test_every_operation_of_lambda_is_made_or_looked_at() -> None:
@@ -52,12 +53,24 @@ def test_a_kill_at_any_step_leaves_all_of_a_call_or_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_a_kill_at_any_step_leaves_everything_else_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_kill_at_any_step_leaves_everything_else_as_it_was(tmp_path: Path, part: int) -> None:
     recording = record(tmp_path, SCENARIOS)
-    half_written = [torn(image, tmp_path / f"torn-{number}") for number, image in enumerate(recording.images)]
+    images = recording.images[part::PARTS]
+    images += [torn(image, tmp_path / f"torn-{number}") for number, image in enumerate(images) if image.unheard]
     everybody = frozenset(actor.account for actor in recording.actors)
-    check(recording, [(image, everybody) for image in (*recording.images, *half_written)])
+    check(recording, [(image, everybody) for image in images])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_kill_in_the_middle_of_a_recovery_is_recovered_from(tmp_path: Path) -> None:
+    recording = record(tmp_path, SCENARIOS)
+    accepted = [image for image in recording.images if image.moment.endswith("calls")][-1]
+    [left, *_] = [image.news for image in recording.images if image.moment.endswith("workers")]
+    images = recover(accepted._replace(news=left), recording.actors, tmp_path)
+    check(recording, [(image, left) for image in images])
 
 
 def check(recording: Recording, chosen: list[tuple[Image, frozenset[str]]]) -> None:

@@ -1,8 +1,9 @@
-"""A server that halts wherever something becomes durable: `python -m tests.stories.crashes.halting FOLDER`.
+"""A server that halts wherever something becomes durable: `python -m tests.stories.crashes.halting FOLDER [WORD]`.
 
 It is the whole program, put together as `lambent up` puts it together, with a store and blobs that ask a gate before
-and after each step. What it is told comes on its standard input, a word a line; what it tells leaves by its standard
-output. A halted server that is killed, or stopped and copied, leaves what SIGKILL leaves at that very step.
+and after each step. What it is told comes on its standard input, a word a line, or on the command line for the first
+step on; what it tells leaves by its standard output. A halted server that is killed, or stopped and copied, leaves what
+SIGKILL leaves at that very step.
 
     hold        hold calls at their next step, and workers at theirs
     step        let the calls that are held go on to their next step
@@ -28,6 +29,7 @@ import uvloop
 import lambent.app
 from lambent.app import App
 from lambent.compute.engine import Engine
+from lambent.compute.function import Outcome
 from lambent.kernel.settings import Settings
 from lambent.services import iam, lambda_, logs
 from lambent.store import blobs
@@ -36,7 +38,7 @@ from lambent.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from lambent.compute.function import FunctionVersion, Invocation, Outcome
+    from lambent.compute.function import FunctionVersion, Invocation
     from lambent.compute.squad import Bounds
     from lambent.kernel.call import Call, Request, Response
     from lambent.kernel.service import Operation, Service
@@ -47,6 +49,9 @@ CALLER: ContextVar[str] = ContextVar("caller", default="")
 
 AWAITED = "logs.flush"
 """The one worker that calls wait for."""
+
+ENDS = "index.ends"
+"""The handler of durable functions whose first invocation is the end of the execution."""
 
 
 def tell(*words: str) -> None:
@@ -121,7 +126,8 @@ def halting(step: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]
 
 
 class StageEngine(Engine):
-    """Runs functions, but for durable ones, whose invocations do not end; instances and snapshots are ready at once."""
+    """Runs functions, but for durable ones, whose invocations end at once or never; instances and snapshots are ready
+    as soon as they are wanted."""
 
     async def refusal(self, runtime: str) -> str | None:
         return None
@@ -142,6 +148,8 @@ class StageEngine(Engine):
         tell("ran", function.arn)
         if not function.durable:
             return await super().invoke(function, invocation)
+        if function.handler == ENDS:
+            return Outcome(payload=b'{"Status": "SUCCEEDED", "Result": "1"}')
         event = msgspec.json.decode(invocation.payload)
         tell("turn", event["DurableExecutionArn"], event["CheckpointToken"])
         return await never()
@@ -208,4 +216,6 @@ def build() -> None:
 
 if __name__ == "__main__":
     build()
+    for word in sys.argv[2:]:
+        GATE.obey(word)
     uvloop.run(main(sys.argv[1]))

@@ -89,6 +89,10 @@ FAILING = (
     step("CreateFunction", NEW, G),
     step("PutFunctionEventInvokeConfig", F, {"MaximumRetryAttempts": 0, "DestinationConfig": {"OnFailure": TO_G}}),
 )
+ENDING = step("CreateFunction", NEW, {"DurableConfig": {"ExecutionTimeout": 600}, "Handler": "index.ends"})
+ENDED = {**F, **BEGIN, "InvocationType": "RequestResponse"}
+CALL = {"Id": "g", "Type": "CHAINED_INVOKE", "Action": "START", "ChainedInvokeOptions": {"FunctionName": "g:$LATEST"}}
+WAIT = {"Id": "w", "Type": "WAIT", "Action": "START", "WaitOptions": {"WaitSeconds": 1}}
 STOPPED = (*RUNNING, step("StopDurableExecution", EXECUTION))
 
 FUNCTION = (
@@ -226,6 +230,8 @@ SCENARIOS = (
     Scenario("DeleteCapacityProvider", PROVIDER, (PROVIDED,), PROVIDERS),
     Scenario("Invoke", F, (CREATED,), (step("Invoke", F),)),
     Scenario("Invoke", {**F, **BEGIN}, (DURABLE,), EXECUTIONS, case="durable"),
+    Scenario("Invoke", {**F, **BEGIN}, (ENDING,), EXECUTIONS, runs=("f",), ends="SUCCEEDED", case="ending"),
+    Scenario("Invoke", ENDED, (ENDING,), EXECUTIONS, runs=("f",), ends="SUCCEEDED", waits=True, case="awaited"),
     Scenario("Invoke", {**F, "InvocationType": "Event"}, SUCCEEDING, runs=("f", "g"), case="event"),
     Scenario("Invoke", {**F, "InvocationType": "Event"}, FAILING, runs=("f", "g"), case="failing event"),
     Scenario("InvokeAsync", {**F, "InvokeArgs": b"{}"}, SUCCEEDING, runs=("f", "g")),
@@ -234,6 +240,11 @@ SCENARIOS = (
     Scenario("InvokeWithResponseStream", F, (CREATED,), FUNCTION),
     Scenario("CheckpointDurableExecution",
              {**EXECUTION, "CheckpointToken": "<token>", "Updates": [CALLBACK]}, RUNNING, LIFE, once=True),
+    Scenario("CheckpointDurableExecution", {**EXECUTION, "CheckpointToken": "<token>", "Updates": [CALL]},
+             (step("CreateFunction", NEW, G), *RUNNING), LIFE, once=True, runs=("g",), ends="ChainedInvokeSucceeded",
+             case="calling"),
+    Scenario("CheckpointDurableExecution", {**EXECUTION, "CheckpointToken": "<token>", "Updates": [WAIT]}, RUNNING,
+             LIFE, once=True, ends="WaitSucceeded", case="waiting"),
     Scenario("SendDurableExecutionCallbackSuccess", {"CallbackId": "<callback>"}, WAITING, CALLED_BACK),
     Scenario("SendDurableExecutionCallbackFailure", {"CallbackId": "<callback>"}, WAITING, LIFE),
     Scenario("SendDurableExecutionCallbackHeartbeat", {"CallbackId": "<callback>"}, WAITING, LIFE),

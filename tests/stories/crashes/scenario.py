@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30
 OK = "ok"
-_session = boto3.session.Session(region_name="us-east-1")
 
 _UNDER_WAY = re.compile(r'"(State|LastUpdateStatus|Status)": "(Pending|InProgress|IN_PROGRESS|[A-Z][a-z]+ing)"')
 _UNSTEADY = re.compile(
@@ -52,6 +51,8 @@ class Scenario:
     """What can be seen in the end and not before, where states do not tell."""
     once: bool = False
     """Whether it belongs to an invocation, so that nobody can repeat it after a crash."""
+    waits: bool = False
+    """Whether it is answered only once workers have done what it asks for."""
     runs: tuple[str, ...] = ()
     """The functions that run because of it, some time after it is answered."""
     case: str = ""
@@ -103,7 +104,7 @@ class Play:
 
     def client(self, service: str) -> Any:
         """A boto3 client of the actor's account."""
-        return _client(self._endpoint, service, self.actor.account)
+        return CLIENTS.get(self._endpoint, service, self.actor.account)
 
     def answer(self, step: Step) -> dict[str, Any]:
         """Take one step; returns its answer and keeps what is to be kept of it. Raises ClientError."""
@@ -112,6 +113,8 @@ class Play:
         answer: dict[str, Any] = getattr(client, _method(client, step.operation))(**_filled(step.request, names))
         if "Payload" in answer:
             answer["Payload"] = answer["Payload"].read().decode()
+        if "EventStream" in answer:
+            answer["EventStream"] = [next(iter(event)) for event in answer["EventStream"]]
         for name, path in step.keep:
             value: Any = answer
             for member in path.split("."):
@@ -152,25 +155,41 @@ class Play:
         return seen
 
 
-@cache
-def _client(endpoint: str, service: str, account: str) -> Any:
-    return _session.client(
-        service,
-        endpoint_url=endpoint,
-        aws_access_key_id=account,
-        aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+class Clients:
+    """The boto3 clients of all actors. One session makes them, for it reads each model once."""
+
+    def __init__(self) -> None:
+        self._session = boto3.session.Session(region_name="us-east-1")
+        self._made: dict[tuple[str, str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def get(self, endpoint: str, service: str, account: str) -> Any:
+        """The one for that server, service and account."""
+        with self._lock:  # a session is no work for two threads
+            key = endpoint, service, account
+            if key not in self._made:
+                self._made[key] = self._session.client(
+                    service,
+                    endpoint_url=endpoint,
+                    aws_access_key_id=account,
+                    aws_secret_access_key="test",
+                    config=Config(retries={"total_max_attempts": 1}),
+                )
+            return self._made[key]
+
+    def close(self, endpoint: str) -> None:
+        """The server is gone."""
+        with self._lock:
+            for key in [key for key in self._made if key[0] == endpoint]:
+                self._made.pop(key).close()
 
 
-@cache
-def _methods(service: str) -> dict[str, str]:
-    client = _client("http://127.0.0.1:1", service, "000000000000")
-    return {operation: method for method, operation in client.meta.method_to_api_mapping.items()}
+CLIENTS = Clients()
 
 
 def _method(client: Any, operation: str) -> str:
-    return _methods(client.meta.service_model.service_name)[operation]
+    names: dict[str, str] = client.meta.method_to_api_mapping
+    return next(method for method, named in names.items() if named == operation)
 
 
 def _filled(request: Any, names: dict[str, str]) -> Any:

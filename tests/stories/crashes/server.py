@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.stories.crashes.scenario import CLIENTS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -120,10 +122,11 @@ class HaltingServer:
 
 
 @contextmanager
-def halting(folder: Path) -> Iterator[HaltingServer]:
-    """Run a server with its data in `folder` until the block ends; then it is killed."""
+def halting(folder: Path, *words: str) -> Iterator[HaltingServer]:
+    """Run a server with its data in `folder` until the block ends; then it is killed. It is ready when the block
+    begins, unless `words` say what to hold from its first step on."""
     child = subprocess.Popen(
-        [sys.executable, "-m", "tests.stories.crashes.halting", str(folder)],
+        [sys.executable, "-m", "tests.stories.crashes.halting", str(folder), *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None,
@@ -137,10 +140,12 @@ def halting(folder: Path) -> Iterator[HaltingServer]:
     )
     server = HaltingServer(child, folder)
     try:
-        server.ready()
+        if not words:
+            server.ready()
         yield server
     finally:
         server.kill()
+        CLIENTS.close(server.endpoint)
         for stream in (child.stdin, child.stdout):
             assert stream is not None
             stream.close()
