@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 
 import uvloop
 
 from lambent.app import App
+from lambent.cli.running import settle
 from lambent.kernel import limits
 from lambent.kernel.clock import SystemClock
 from lambent.kernel.settings import Settings
@@ -37,8 +37,7 @@ async def echo() -> None:
 async def lambent(data: str, fronts: int = 0) -> None:
     """Lambent itself, with its data below `data`, and with so many fronts."""
     async with App.running(Settings(port=0, data=data, fronts=fronts)) as app:
-        gc.collect()
-        gc.freeze()  # as the command line does
+        settle()  # as the command line does
         print(app.endpoint, app.sandbox, flush=True)
         await _input_closes()
 

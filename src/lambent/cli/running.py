@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
 import resource
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from lambent.cli.banner import Facts, JsonScreen, Screen, TerminalScreen
 from lambent.cli.failure import Exit, Failure
 from lambent.cli.terminal import complain
 from lambent.compute.sandbox import levels
+from lambent.kernel import limits
 from lambent.kernel.clock import SystemClock
 from lambent.kernel.tasks import Supervisor
 from lambent.store.errors import StoreError
@@ -31,6 +33,11 @@ if TYPE_CHECKING:
 
     from lambent.cli.settings import Loaded
     from lambent.kernel.settings import Settings
+
+
+# Of <malloc.h>.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
 
 
 def run(loaded: Loaded, paths: Sequence[Path], level: str, *, json: bool) -> int:
@@ -52,17 +59,25 @@ def _allow_descriptors() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _settle() -> None:
-    """Take what stays for good out of the collector's sight: it would go through all of it while somebody waits."""
+def settle() -> None:
+    """What a server does once it is up, so that nobody waits for it later.
+
+    What stays for good leaves the collector's sight, which would go through all of it. What a large event has taken
+    stays with the process up to a limit: the C library would give it back, and fetch it for the next one page by page.
+    """
     gc.collect()
     gc.freeze()
+    with suppress(AttributeError):  # glibc alone has it; others keep less, or more
+        adjust = ctypes.CDLL(None).mallopt
+        adjust(_M_MMAP_THRESHOLD, limits.HEAP_BLOCK_BYTES)
+        adjust(_M_TRIM_THRESHOLD, limits.HEAP_KEPT_BYTES)
 
 
 async def _serve(settings: Settings, data: Path, paths: Sequence[Path], screen: Screen) -> None:
     stop = asyncio.Event()
     with _stopped_by_signals(stop), _clear_failures():
         async with App.running(settings) as app:
-            _settle()
+            settle()
             facts = Facts(
                 endpoint=app.endpoint,
                 data=str(data),

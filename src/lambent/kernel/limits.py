@@ -10,6 +10,8 @@ STOP_PATIENCE_S: Final = 10.0
 RESTART_PAUSE_MIN_S: Final = 0.1
 RESTART_PAUSE_MAX_S: Final = 30.0
 RANDOM_RESERVE_BYTES: Final = 4 * KIB
+HEAP_BLOCK_BYTES: Final = 32 * MIB
+HEAP_KEPT_BYTES: Final = 32 * MIB
 
 # HTTP. AWS's front ends refuse larger heads; the counts bound the work of a hostile client.
 HTTP_HEAD_BYTES: Final = 64 * KIB

@@ -119,13 +119,10 @@ class Wire:
             self._frame(b"M", self.sequence)
         room = PACKET - 21
         sent = 0
-        if len(body) > room:
-            body = memoryview(body)
-            lead = self.secret + kind.lower() + self.sequence
-            while len(body) - sent > room:
-                posix.writev(CHANNEL, (lead, body[sent : sent + room]))
-                sent += room
-        posix.write(CHANNEL, b"".join((self.secret, kind, self.sequence, body[sent:])))
+        while len(body) - sent > room:
+            posix.write(CHANNEL, self.secret + kind.lower() + self.sequence + body[sent : sent + room])
+            sent += room
+        posix.write(CHANNEL, self.secret + kind + self.sequence + (body[sent:] if sent else body))
 
     def log(self, text):
         """Write `text` to the log as one event, whatever lines it has."""
