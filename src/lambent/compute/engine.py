@@ -225,14 +225,14 @@ class Engine:
             if environment is not None:
                 return environment
         furniture, stream = await self._furniture(function, kind)
-        image = Image(furniture.runtime, sdk=await self._wants_sdk(function, furniture.task, furniture.opt))
+        image = await self._image(furniture)
         self._foresight.used(image)
         make = partial(self._sandbox.cell, image)
         return self._built(furniture, stream, owner, await make(), make, "init")
 
     async def _managed(self, function: FunctionVersion, owner: ManagedOwner) -> ManagedEnvironment:
         furniture, stream = await self._furniture(function, "lambda-managed-instances")
-        image = Image(furniture.runtime, sdk=await self._wants_sdk(function, furniture.task, furniture.opt))
+        image = await self._image(furniture)
         make = partial(self._sandbox.cell, image)
         cell = await make()
         plan, journal = self._planned(furniture, stream, make, "init")
@@ -297,6 +297,12 @@ class Engine:
             endpoint=limits.CELL_ENDPOINT,
         )
         return renewed, stream
+
+    async def _image(self, furniture: Furniture) -> Image:
+        """What the cell of an environment is furnished with. Extensions are guests beside the first, and to show file
+        systems takes more rights than a first guest ever has."""
+        sdk = await self._wants_sdk(furniture.function, furniture.task, furniture.opt)
+        return Image(furniture.runtime, sdk=sdk, lone=not (furniture.extensions or furniture.volumes))
 
     def _built(
         self,

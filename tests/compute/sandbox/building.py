@@ -8,6 +8,8 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from lambent.compute.runtimes import Runtime, Runtimes
 from lambent.compute.sandbox import egress, seccomp
 from lambent.compute.sandbox.api import Image, Program, Tenancy
@@ -56,8 +58,10 @@ class Building:
         guard: Guard | None = None,
         clock: Clock | None = None,
         share: Callable[[int], float | None] = lambda _: None,
+        lone: bool = False,
     ) -> None:
         self.folder = folder
+        self.image = msgspec.structs.replace(CUSTOM, lone=lone)
         self.code = folder / "code"
         self.code.mkdir()
         self.clock = clock or SystemClock()
@@ -94,11 +98,11 @@ class Building:
         host = {"HOME": "/nonexistent", "PATH": f"{sys.base_prefix}/bin"}
         runtime = await Runtimes(folder, self.clock, self.supervisor, host).find(RUNTIME)
         assert runtime is not None
-        return Image(runtime)
+        return msgspec.structs.replace(self.image, runtime=runtime)
 
-    async def cell(self, files: dict[str, str] | None = None, image: Image = CUSTOM, **fields: Any) -> JailCell:
+    async def cell(self, files: dict[str, str] | None = None, image: Image | None = None, **fields: Any) -> JailCell:
         """A cell with a tenant."""
-        cell = await self.sandbox.cell(image)
+        cell = await self.sandbox.cell(image or self.image)
         self._cells.append(cell)
         values: dict[str, Any] = {"name": "f", "task": self.package(files or {}), "memory_mb": 256, "ephemeral_mb": 8}
         cell.furnish(Tenancy(**{**values, **fields}))

@@ -39,10 +39,18 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-async def building(tmp_path: Path) -> AsyncIterator[Building]:
+accompanied = pytest.mark.parametrize("building", [False], ids=["accompanied"], indirect=True)
+"""For what only a cell can do that lets others in beside its first guest."""
+
+
+KINDS = {"argvalues": [False, True], "ids": ["accompanied", "lone"]}
+either = pytest.mark.parametrize("lone", **KINDS)
+
+
+@pytest.fixture(params=KINDS["argvalues"], ids=KINDS["ids"])
+async def building(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Building]:
     before, others = open_files(), zygotes()
-    site = Building(tmp_path)
+    site = Building(tmp_path, lone=request.param)
     problem = None if sys.platform.startswith("linux") else "it needs Linux"
     problem = problem or await jail.refusal(site.sandbox, CUSTOM.runtime)
     if problem is not None:
@@ -253,6 +261,7 @@ async def test_the_sdk_is_there_before_it_is_imported(building: Building) -> Non
     cell.kill()
 
 
+@accompanied
 async def test_more_guests_come_before_the_first_and_beside_it(building: Building) -> None:
     cell = await building.cell({"run": "#!/bin/sh\nkill -0 3 && echo sees; sleep 60"})
     reading, writing = os.pipe()
@@ -316,6 +325,7 @@ async def test_orphans_are_reaped_and_end_with_the_cell(building: Building) -> N
     assert int(output) <= 5  # the shell, the sleeper and this pipeline
 
 
+@accompanied
 async def test_a_kill_is_told_to_every_guest_and_harmless_twice(building: Building) -> None:
     cell = await building.cell()
     guests = [Ended(), Ended()]
@@ -364,14 +374,14 @@ async def test_cells_are_made_ahead_and_replaced(building: Building, monkeypatch
     made: asyncio.Queue[object] = asyncio.Queue()
     tell = building.sandbox.made
     monkeypatch.setattr(building.sandbox, "made", lambda cell: (tell(cell), made.put_nowait(cell)))
-    building.sandbox.foresee(CUSTOM, 2)
+    building.sandbox.foresee(building.image, 2)
     async with asyncio.timeout(20):
         first, second = await made.get(), await made.get()
-        assert await building.sandbox.cell(CUSTOM) is first
+        assert await building.sandbox.cell(building.image) is first
         third = await made.get()
-    assert [await building.sandbox.cell(CUSTOM) for _ in range(2)] == [second, third]
-    building.sandbox.foresee(CUSTOM, 0)
-    assert not building.sandbox._nurseries[CUSTOM]._ready
+    assert [await building.sandbox.cell(building.image) for _ in range(2)] == [second, third]
+    building.sandbox.foresee(building.image, 0)
+    assert not building.sandbox._nurseries[building.image]._ready
 
 
 async def test_a_refill_waits_and_a_zygote_that_nobody_needs_goes(
@@ -379,15 +389,15 @@ async def test_a_refill_waits_and_a_zygote_that_nobody_needs_goes(
 ) -> None:
     clock = VirtualClock()
     (tmp_path / "again").mkdir()
-    site = Building(tmp_path / "again", clock=clock)
+    site = Building(tmp_path / "again", clock=clock, lone=building.image.lone)
     gone = farewells(site, monkeypatch)
-    site.sandbox.foresee(CUSTOM, 1)
-    nursery = site.sandbox._nurseries[CUSTOM]
-    first = await site.sandbox.cell(CUSTOM)
+    site.sandbox.foresee(site.image, 1)
+    nursery = site.sandbox._nurseries[site.image]
+    first = await site.sandbox.cell(site.image)
     assert (len(nursery._ready), nursery._making) == (0, 0)
     await clock.advance(limits.CELL_REFILL_S)
     assert nursery._making == 1
-    site.sandbox.foresee(CUSTOM, 0)
+    site.sandbox.foresee(site.image, 0)
     first.kill()
     async with asyncio.timeout(20):
         while nursery._living:
@@ -403,7 +413,7 @@ async def test_a_zygote_that_is_killed_is_replaced(building: Building) -> None:
     cell = await building.cell()
     ended = Ended()
     cell.enter(program("/bin/sleep", "60"), ended)
-    zygote = building.sandbox._nurseries[CUSTOM]._zygote
+    zygote = building.sandbox._nurseries[building.image]._zygote
     assert zygote is not None
     os.kill(zygote._pid, signal.SIGKILL)
     async with asyncio.timeout(10):
@@ -424,7 +434,7 @@ async def test_where_no_root_can_be_built_the_reason_is_told_once(
 
 async def test_a_burst_is_served_and_leaves_nothing(building: Building) -> None:
     mounts = mounted()
-    cells = await asyncio.gather(*(building.sandbox.cell(CUSTOM) for _ in range(50)))
+    cells = await asyncio.gather(*(building.sandbox.cell(building.image) for _ in range(50)))
     assert len({cell.seat for cell in cells}) == 50
     for cell in cells:
         cell.kill()
@@ -434,11 +444,12 @@ async def test_a_burst_is_served_and_leaves_nothing(building: Building) -> None:
     assert mounted() == mounts
 
 
-async def test_control_groups_hold_a_cell_and_go_with_it(tmp_path: Path) -> None:
+@either
+async def test_control_groups_hold_a_cell_and_go_with_it(tmp_path: Path, lone: bool) -> None:
     cgroups = hierarchies.find(f"test-{os.getpid()}", privileged=LEVEL == "jail")
     if "memory" not in cgroups.controls:
         pytest.skip(f"memory cannot be limited here: {cgroups.lacking}")
-    site = Building(tmp_path, cgroups)
+    site = Building(tmp_path, cgroups, lone=lone)
     source = "def handler(event, context):\n    return len(bytearray(1 << event))"
     cell = await site.cell({"app.py": source}, await site.python(), memory_mb=128)
     assert await ready(cell) == "Y"
@@ -455,11 +466,12 @@ async def test_control_groups_hold_a_cell_and_go_with_it(tmp_path: Path) -> None
     assert not any(map(os.path.exists, folders))
 
 
-async def test_a_cell_has_all_of_the_processor_until_it_is_paced(tmp_path: Path) -> None:
+@either
+async def test_a_cell_has_all_of_the_processor_until_it_is_paced(tmp_path: Path, lone: bool) -> None:
     cgroups = hierarchies.find(f"test-{os.getpid()}", privileged=LEVEL == "jail")
     if "cpu" not in cgroups.controls:
         pytest.skip(f"processors cannot be shared out here: {cgroups.lacking}")
-    site = Building(tmp_path, cgroups, share=cpu_share)
+    site = Building(tmp_path, cgroups, share=cpu_share, lone=lone)
     cell = await site.cell(memory_mb=1769 // 2)
     folder, unified = cell._cgroup._places["cpu"]
     quota = Path(folder) / ("cpu.max" if unified else "cpu.cfs_quota_us")
@@ -489,9 +501,10 @@ class Listening:
             each.close()
 
 
-async def test_a_guard_hears_of_connections_and_of_questions_for_names(tmp_path: Path) -> None:
+@either
+async def test_a_guard_hears_of_connections_and_of_questions_for_names(tmp_path: Path, lone: bool) -> None:
     guard = Listening()
-    site = Building(tmp_path, guard=guard)
+    site = Building(tmp_path, guard=guard, lone=lone)
     if (problem := egress.available() or await jail.refusal(site.sandbox, CUSTOM.runtime)) is not None:
         await site.close()
         pytest.skip(problem)
@@ -519,20 +532,20 @@ SERVER = """
 import asyncio, sys
 from pathlib import Path
 from lambent.compute.sandbox import hierarchies
-from tests.compute.sandbox.building import LEVEL, Building, CUSTOM, Ended, program
+from tests.compute.sandbox.building import LEVEL, Building, Ended, program
 
-async def main(folder, name):
-    building = Building(folder, hierarchies.find(name, privileged=LEVEL == "jail"))
-    building.sandbox.foresee(CUSTOM, 1)
+async def main(folder, name, kind):
+    building = Building(folder, hierarchies.find(name, privileged=LEVEL == "jail"), lone=kind == "lone")
+    building.sandbox.foresee(building.image, 1)
     frozen, running = [await building.cell() for _ in range(2)]
     for cell in (frozen, running):
         cell.enter(program("/bin/sleep", "300"), Ended())
-    await building.sandbox.cell(CUSTOM)
+    await building.sandbox.cell(building.image)
     frozen.freeze()
     print("ready", flush=True)
     await asyncio.Event().wait()
 
-asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))
 """
 
 
@@ -546,6 +559,7 @@ async def test_a_server_that_is_killed_takes_everything_along(building: Building
         SERVER,
         str(folder),
         name,
+        "lone" if building.image.lone else "accompanied",
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": ":".join(sys.path)},

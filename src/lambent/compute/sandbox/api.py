@@ -29,6 +29,9 @@ class Image(msgspec.Struct, frozen=True):
     """Whether the AWS SDK is imported already; for a runtime client that forks, and to which it belongs."""
     branches: bool = False
     """Whether the first guest may be forked into branches, for which it has to say that it is ready."""
+    lone: bool = False
+    """Whether there is to be no guest but the first, and no volume. A level may then refuse them, and end the cell with
+    that guest."""
 
 
 class Volume(msgspec.Struct, frozen=True):

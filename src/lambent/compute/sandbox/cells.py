@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -19,7 +19,7 @@ from lambent.compute.sandbox.descriptors import Ends, Socket, high_water, intern
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from lambent.compute.sandbox.api import Exits, Program, Tenancy, Volume
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from lambent.compute.sandbox.cgroups import Cgroup
 
 _DESCRIPTORS: Final = 16
-_FIRST: Final = 0
+FIRST: Final = 0
+"""The slot of the first guest."""
 
 
 class Attachment(Protocol):
@@ -57,37 +58,41 @@ class Keeper(Protocol):
         """Nothing is left of it. `reason` says, where it is not empty, why it could not be."""
 
 
+class Outfit(NamedTuple):
+    """What a cell has from the beginning."""
+
+    seat: int
+    """By which its user is told from others'."""
+    control: socket.socket
+    """The server's end of its control socket."""
+    cgroup: Cgroup
+    keeper: Keeper
+    code: Path
+    volumes: tuple[Path, ...]
+    share: Callable[[int], float | None]
+    guard: Guard | None
+
+
 class JailCell(Ends):
     """The cell; see `api.Cell`."""
 
     paths = mounts.PATHS
     runtime_api_address = "127.0.0.1:9001"
 
-    def __init__(
-        self,
-        *,
-        seat: int,
-        control: socket.socket,
-        cgroup: Cgroup,
-        keeper: Keeper,
-        code: Path,
-        volumes: tuple[Path, ...],
-        share: Callable[[int], float | None],
-        guard: Guard | None,
-    ) -> None:
+    def __init__(self, outfit: Outfit) -> None:
         super().__init__()
-        self.seat = seat
+        self.seat = outfit.seat
         self.alive = True
         """Until it is killed, or lost."""
         self.ready = False
         """Whether it has ever been."""
-        self._control = control
-        self._cgroup = cgroup
-        self._keeper = keeper
-        self._code = code
-        self._volumes = volumes
-        self._share = share
-        self._guard = guard
+        self._control = outfit.control
+        self._cgroup = outfit.cgroup
+        self._keeper = outfit.keeper
+        self._code = outfit.code
+        self._share = outfit.share
+        self._guard = outfit.guard
+        self._volumes = outfit.volumes
         self._attachment: Attachment | None = None
         self._reason = ""
         self._process = self._status = -1
@@ -99,7 +104,7 @@ class JailCell(Ends):
         self._exits: dict[int, Exits] = {}
         self._connectors: deque[asyncio.Future[Socket]] = deque()
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(control.fileno(), self._hear)
+        self._loop.add_reader(self._control.fileno(), self._hear)
 
     @property
     def endpoint(self) -> socket.socket:
@@ -122,12 +127,12 @@ class JailCell(Ends):
         self._hurry(False)
 
     def enter(self, program: Program, exits: Exits) -> JailGuest:
-        self._say(b"E" + _packed(program))
-        self._exits[_FIRST] = exits
+        self._say(b"E" + packed(program))
+        self._exits[FIRST] = exits
         if self._tenancy is not None:
             groups = self._keeper.cgroup
             self._branches = Branches(self, self._tenancy, program.variables, self._share, groups, self._hurry)
-        return JailGuest(self, _FIRST)
+        return JailGuest(self, FIRST)
 
     def start(self, program: Program, output: int, exits: Exits) -> JailGuest:
         slot = self.expect(exits)
@@ -151,9 +156,12 @@ class JailCell(Ends):
 
     async def socket(self) -> Socket:
         answer: asyncio.Future[Socket] = self._loop.create_future()
-        self.tell(b"C", None)
+        self._ask_for_socket()
         self._connectors.append(answer)
         return await answer
+
+    def _ask_for_socket(self) -> None:
+        self.tell(b"C", None)
 
     def freeze(self) -> None:
         if self.alive:
@@ -247,7 +255,7 @@ class JailCell(Ends):
         assert self._branches is not None
         return self._branches
 
-    def _furnished(self, descriptors: list[int]) -> None:
+    def _furnished(self, descriptors: Sequence[int]) -> None:
         self._process, self._status, channel, output, frames, api, endpoint, *guarded = descriptors
         self._loop.add_reader(self._process, self._ended)
         self._hold(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, channel), output, frames)
@@ -270,7 +278,7 @@ class JailCell(Ends):
         exits = self._exits.pop(slot, None)
         if exits is not None:
             exits.exited(status)
-        elif slot == _FIRST:
+        elif slot == FIRST:
             self.kill()  # before anybody entered
 
     def _connected(self, connector: Socket) -> None:
@@ -280,6 +288,11 @@ class JailCell(Ends):
             connector.close()
         else:
             answer.set_result(connector)
+
+    def _listen(self) -> None:
+        """Take in all that has been said."""
+        while self._control.fileno() >= 0 and self._hear():
+            pass
 
     def _hung_up(self) -> None:
         """Process 1 is ending, or never was."""
@@ -296,8 +309,7 @@ class JailCell(Ends):
     def _ended(self) -> None:
         """Process 1 is gone, and with it all others; what it said last may still be unread."""
         self.alive = False
-        while self._control.fileno() >= 0 and self._hear():
-            pass
+        self._listen()
         self._mute()
         self._loop.remove_reader(self._process)
         self._clear(self._reason)
@@ -326,7 +338,7 @@ class JailCell(Ends):
             self._keeper.gone(self, reason)
 
 
-def _packed(program: Program) -> bytes:
+def packed(program: Program) -> bytes:
     """As `bootstraps/cell/guest.py` unpacks it. Raises OSError where no program could be started so."""
     words = [str(len(program.command)), *program.command]
     for variable in program.variables.items():

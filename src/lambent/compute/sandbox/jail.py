@@ -11,9 +11,12 @@ from contextlib import ExitStack
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Literal
 
-from lambent.compute.sandbox import mounts
+import msgspec
+
+from lambent.compute.sandbox import mounts, sleeper
 from lambent.compute.sandbox.api import Image
-from lambent.compute.sandbox.cells import JailCell
+from lambent.compute.sandbox.cells import JailCell, Outfit
+from lambent.compute.sandbox.lone import LoneCell
 from lambent.compute.sandbox.nurseries import Nursery
 from lambent.compute.sandbox.zygotes import Privileges, Walls
 from lambent.kernel import limits
@@ -69,7 +72,7 @@ class JailSandbox:
         self._closed = False
         self._resources = ExitStack()
         scripts = self._resources.enter_context(as_file(files("lambent.compute.bootstraps") / "cell"))
-        self._walls = Walls(Privileges.of(level), code, volumes, scripts, filters, notify)
+        self._walls = Walls(Privileges.of(level), code, volumes, scripts, filters, sleeper.program(), notify)
         cgroups.sweep()
         asyncio.get_running_loop().add_reader(cgroups.descriptor, cgroups.attend)
 
@@ -79,9 +82,10 @@ class JailSandbox:
         return self._cgroups.lacking
 
     async def cell(self, image: Image) -> JailCell:
-        return await self._nursery(image).take()
+        return await self._nursery(self._possible(image)).take()
 
     def foresee(self, image: Image, count: int) -> None:
+        image = self._possible(image)
         if count or image in self._nurseries:
             others = sum(each.wanted for known, each in self._nurseries.items() if known != image)
             self._nursery(image).foresee(max(0, min(count, limits.CELLS_FORESEEN - others)))
@@ -105,7 +109,7 @@ class JailSandbox:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         try:
-            zygote.fork(*self._identity(seat), theirs, cgroup.procs)
+            zygote.fork(self._born, *self._identity(seat), theirs, cgroup.procs)
         except OSError:
             ours.close()
             cgroup.remove()
@@ -115,16 +119,7 @@ class JailSandbox:
             theirs.close()
             for descriptor in cgroup.procs:
                 os.close(descriptor)
-        cell = JailCell(
-            seat=seat,
-            control=ours,
-            cgroup=cgroup,
-            keeper=self,
-            code=self._code,
-            volumes=self._walls.volumes,
-            share=self._share,
-            guard=self._guard,
-        )
+        cell = self._cell(zygote, seat, ours, cgroup)
         self._homes[cell] = nursery
         nursery.begun(cell)
 
@@ -158,6 +153,17 @@ class JailSandbox:
             self._empty.clear()
         return nursery
 
+    def _possible(self, image: Image) -> Image:
+        """`image`, as far as there is a program for process 1."""
+        return image if self._walls.sleeper else msgspec.structs.replace(image, lone=False)
+
+    def _cell(self, zygote: Zygote, seat: int, control: socket.socket, cgroup: Cgroup) -> JailCell:
+        """The cell that was born last."""
+        outfit = Outfit(
+            seat, control, cgroup, self, self._code, self._walls.volumes, self._share, self._guard
+        )
+        return LoneCell(outfit, zygote, self._born) if zygote.lone else JailCell(outfit)
+
     def _seat(self) -> int:
         """The lowest number that no cell has."""
         if self._free_seats:
@@ -183,7 +189,7 @@ async def refusal(sandbox: JailSandbox, runtime: Runtime) -> str | None:
     if sandbox.level == "userns" and os.geteuid() == 0:
         return "the server is root, and so would be whoever breaks out of a user namespace"
     try:
-        cell = await sandbox.cell(Image(runtime))
+        cell = await sandbox.cell(Image(runtime, lone=True))
     except OSError as error:
         return str(error)
     cell.kill()

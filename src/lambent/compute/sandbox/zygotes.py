@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import os
 import signal
 import socket
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
     from lambent.compute.sandbox.api import Image
 
 _CONTROL: Final = 3
-_IDENTITY: Final = struct.Struct("=II")
+_ORDER: Final = struct.Struct("=III")
+_EXIT: Final = struct.Struct("=Ii")
+_NUMBER: Final = struct.Struct("=I")
 _COMMON: Final = (
     "base64",
     "collections",
@@ -98,6 +99,8 @@ class Walls(msgspec.Struct, frozen=True):
     """`bootstraps/cell`."""
     filters: tuple[bytes, ...]
     """The seccomp programs of guests."""
+    sleeper: bytes | None
+    """The program of process 1 in lone cells; None where it cannot be."""
     notify: bytes | None
     """The one whose notifications the guard of the network answers; None where cells have no way out."""
 
@@ -109,12 +112,24 @@ class Keeper(Protocol):
         """The process is gone, and its cells with it; `reason` is empty where nothing went wrong."""
 
 
+class Tenant(Protocol):
+    """A lone cell, as its zygote speaks of it."""
+
+    def exited(self, status: int) -> None:
+        """Its guest has ended, and it ends, too."""
+
+    def connected(self, connector: socket.socket | None) -> None:
+        """A socket of its network, asked for before; None where it is gone."""
+
+
 class Zygote:
     """A running zygote. Raises OSError where the process cannot be started."""
 
     def __init__(self, image: Image, walls: Walls, keeper: Keeper) -> None:
+        self.lone = image.lone
         self._keeper = keeper
         self._reason = ""
+        self._tenants: dict[int, Tenant] = {}
         self._loop = asyncio.get_running_loop()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
@@ -127,12 +142,25 @@ class Zygote:
             theirs.close()
         self._process = os.pidfd_open(self._pid)
         self._loop.add_reader(self._process, self._ended)
+        self._loop.add_reader(self._control.fileno(), self.attend)
         self._tell(msgspec.json.encode(_furnishing(image, walls)))
         self._tell(msgspec.json.encode(_plan(image, walls)))
 
-    def fork(self, user: int, group: int, control: socket.socket, groups: Sequence[int]) -> None:
+    def fork(self, number: int, user: int, group: int, control: socket.socket, groups: Sequence[int]) -> None:
         """Have it make a cell that speaks over `control` and joins `groups`; it gets copies of both. Raises OSError."""
-        socket.send_fds(self._control, [_IDENTITY.pack(user, group)], [control.fileno(), *groups])
+        socket.send_fds(self._control, [b"F" + _ORDER.pack(number, user, group)], [control.fileno(), *groups])
+
+    def connect(self, number: int, guest: int) -> None:
+        """Have it make a socket of the network of the guest of that descriptor; the cell is told. Raises OSError."""
+        socket.send_fds(self._control, [b"C" + _NUMBER.pack(number)], [guest])
+
+    def adopt(self, number: int, tenant: Tenant) -> None:
+        """Tell `tenant` of what becomes of the lone cell of that number."""
+        self._tenants[number] = tenant
+
+    def disown(self, number: int) -> None:
+        """Tell nobody any more."""
+        self._tenants.pop(number, None)
 
     def stop(self) -> None:
         """Let it end, and its cells with it; `ended` follows."""
@@ -140,16 +168,42 @@ class Zygote:
 
     def last_words(self) -> str:
         """Why there is no zygote, as far as it could say; empty where nothing went wrong until now."""
-        if not self._reason:
-            with contextlib.suppress(BlockingIOError):
-                self._reason = self._hear()[1:].decode(errors="replace")
+        self.attend()
         return self._reason
 
-    def _hear(self) -> bytes:
+    def attend(self) -> None:
+        """Take in what it has said."""
+        while self._control.fileno() >= 0 and self._hear():
+            pass
+
+    def _hear(self) -> bool:
+        """Take one packet; False where there is none."""
         try:
-            return self._control.recv(limits.CELL_PACKET_BYTES)
+            packet, descriptors, _, _ = socket.recv_fds(self._control, limits.CELL_PACKET_BYTES, 1)
+        except BlockingIOError:
+            return False
         except ConnectionResetError:  # said once where it left something unread, before what it has said itself
-            return self._control.recv(limits.CELL_PACKET_BYTES)
+            return True
+        match packet[:1]:
+            case b"X":
+                number, status = _EXIT.unpack_from(packet, 1)
+                if number in self._tenants:
+                    self._tenants[number].exited(status)
+            case b"C":
+                self._connected(_NUMBER.unpack_from(packet, 1)[0], descriptors)
+            case b"F":
+                self._reason = packet[1:].decode(errors="replace")
+            case _:
+                self._loop.remove_reader(self._control.fileno())
+                return False
+        return True
+
+    def _connected(self, number: int, descriptors: Sequence[int]) -> None:
+        made = socket.socket(fileno=descriptors[0]) if descriptors else None
+        if number in self._tenants:
+            self._tenants[number].connected(made)
+        elif made is not None:
+            made.close()
 
     def _tell(self, packet: bytes) -> None:
         self._control.send(packet)
@@ -159,6 +213,7 @@ class Zygote:
         os.close(self._process)
         _, status = os.waitpid(self._pid, 0)
         reason = self.last_words()
+        self._loop.remove_reader(self._control.fileno())
         self._control.close()
         if not reason and status:
             reason = f"the zygote ended with status {os.waitstatus_to_exitcode(status)}"
@@ -229,6 +284,7 @@ def _plan(image: Image, walls: Walls) -> dict[str, object]:
         "nested": walls.privileges.nested,
         "command": (program, "-S", "-B", "-u", mounts.CLIENT) if managed else (),
         "client": mounts.CLIENT if managed else None,
+        "sleeper": base64.b64encode(walls.sleeper).decode() if walls.sleeper and image.lone else None,
         "preloaded": (_COMMON + (_SDK if image.sdk and runtime.packages else ())) if managed else (),
         "filters": [base64.b64encode(each).decode() for each in _filters(image, walls)],
         "notify": None if walls.notify is None else base64.b64encode(walls.notify).decode(),

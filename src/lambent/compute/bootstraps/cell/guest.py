@@ -35,7 +35,7 @@ CLEAR_OF_GUESTS = 64
 """Above every descriptor that a guest is given: placing one never overwrites another that is still to be placed."""
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """How a guest ends whose program cannot be executed, as in a shell."""
-OWN = ("branches", "calls", "guest", "init", "packets", "parking", "rehearsal", "volumes")
+OWN = ("branches", "calls", "guest", "init", "lone", "packets", "parking", "rehearsal", "volumes")
 PYC_HEAD = 16
 SDK = frozenset(("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3", "awscrt"))
 AT_THE_START = (b"PYTHON", b"LD_", b"MALLOC_", b"GLIBC_", b"LC_", b"LANG")
@@ -52,6 +52,7 @@ class Plan:
         self.processes = order["processes"]
         self.hidden = order["hidden"]
         self.code = order["code"].encode() + b"/"
+        self.sleeper = base64.b64decode(order["sleeper"]) if order["sleeper"] else None
         self.host = order["host"]
         self.mounted = order["mounted"]
         self.mounts = [tuple(text.encode() for text in each) for each in order["mounts"]]
@@ -143,7 +144,7 @@ def take(plan, identity, seat, start):
     try:
         start = seat.sit(start)
         os.setsid()
-        give_up(plan, identity, None)
+        give_up(plan, identity, None, plan.capabilities)
         calls.be_inspectable(True)
         confine(plan)
         os.write(start, b"1")
@@ -194,7 +195,7 @@ def start(plan, identity, home, program, output):
     try:
         following = place((output, output) if home is None else (output, output, home), 1)
         os.setsid()
-        give_up(plan, identity, None if home is None else following - 1)
+        give_up(plan, identity, None if home is None else following - 1, plan.capabilities)
         confine(plan)
         os.chdir(plan.task)
         execute(program["command"], program["variables"])
@@ -203,9 +204,9 @@ def start(plan, identity, home, program, output):
     os._exit(NOT_EXECUTABLE)
 
 
-def give_up(plan, identity, home):
-    """Put on the guest's user, without any capability that can do harm. `home` is the user namespace that it shares
-    with other guests; without one, where they are `nested`, it makes it."""
+def give_up(plan, identity, home, kept):
+    """Put on the guest's user, with no capabilities but those that are `kept`. `home` is the user namespace that it
+    shares with other guests; without one, where they are `nested`, it makes it."""
     if plan.nested:
         calls.be_inspectable(True)  # else the files of this process in /proc belong to nobody here
     tell("/proc/self/oom_score_adj", plan.oom_score)
@@ -224,7 +225,7 @@ def give_up(plan, identity, home):
         os.close(home)
     if plan.nested:
         calls.bound_capabilities()
-    plan.capabilities.keep()
+    kept.keep()
     for number, most in plan.resources:
         resource.setrlimit(number, most)
 

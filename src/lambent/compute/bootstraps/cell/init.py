@@ -26,8 +26,6 @@ import guest
 import packets
 import volumes
 
-IDENTITY = struct.Struct("=II")
-"""How an order for a cell says its user and its group."""
 RUNTIME_API = ("127.0.0.1", 9001)
 ENDPOINT = ("127.0.0.1", 4566)
 NAME_SERVER = ("127.0.0.1", 53)
@@ -78,33 +76,16 @@ class Init:
     def live(self, identity, control, groups):
         """Build the walls, fork the first guest, serve."""
         calls.die_with_parent(_signal.SIGKILL)
-        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # the zygote has it blocked already
         self.identity = identity
         join(groups)
         calls.unshare(WALLS)
-        self._mount()
-        sockets = self._network()
+        furnish_privately(self.plan)
+        sockets = network(self.plan)
         calls.be_inspectable(False)
         program = self._first_guest(control, sockets)
         if program is None:
             self._serve(control)
         return program
-
-    def _mount(self):
-        for kind, target, data in self.plan.mounts:
-            calls.mount(kind, target, kind, calls.MS_NOSUID | calls.MS_NODEV, data)
-        _socket.sethostname(self.plan.host)
-
-    def _network(self):
-        """Bring the loopback device up, and listen there for the server: the descriptors."""
-        first = stream()
-        fcntl.ioctl(first.fileno(), SIOCSIFFLAGS, LOOPBACK_UP)
-        sockets = [listening(first, RUNTIME_API), listening(stream(), ENDPOINT)]
-        if self.plan.notify is not None:
-            datagrams = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK)
-            datagrams.bind(NAME_SERVER)
-            sockets += [datagrams.detach(), listening(stream(), NAME_SERVER)]
-        return sockets
 
     def _first_guest(self, control, sockets):
         """Fork it, wait until it has given up what it may not have, and hand the server its ends of everything."""
@@ -176,7 +157,7 @@ class Init:
         if kind == b"V":
             volumes.show(self.plan, self.identity, body.split(b"\0"))
         elif kind == b"T":
-            self._furnish(*body.split(b"\0"))
+            furnish(self.plan, *body.split(b"\0"))
         elif kind == b"E":
             self._enter(body)
         elif kind == b"S":
@@ -187,20 +168,6 @@ class Init:
             self._connector()
         else:
             self._branch(kind, guest.read(body), descriptors)
-
-    def _furnish(self, temporary, task, *layers):
-        """Show what belongs to who moves in, and hide where it was."""
-        flags = calls.MS_NOSUID | calls.MS_NODEV
-        code = self.plan.code
-        calls.show(code + task, self.plan.task)
-        if len(layers) == 1:
-            calls.show(code + layers[0], self.plan.opt)
-        elif layers:
-            # The first of an overlay is the one on top.
-            data = b"lowerdir=" + b":".join(code + layer for layer in reversed(layers))
-            calls.mount(b"overlay", self.plan.opt, b"overlay", calls.MS_RDONLY | flags, data)
-        calls.mount(None, b"/tmp", None, calls.MS_REMOUNT | flags, temporary)
-        calls.detach(self.plan.hidden)
 
     def _enter(self, program):
         """Hand the program over as it is."""
@@ -238,6 +205,40 @@ class Init:
         fresh = stream().detach()
         packets.send(self.server, b"C", (fresh,))
         os.close(fresh)
+
+
+def furnish_privately(plan):
+    """Mount what every cell has for itself."""
+    for kind, target, data in plan.mounts:
+        calls.mount(kind, target, kind, calls.MS_NOSUID | calls.MS_NODEV, data)
+    _socket.sethostname(plan.host)
+
+
+def network(plan):
+    """Bring the loopback device up, and listen there for the server: the descriptors."""
+    first = stream()
+    fcntl.ioctl(first.fileno(), SIOCSIFFLAGS, LOOPBACK_UP)
+    sockets = [listening(first, RUNTIME_API), listening(stream(), ENDPOINT)]
+    if plan.notify is not None:
+        datagrams = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK)
+        datagrams.bind(NAME_SERVER)
+        sockets += [datagrams.detach(), listening(stream(), NAME_SERVER)]
+    return sockets
+
+
+def furnish(plan, temporary, task, *layers):
+    """Show what belongs to who moves in, and hide where it was."""
+    flags = calls.MS_NOSUID | calls.MS_NODEV
+    code = plan.code
+    calls.show(code + task, plan.task)
+    if len(layers) == 1:
+        calls.show(code + layers[0], plan.opt)
+    elif layers:
+        # The first of an overlay is the one on top.
+        data = b"lowerdir=" + b":".join(code + layer for layer in reversed(layers))
+        calls.mount(b"overlay", plan.opt, b"overlay", calls.MS_RDONLY | flags, data)
+    calls.mount(None, b"/tmp", None, calls.MS_REMOUNT | flags, temporary)
+    calls.detach(plan.hidden)
 
 
 def stream():

@@ -1,10 +1,11 @@
 """The zygote of an image: an interpreter with everything imported that its cells have in common, which forks them.
 
 It runs inside the image's root, has a single thread, and listens on descriptor 3. The first packet is the plan that all
-its cells share, as JSON; every other asks for one cell: the numbers of its user and group, four bytes each, with the
-cell's own control socket and the files by which it joins its control groups. The zygote does not look after its
-children: the kernel reaps them, and whoever made the control socket sees how they fare. It ends when its own control
-socket does, and takes the cells along.
+its cells share, as JSON. Every other begins with a byte that says what it is. In: `F` fork a cell: its number and those
+of its user and group, four bytes each, with the cell's own control socket and the files by which it joins its control
+groups; `C` a socket of a lone cell's network: its number, with a descriptor of its guest. Out: `X` the guest of a lone
+cell has ended, `C` the socket. How other cells fare is seen by whoever made their control socket. It ends when its own
+control socket does, and takes the cells along.
 
 Whatever it touches between two forks is copied for it, and stays with the cell that was forked before. So its loop does
 little, and process 1 is made ready here, as far as it is the same in every cell.
@@ -20,23 +21,32 @@ import _socket  # noqa: E402
 import gc  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
+import select  # noqa: E402
 import signal  # noqa: E402
+import struct  # noqa: E402
 from importlib import import_module  # noqa: E402
 
 import calls  # noqa: E402
 import guest  # noqa: E402
 import init  # noqa: E402
+import lone  # noqa: E402
 import packets  # noqa: E402
 import rehearsal  # noqa: E402
 
 CONTROL = 3
 PACKET = 1 << 18
+ORDER = struct.Struct("=III")
+"""How an order for a cell says its number, its user and its group."""
+EXIT = struct.Struct("=Ii")
+"""How the end of a guest is told: the number of its cell, and its status."""
+ORDER_BYTES = 1 + ORDER.size
 
 
 class Zygote:
     """Reads orders and forks. Returns only in the first guest of a cell, with what that is to run."""
 
     def __init__(self):
+        os.set_inheritable(CONTROL, False)
         self.control = _socket.socket(fileno=CONTROL)
         packet = self.control.recv(PACKET)
         if not packet:
@@ -44,6 +54,12 @@ class Zygote:
         self.plan = guest.Plan(json.loads(packet), BORN_WITH)
         self.init = init.Init(self.plan)
         self._home = os.open(self.plan.processes + "/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self._network = os.open(self.plan.processes + "/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._guests = {}
+        self._poll = select.poll()
+        self._poll.register(CONTROL, select.POLLIN)
+        self._poll.register(self.init.signals, select.POLLIN)
+        self.lone = lone.Lone(self.plan) if self.plan.sleeper else None
 
     def settle(self):
         """Import what the image holds, and leave its memory alone from here on."""
@@ -53,37 +69,113 @@ class Zygote:
         sys.path.pop()
         self.plan.remember_imports()
         calls.bound_capabilities()
+        if self.lone:
+            self._lay_down_sleeper()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
-        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD,))  # for process 1, which reads it
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD,))  # for who reads it: here, and in process 1
         rehearsal.rehearse(self.plan)
         gc.collect()
         self._taken = rehearsal.fill()
         gc.freeze()
 
+    def _lay_down_sleeper(self):
+        """Write the program of process 1, and take hold of what it sleeps on: its end is at hand for it alone."""
+        self._sleeper = self.plan.hidden + "/first"
+        with open(self._sleeper, "wb") as file:
+            file.write(self.plan.sleeper)
+        os.chmod(self._sleeper, 0o500)
+        self._life, self._held = os.pipe()
+        self._actions = ((os.POSIX_SPAWN_DUP2, self._life, 0),)
+
     def run(self):
         """Make cells until the server is gone."""
         while True:
-            order, descriptors = packets.receive(self.control, init.IDENTITY.size)
-            if not order:
-                os._exit(0)
-            if self._fork(descriptors[0]) == 0:
-                os.close(self.control.detach())
-                os.close(self._home)
-                return init.live(self.init, init.IDENTITY.unpack(order), descriptors[0], descriptors[1:])
+            for descriptor, _ in self._poll.poll():
+                if descriptor == CONTROL:
+                    program = self._obey(*packets.receive(self.control, ORDER_BYTES))
+                    if program is not None:
+                        return program
+                else:
+                    os.read(descriptor, init.SIGNAL_RECORD)
+                    self._reap()
+
+    def _obey(self, order, descriptors):
+        """Do as the server says. Returns in a first guest only, with what that is to run."""
+        if not order:
+            os._exit(0)
+        program = None
+        if order[:1] == b"C":
+            self._connect(order[1:], *descriptors)
+        else:
+            try:
+                program = self._make(*ORDER.unpack(order[1:]), descriptors)
+            except OSError as error:
+                packets.say(descriptors[0], b"F" + str(error).encode())
+        if program is None:
             for descriptor in descriptors:
                 os.close(descriptor)
+        return program
 
-    def _fork(self, cell):
-        """Fork the first process of a new process namespace; for that the zygote has to come back from the last. Where
-        that fails, who waits at the other end of `cell` is told, and there is no process."""
+    def _make(self, number, user, group, descriptors):
+        """Fork the first processes of a new process namespace; for that the zygote has to come back from the last."""
+        control, *groups = descriptors
+        calls.setns(self._home, calls.CLONE_NEWPID)
+        calls.unshare(calls.CLONE_NEWPID)
+        if self.lone:
+            return self._make_lone(number, (user, group), control, groups)
+        if calls.fork() == 0:
+            os.close(self.control.detach())
+            os.close(self._home)
+            return init.live(self.init, (user, group), control, groups)
+        return None
+
+    def _make_lone(self, number, identity, control, groups):
+        """Process 1, which sleeps, and beside it the guest."""
+        first = os.posix_spawn(self._sleeper, (self._sleeper,), {}, file_actions=self._actions)
+        process = None
         try:
-            calls.setns(self._home, calls.CLONE_NEWPID)
-            calls.unshare(calls.CLONE_NEWPID)
-            return calls.fork()
-        except OSError as error:
-            packets.say(cell, b"F" + str(error).encode())
-            return None
+            handle = os.pidfd_open(first)
+            process = os.fork()
+        finally:
+            if process is None:
+                os.kill(first, signal.SIGKILL)
+        if process == 0:
+            os.close(self.control.detach())
+            return self.lone.live(identity, control, handle, groups)
+        os.close(handle)
+        self._guests[process] = number, first
+        return None
+
+    def _reap(self):
+        """Take leave of every process that has ended. A lone cell ends with its guest."""
+        while True:
+            try:
+                process, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if process == 0:
+                return
+            number, first = self._guests.pop(process, (None, None))
+            if number is not None:
+                packets.say(CONTROL, b"X" + EXIT.pack(number, os.waitstatus_to_exitcode(status)))
+                os.kill(first, signal.SIGKILL)
+
+    def _connect(self, number, guest_handle):
+        """Send a socket of the network of that guest, or none where it is gone."""
+        try:
+            fresh = self._stream(guest_handle)
+        except ProcessLookupError:
+            packets.send(self.control, b"C" + number, ())
+            return
+        packets.send(self.control, b"C" + number, (fresh.fileno(),))
+        fresh.close()
+
+    def _stream(self, guest_handle):
+        calls.setns(guest_handle, calls.CLONE_NEWNET)
+        try:
+            return init.stream()
+        finally:
+            calls.setns(self._network, calls.CLONE_NEWNET)
 
 
 if __name__ == "__main__":
