@@ -314,6 +314,35 @@ async def test_the_server_listens_inside_and_reaches_what_guests_listen_on(build
     cell.kill()
 
 
+class Asking:
+    """A cell that has asked for a socket."""
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[socket.socket | None] = asyncio.get_running_loop().create_future()
+
+    def connected(self, connector: socket.socket | None) -> None:
+        self.answer.set_result(connector)
+
+    def exited(self, status: int) -> None:
+        raise AssertionError(f"nobody has entered, and {status} is told of them")
+
+
+async def test_there_is_no_socket_of_a_network_that_is_gone(building: Building) -> None:
+    await building.cell()
+    zygote = building.sandbox._nurseries[building.image]._zygote
+    assert zygote is not None
+    child = os.posix_spawn("/bin/true", ["true"], {})
+    handle = os.pidfd_open(child)
+    os.waitpid(child, 0)
+    asking = Asking()
+    zygote.adopt(0, asking)
+    zygote.connect(0, handle)
+    os.close(handle)
+    async with asyncio.timeout(10):
+        assert await asking.answer is None
+    zygote.disown(0)
+
+
 async def test_orphans_are_reaped_and_end_with_the_cell(building: Building) -> None:
     script = """
     for n in 1 2 3; do (sleep 0 &) ; done

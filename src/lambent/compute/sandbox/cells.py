@@ -281,9 +281,13 @@ class JailCell(Ends):
         elif slot == FIRST:
             self.kill()  # before anybody entered
 
-    def _connected(self, connector: Socket) -> None:
-        connector.setblocking(False)
+    def _connected(self, connector: Socket | None) -> None:
         answer = self._connectors.popleft()
+        if connector is None:
+            if not answer.done():
+                answer.set_exception(ProcessLookupError("the cell is gone"))
+            return
+        connector.setblocking(False)
         if answer.done():
             connector.close()
         else:

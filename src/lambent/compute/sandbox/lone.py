@@ -60,10 +60,7 @@ class LoneCell(JailCell):
 
     def connected(self, connector: socket.socket | None) -> None:
         """Of the zygote: a socket of the cell's network."""
-        if connector is not None:
-            self._connected(connector)
-        else:
-            self._connectors.popleft().set_exception(ProcessLookupError("the cell is gone"))
+        self._connected(connector)
 
     def _ask_for_socket(self) -> None:
         if not self.alive:

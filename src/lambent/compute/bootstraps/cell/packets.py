@@ -24,7 +24,10 @@ def receive(source, most=PACKET):
 
 
 def send(target, packet, descriptors):
-    """Send a packet over a socket, with copies of the descriptors."""
+    """Send a packet over a socket, with copies of the descriptors, if any."""
+    if not descriptors:
+        target.send(packet)
+        return
     data = _ARRAYS[len(descriptors)].pack(*descriptors)
     target.sendmsg((packet,), ((_socket.SOL_SOCKET, _socket.SCM_RIGHTS, data),))
 

@@ -54,7 +54,6 @@ class Zygote:
         self.plan = guest.Plan(json.loads(packet), BORN_WITH)
         self.init = init.Init(self.plan)
         self._home = os.open(self.plan.processes + "/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-        self._network = os.open(self.plan.processes + "/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self._guests = {}
         self._poll = select.poll()
         self._poll.register(CONTROL, select.POLLIN)
@@ -161,21 +160,27 @@ class Zygote:
                 os.kill(first, signal.SIGKILL)
 
     def _connect(self, number, guest_handle):
-        """Send a socket of the network of that guest, or none where it is gone."""
+        """Send a socket of the network of that guest, or none where there is none any more. Only a fork enters it, for
+        from there is no way back to a network of the host's."""
         try:
-            fresh = self._stream(guest_handle)
-        except ProcessLookupError:
+            process = calls.fork()
+        except OSError:
             packets.send(self.control, b"C" + number, ())
             return
-        packets.send(self.control, b"C" + number, (fresh.fileno(),))
-        fresh.close()
+        if process == 0:
+            try:
+                packets.send(self.control, b"C" + number, _streams(guest_handle))
+            finally:
+                os._exit(0)
 
-    def _stream(self, guest_handle):
+
+def _streams(guest_handle):
+    """A descriptor of a new socket, in a tuple; an empty one where the guest is gone."""
+    try:
         calls.setns(guest_handle, calls.CLONE_NEWNET)
-        try:
-            return init.stream()
-        finally:
-            calls.setns(self._network, calls.CLONE_NEWNET)
+        return (init.stream().detach(),)
+    except OSError:
+        return ()
 
 
 if __name__ == "__main__":
