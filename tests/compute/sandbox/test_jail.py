@@ -327,13 +327,19 @@ class Asking:
         raise AssertionError(f"nobody has entered, and {status} is told of them")
 
 
+def ended() -> int:
+    """A descriptor of a process that is no more."""
+    child = os.posix_spawn("/bin/true", ["true"], {})
+    handle = os.pidfd_open(child)
+    os.waitpid(child, 0)
+    return handle
+
+
 async def test_there_is_no_socket_of_a_network_that_is_gone(building: Building) -> None:
     await building.cell()
     zygote = building.sandbox._nurseries[building.image]._zygote
     assert zygote is not None
-    child = os.posix_spawn("/bin/true", ["true"], {})
-    handle = os.pidfd_open(child)
-    os.waitpid(child, 0)
+    handle = ended()
     asking = Asking()
     zygote.adopt(0, asking)
     zygote.connect(0, handle)

@@ -159,9 +159,7 @@ class JailSandbox:
 
     def _cell(self, zygote: Zygote, seat: int, control: socket.socket, cgroup: Cgroup) -> JailCell:
         """The cell that was born last."""
-        outfit = Outfit(
-            seat, control, cgroup, self, self._code, self._walls.volumes, self._share, self._guard
-        )
+        outfit = Outfit(seat, control, cgroup, self, self._code, self._walls.volumes, self._share, self._guard)
         return LoneCell(outfit, zygote, self._born) if zygote.lone else JailCell(outfit)
 
     def _seat(self) -> int:
