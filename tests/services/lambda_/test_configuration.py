@@ -140,7 +140,10 @@ def test_a_vpc_is_given_whole(client: Any, half: dict[str, Any]) -> None:
 
 
 def test_file_systems_are_kept_and_need_a_vpc(client: Any) -> None:
-    text = "Function must be configured to execute in a VPC to reference access points."
+    text = (
+        f"Function must be configured to execute in a VPC to reference access point {FILES['Arn']}. "
+        "Please update the function configuration to include VPC subnets and security groups."
+    )
     wrong = "InvalidParameterValueException"
     assert refused(client, wrong, client.create_function, **new("f", FileSystemConfigs=[FILES])) == text
     assert create(client, "f", FileSystemConfigs=[FILES], VpcConfig=VPC)["FileSystemConfigs"] == [FILES]

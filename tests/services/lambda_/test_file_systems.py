@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import serving, settings_for
-from tests.services.lambda_.calls import create, create_managed, invoke, new, publish, refused, settle
+from tests.services.lambda_.calls import (
+    MANAGED_RUNTIME,
+    create,
+    invoke,
+    managed,
+    new,
+    own_client,
+    publish,
+    refused,
+    settle,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,12 +106,13 @@ def test_files_outlive_functions_and_servers(tmp_path: Path) -> None:
         assert read(client, "second") == "kept"
 
 
-def test_functions_on_managed_instances_have_them_too(walled: Any) -> None:
-    create(walled, "writer", "files", **files())
-    write(walled, "writer", "shared")
-    create_managed(walled, "managed", "files", **files())
-    publish(walled, "managed")
-    assert read(walled, "managed", Qualifier="1") == "shared"
+def test_functions_on_managed_instances_have_none(shared_lambent: Server) -> None:
+    client = own_client(shared_lambent)
+    wanted = new("f", Runtime=MANAGED_RUNTIME, CapacityProviderConfig=managed(client), MemorySize=2048, **files())
+    text = "You can't use Lambda Managed Instance functions with VPC configurations."
+    assert refused(client, INVALID, client.create_function, **wanted) == text
+    wanted.pop("VpcConfig")
+    assert "configured to execute in a VPC" in refused(client, INVALID, client.create_function, **wanted)
 
 
 @pytest.fixture

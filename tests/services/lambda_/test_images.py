@@ -81,7 +81,7 @@ def test_the_code_of_an_image_is_its_digest_or_changes_with_its_tag(client: Any)
         ({"Code": {"ZipFile": b"x"}}, "Please provide ImageUri when creating"),
         ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, "Please provide ImageUri when creating"),
         ({"Code": {"ImageUri": URI, "S3Key": "key"}}, "Please provide ImageUri when creating"),
-        ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "Image is not supported for SnapStart"),
+        ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "ContainerImage is not supported for SnapStart"),
     ],
     ids=["runtime", "layers", "zip", "s3", "both", "snapshots"],
 )

@@ -133,7 +133,8 @@ from lambent.services.lambda_.workers import CodeSweeper, Initialiser, MappingSe
 _CODE = "packages on S3 come from the S3 that the setting `s3_endpoint` names, and images are kept, not fetched"
 _KEPT = (
     "networks, tracing, keys of KMS and images are kept and shown, and nothing is done with them: "
-    "a function with an image answers 501 when it is invoked. File systems are folders of this machine. "
+    "a function with an image answers 501 when it is invoked, and SnapStart is refused to it. File systems are folders "
+    "of this machine. "
     "Accelerators and customer-managed runtimes are kept and shown; a function with the latter answers 501 as well. "
     "Dead letters go to the queues and topics that the setting `elsewhere` names; others lie with the dead events"
 )

@@ -19,7 +19,8 @@ def no_runtime_or_handler() -> AwsError:
 
 
 def unsuited_for_snapshots(what: str) -> AwsError:
-    """`what`, a runtime or a package type, cannot start from a snapshot."""
+    """`what`, a runtime or `ContainerImage`, cannot start from a snapshot. AWS takes images since July 2026; here they
+    do not run."""
     return invalid(f"{what} is not supported for SnapStart enabled functions.")
 
 
@@ -35,9 +36,12 @@ def half_a_vpc() -> AwsError:
     return invalid("SubnetIds and SecurityIds must coexist or be both empty list.")
 
 
-def file_system_without_vpc() -> AwsError:
-    """A file system is reached through a VPC only."""
-    return invalid("Function must be configured to execute in a VPC to reference access points.")
+def file_system_without_vpc(arn: str) -> AwsError:
+    """A file system is reached through a VPC only; `arn` is of its access point. AWS's users report the words."""
+    return invalid(
+        f"Function must be configured to execute in a VPC to reference access point {arn}. "
+        "Please update the function configuration to include VPC subnets and security groups."
+    )
 
 
 def customer_runtime_amiss() -> AwsError:

@@ -53,7 +53,7 @@ def check_whole(wanted: Configuration) -> None:
     if bool(vpc.subnets) != bool(vpc.security_groups):
         raise errors.half_a_vpc()
     if wanted.file_systems and not vpc.subnets:
-        raise errors.file_system_without_vpc()
+        raise errors.file_system_without_vpc(wanted.file_systems[0].arn)
     if (wanted.runtime == runtimes.CUSTOM) != (wanted.customer_runtime is not None):
         raise errors.customer_runtime_amiss()
     if wanted.accelerator_gb is not None:
@@ -127,7 +127,7 @@ def _check_accelerator(wanted: Configuration, size: int) -> None:
 
 def _check_snapshots(wanted: Configuration) -> None:
     """What a function cannot have that starts from snapshots."""
-    what = wanted.runtime or wanted.package_type
+    what = wanted.runtime or "ContainerImage"
     if not runtimes.can_snapshot(what):
         raise errors.unsuited_for_snapshots(what)
     if wanted.storage_mb > limits.FUNCTION_SNAPSHOT_STORAGE_MB:
