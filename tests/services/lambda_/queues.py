@@ -128,6 +128,18 @@ class Stage:
         request_id: str = answer["ResponseMetadata"]["RequestId"]
         return request_id
 
+    def configure(self, name: str = "f", **members: Any) -> None:
+        """Configure the asynchronous invocation of a function."""
+        self.client.put_function_event_invoke_config(FunctionName=name, **members)
+
+    def told(self) -> dict[str, Any]:
+        """The record of an event that the function `sink` gets next."""
+        run = self.run()
+        assert run.function.name == "sink"
+        record: dict[str, Any] = run.event
+        run.returns()
+        return record
+
     def run(self) -> Run:
         """The next invocation."""
         run: Run = self.parts.engine.runs.get(timeout=PATIENCE_S)
@@ -172,6 +184,12 @@ class Stage:
         while events._readers or events._window.running > len(self.parts.engine.under_way):
             await settle()
         await settle()
+
+
+def answer(runs: list[Run]) -> None:
+    """Let all of them succeed."""
+    for run in runs:
+        run.returns()
 
 
 @contextmanager

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock
 from lambent.kernel.errors import AwsError
-from tests.services.lambda_.calls import create, publish, refused
-from tests.services.lambda_.queues import Run, SinkEngine, Stage, stage
+from tests.services.lambda_.calls import publish, refused
+from tests.services.lambda_.queues import Stage, stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,19 +24,6 @@ HOUR_S = 3600
 def on(tmp_path: Path) -> Iterator[Stage]:
     with stage(tmp_path, VirtualClock()) as made:
         yield made
-
-
-def configure(on: Stage, name: str = "f", **members: Any) -> None:
-    on.client.put_function_event_invoke_config(FunctionName=name, **members)
-
-
-def told(on: Stage) -> dict[str, Any]:
-    """The record of an event that the function `sink` gets next."""
-    run = on.run()
-    assert run.function.name == "sink"
-    record: dict[str, Any] = run.event
-    run.returns()
-    return record
 
 
 @pytest.fixture
@@ -114,7 +100,7 @@ def test_a_dry_run_queues_nothing(on: Stage) -> None:
 
 def test_a_function_that_fails_is_run_twice_again(on: Stage, sink: str) -> None:
     arn = on.create("f")
-    configure(on, DestinationConfig={"OnFailure": {"Destination": sink}})
+    on.configure(DestinationConfig={"OnFailure": {"Destination": sink}})
     request_id = on.send("f", {"a": 1})
     for rest_s in (limits.ASYNC_RETRY_FIRST_S, limits.ASYNC_RETRY_LATER_S):
         run = on.run()
@@ -124,7 +110,7 @@ def test_a_function_that_fails_is_run_twice_again(on: Stage, sink: str) -> None:
         on.quiet()
         on.pass_time(1)
     on.run().raises("third")
-    record = told(on)
+    record = on.told()
     assert record["requestContext"] == {
         "requestId": request_id,
         "functionArn": f"{arn}:$LATEST",
@@ -140,32 +126,32 @@ def test_a_function_that_fails_is_run_twice_again(on: Stage, sink: str) -> None:
 @pytest.mark.parametrize("retries", [0, 1])
 def test_how_often_is_configured(on: Stage, sink: str, retries: int) -> None:
     on.create("f")
-    configure(on, MaximumRetryAttempts=retries, DestinationConfig={"OnFailure": {"Destination": sink}})
+    on.configure(MaximumRetryAttempts=retries, DestinationConfig={"OnFailure": {"Destination": sink}})
     on.send("f")
     on.run().raises()
     if retries:
         on.pass_time(limits.ASYNC_RETRY_FIRST_S)
         on.run().raises()
-    assert told(on)["requestContext"]["approximateInvokeCount"] == retries + 1
+    assert on.told()["requestContext"]["approximateInvokeCount"] == retries + 1
 
 
 def test_a_retry_that_would_come_too_late_is_none(on: Stage, sink: str) -> None:
     on.create("f")
-    configure(on, MaximumEventAgeInSeconds=60, DestinationConfig={"OnFailure": {"Destination": sink}})
+    on.configure(MaximumEventAgeInSeconds=60, DestinationConfig={"OnFailure": {"Destination": sink}})
     on.send("f", {"message": "m"})
     run = on.run()
     on.pass_time(1)
     run.raises()
-    context = told(on)["requestContext"]
+    context = on.told()["requestContext"]
     assert (context["condition"], context["approximateInvokeCount"]) == ("EventAgeExceeded", 1)
 
 
 def test_a_success_is_told(on: Stage, sink: str) -> None:
     on.create("f")
-    configure(on, DestinationConfig={"OnSuccess": {"Destination": sink}, "OnFailure": {"Destination": sink}})
+    on.configure(DestinationConfig={"OnSuccess": {"Destination": sink}, "OnFailure": {"Destination": sink}})
     on.send("f", {"a": 1})
     on.run().returns({"b": 2})
-    record = told(on)
+    record = on.told()
     assert record["requestContext"]["condition"] == "Success"
     assert (record["requestPayload"], record["responsePayload"]) == ({"a": 1}, {"b": 2})
 
@@ -174,7 +160,7 @@ def test_what_is_configured_counts_when_it_is_needed(on: Stage) -> None:
     on.create("f")
     on.send("f")
     run = on.run()
-    configure(on, MaximumRetryAttempts=0)
+    on.configure(MaximumRetryAttempts=0)
     run.raises()
     assert on.count() == 0
 
@@ -183,7 +169,7 @@ def test_each_qualifier_has_a_configuration_of_its_own(on: Stage) -> None:
     on.create("f")
     version = publish(on.client, "f")
     on.client.create_alias(FunctionName="f", Name="live", FunctionVersion=version)
-    configure(on, Qualifier="live", MaximumRetryAttempts=0)
+    on.configure(Qualifier="live", MaximumRetryAttempts=0)
     for qualifier, waiting in (("live", 0), (version, 1)):
         on.send("f", Qualifier=qualifier)
         run = on.run()
@@ -192,87 +178,12 @@ def test_each_qualifier_has_a_configuration_of_its_own(on: Stage) -> None:
         assert on.count() == waiting
 
 
-def test_a_throttled_function_rests_twice_as_long_each_time(on: Stage) -> None:
-    on.create("f")
-    on.send("f")
-    on.run().is_refused()
-    rest_s = limits.ASYNC_PAUSE_MIN_S
-    for _ in range(12):
-        on.pass_time(rest_s - 0.5)
-        on.quiet()
-        on.pass_time(0.5)
-        on.run().is_refused()
-        rest_s = min(2 * rest_s, limits.ASYNC_PAUSE_MAX_S)
-    assert rest_s == limits.ASYNC_PAUSE_MAX_S
-    on.pass_time(rest_s)
-    on.run().returns()
-    assert on.count() == 0
-
-
-def test_a_throttled_event_is_given_up_when_it_is_too_old(on: Stage, sink: str) -> None:
-    on.create("f")
-    configure(on, DestinationConfig={"OnFailure": {"Destination": sink}})
-    on.send("f", "old")
-    tries = 0
-    while True:
-        run = on.run()
-        if run.function.name == "sink":
-            break
-        run.is_refused()
-        tries += 1
-        on.pass_time(limits.ASYNC_PAUSE_MAX_S)
-    assert run.event["requestContext"]["condition"] == "EventAgeExceeded"
-    assert run.event["requestContext"]["approximateInvokeCount"] == 0
-    run.returns()
-    assert tries * limits.ASYNC_PAUSE_MAX_S >= limits.ASYNC_AGE_S - limits.ASYNC_PAUSE_MAX_S
-
-
-def test_a_young_event_is_not_given_up_because_its_function_rests(on: Stage, sink: str) -> None:
-    on.create("f")
-    configure(on, MaximumEventAgeInSeconds=60, DestinationConfig={"OnFailure": {"Destination": sink}})
-    on.send("f", "first")
-    for rest_s in (1, 2, 4, 8, 16):
-        on.run().is_refused()
-        on.pass_time(rest_s)
-    on.run().is_refused()
-    on.send("f", "second")
-    on.pass_time(30)
-    runs = {run.function.name: run for run in (on.run(), on.run())}
-    assert runs["f"].event == "second"
-    context = runs["sink"].event["requestContext"]
-    assert (context["condition"], context["approximateInvokeCount"]) == ("EventAgeExceeded", 0)
-    answer([*runs.values()])
-    on.quiet()
-
-
-def test_refusals_are_no_retries(on: Stage) -> None:
-    on.create("f")
-    configure(on, MaximumRetryAttempts=0)
-    on.send("f")
-    on.run().is_refused()
-    on.pass_time(1)
-    on.run().answers(AwsError("ServiceException", "No room."))
-    on.pass_time(2)
-    on.run().returns()
-    assert on.count() == 0
-
-
-def test_a_function_that_may_not_run_gives_its_events_up_at_once(on: Stage, sink: str) -> None:
-    on.create("f")
-    configure(on, DestinationConfig={"OnFailure": {"Destination": sink}})
-    on.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
-    on.send("f")
-    on.run().is_refused()
-    context = told(on)["requestContext"]
-    assert (context["condition"], context["approximateInvokeCount"]) == ("ZeroReservedConcurrency", 0)
-
-
 def test_an_event_of_a_loop_is_given_up(on: Stage, sink: str) -> None:
     on.create("f")
-    configure(on, DestinationConfig={"OnFailure": {"Destination": sink}})
+    on.configure(DestinationConfig={"OnFailure": {"Destination": sink}})
     on.send("f")
     on.run().answers(AwsError("RecursiveInvocationException", "Stopped."))
-    assert told(on)["requestContext"]["approximateInvokeCount"] == 0
+    assert on.told()["requestContext"]["approximateInvokeCount"] == 0
     assert on.count() == 0
 
 
@@ -319,15 +230,20 @@ def test_queued_events_run_what_the_function_has_become(on: Stage) -> None:
     assert on.run().function.timeout_s == 7
 
 
-def test_all_attempts_are_in_one_trace(on: Stage) -> None:
-    on.create("f")
-    on.send("f")
+@pytest.mark.parametrize("header", ["", "nonsense", "Lineage=2:00000000:1", "Root=1-5759e988-bd862e3fe1be46a994272793"])
+def test_all_attempts_are_in_one_trace(on: Stage, header: str) -> None:
+    arn = on.create("f")
+    on.server.run(lambda: on.parts.targets.deliver(arn, b"1", header))
     first = on.run()
     first.raises()
     on.pass_time(limits.ASYNC_RETRY_FIRST_S)
     second = on.run()
     roots = [(run.invocation.trace_id or "").partition(";")[0] for run in (first, second)]
     assert roots[0] == roots[1] != ""
+    assert not header.startswith("Root") or roots[0] == header
+    lineages = [(run.invocation.trace_id or "").rpartition("Lineage=")[2] for run in (first, second)]
+    assert lineages[0] == lineages[1]
+    assert lineages[0].startswith("3:" if header.startswith("Lineage") else "1:")
 
 
 def test_a_delivery_is_an_asynchronous_invocation(on: Stage) -> None:
@@ -352,7 +268,7 @@ def test_a_server_that_stops_leaves_its_events_to_the_next(tmp_path: Path) -> No
     clock = VirtualClock()
     with stage(tmp_path, clock) as on:
         on.create("f")
-        configure(on, MaximumRetryAttempts=0)
+        on.configure(MaximumRetryAttempts=0)
         for number in range(3):
             on.send("f", number)
         held = [on.run() for _ in range(3)]
@@ -381,161 +297,6 @@ def test_a_retry_outlives_a_restart(tmp_path: Path) -> None:
         on.pass_time(limits.ASYNC_RETRY_LATER_S)
         on.run().raises()
         assert on.count() == 0
-
-
-def answer(runs: list[Run]) -> None:
-    for run in runs:
-        run.returns()
-
-
-def test_what_does_not_fit_waits_in_the_store(on: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"ASYNC_LINE_HELD": 3, "ASYNC_PAGE": 4, "ASYNC_HELD": 8}.items():
-        monkeypatch.setattr(limits, name, value)
-    on.create("f")
-    on.parts.queue._window._limit = on.parts.queue._window._most = 2
-    for number in range(30):
-        on.send("f", number)
-    seen = []
-    for _ in range(30):
-        run = on.run()
-        seen.append(run.event)
-        assert on.parts.queue._held <= 8
-        run.returns()
-    assert sorted(seen) == list(range(30))
-    assert on.count() == 0
-
-
-def test_functions_take_turns(on: Stage) -> None:
-    on.parts.queue._window._limit = on.parts.queue._window._most = 1
-    on.create("many")
-    on.create("one")
-    for number in range(20):
-        on.send("many", number)
-    on.send("one")
-    names = []
-    for _ in range(4):
-        run = on.run()
-        names.append(run.function.name)
-        run.returns()
-    assert names.count("one") == 1
-
-
-def test_a_function_that_is_throttled_holds_up_nobody(on: Stage) -> None:
-    on.create("busy")
-    on.create("free")
-    on.send("busy")
-    on.run().is_refused()
-    for _ in range(5):
-        on.send("busy")
-    on.send("free", "now")
-    assert on.run().event == "now"
-    on.quiet()
-
-
-def test_room_that_is_found_is_used_at_once(on: Stage) -> None:
-    on.create("f")
-    on.send("f", 1)
-    first = on.run()
-    on.send("f", 2)
-    on.run().is_refused()
-    on.quiet()
-    first.returns()
-    second = on.run()
-    assert second.event == 2
-    second.returns()
-
-
-def test_who_is_crowded_out_is_the_next(on: Stage) -> None:
-    on.create("many")
-    on.create("one")
-    for number in range(3):
-        on.send("many", number)
-    held = [on.run() for _ in range(3)]
-    on.send("many", "waits")
-    on.run().is_refused("ConcurrentInvocationLimitExceeded")
-    on.send("one")
-    held[0].returns()
-    names = {on.run().function.name}
-    held[1].returns()
-    names |= {on.run().function.name}
-    assert names == {"many", "one"}
-    on.quiet()
-
-
-def test_a_change_of_the_function_ends_its_rest(on: Stage) -> None:
-    on.create("f")
-    on.send("f")
-    on.run().is_refused()
-    on.quiet()
-    on.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=5)
-    on.run().returns()
-    assert on.count() == 0
-
-
-def test_no_queue_is_left_behind_in_memory(on: Stage) -> None:
-    on.create("f")
-    for number in range(5):
-        on.send("f", json.dumps(number))
-    answer([on.run() for _ in range(5)])
-    on.quiet()
-    events = on.parts.queue
-    assert (events._lines, events._by_key, events._held, events._held_bytes, events._timer) == ({}, {}, 0, 0, None)
-
-
-FAILURES = {
-    "raises": ("raises", {}, None, "Exception"),
-    "cannot be imported": ("import_raises", {}, None, "Exception"),
-    "ends its process": ("exits", {}, None, "Runtime.ExitError"),
-    "takes too long": ("sleeps", {"Timeout": 1}, None, "Sandbox.Timedout"),
-    "answers too much": ("large", {}, {"bytes": 7_000_000}, "Function.ResponseSizeTooLarge"),
-}
-"""What functions do, their code and configuration, the event, and AWS's errorType."""
-
-
-@pytest.mark.parametrize("failure", FAILURES)
-def test_whatever_goes_wrong_in_a_function_is_its_error(tmp_path: Path, failure: str) -> None:
-    code, members, event, error_type = FAILURES[failure]
-    with stage(tmp_path, VirtualClock(), SinkEngine) as on:
-        sink = on.create("sink")
-        create(on.client, "f", code, **members)
-        configure(on, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": sink}})
-        request_id = on.send("f", event)
-        record = told(on)
-        assert record["requestContext"]["condition"] == "RetriesExhausted"
-        assert record["responseContext"] == {
-            "statusCode": 200,
-            "executedVersion": "$LATEST",
-            "functionError": "Unhandled",
-        }
-        assert record["responsePayload"]["errorType"] == error_type
-        log = logged(on, request_id)
-        assert [line.partition(" ")[0] for line in log if line.startswith(("START", "END", "REPORT"))] == [
-            "START",
-            "END",
-            "REPORT",
-        ]
-
-
-def logged(on: Stage, request_id: str) -> list[str]:
-    """What the log of `f` says of the request, once it has its report."""
-    logs = on.server.client("logs")
-    while True:
-        found = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
-        lines = [event["message"] for event in found if request_id in event["message"]]
-        if any(line.startswith("REPORT") for line in lines):
-            return lines
-
-
-def test_a_reservation_is_never_exceeded(tmp_path: Path) -> None:
-    """Events compete for it with real environments; all of them are run in the end."""
-    with stage(tmp_path, VirtualClock(), SinkEngine) as on:
-        sink = on.create("sink")
-        create(on.client, "f", "echo")
-        on.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=2)
-        configure(on, DestinationConfig={"OnSuccess": {"Destination": sink}})
-        for number in range(30):
-            on.send("f", number)
-        assert sorted(told(on)["responsePayload"] for _ in range(30)) == list(range(30))
 
 
 def test_the_weights_of_an_alias_count_for_events(on: Stage) -> None:

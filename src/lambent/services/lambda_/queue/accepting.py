@@ -41,7 +41,7 @@ async def accept(
         client_context=client_context,
         tenant_id=tenant_id,
         # Every attempt belongs to one trace.
-        trace=trace or f"Root={traces.new_root(parts.ids, parts.clock.time())}",
+        trace=traces.rooted(trace, parts.ids, parts.clock.time()),
     )
     task = parts.supervisor.start(f"accept {request_id}", _accept(parts, key, qualifier, envelope, payload))
     if not await asyncio.shield(task):

@@ -61,6 +61,15 @@ def following(header: str, function_arn: str, ids: Ids, now_s: float) -> Trace:
     return Trace(f"Root={root};Parent={parent};Sampled={sampled};Lineage={lineage}", lineage.rounds)
 
 
+def rooted(header: str, ids: Ids, now_s: float) -> str:
+    """The tracing header `header`, with a root where it has none: whatever follows it is in one trace then."""
+    parts = _parts(header)
+    if _ROOT.fullmatch(parts.get("Root", "")):
+        return header
+    parts["Root"] = new_root(ids, now_s)
+    return ";".join(f"{name}={value}" for name, value in parts.items() if name)
+
+
 def new_root(ids: Ids, now_s: float) -> str:
     """The root of a trace that begins now: `1-5759e988-bd862e3fe1be46a994272793`."""
     return f"1-{int(now_s):08x}-{ids.bytes(12).hex()}"
