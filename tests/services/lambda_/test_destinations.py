@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from lambent.kernel.targets import Attribute
 from lambent.store.dead import DeadEvents
 from tests.conftest import serving, settings_for
 from tests.services.lambda_.calls import ARN, create, publish
-from tests.services.lambda_.inboxes import Inbox, inbox
+from tests.services.lambda_.inboxes import PATIENCE_S, Inbox, inbox
 from tests.support import server_process
 from tests.wire.places import listening
 
@@ -136,12 +137,12 @@ def test_an_answer_that_no_event_may_be_as_large_as_is_kept(lambent: Server, cli
 
 
 def _dead(server: Server) -> Any:
-    """The dead events, of which there is one at least."""
-    for _ in range(10_000):
-        found = server.run(DeadEvents(server.app.store).page)
-        if found:
-            return found
-    raise AssertionError("nothing dies")
+    """The dead events, of which there is one at least, which is waited for."""
+    end = time.monotonic() + PATIENCE_S
+    while not (found := server.run(DeadEvents(server.app.store).page)):
+        assert time.monotonic() < end, "nothing dies"
+        time.sleep(0.01)
+    return found
 
 
 def test_what_goes_to_a_service_that_is_not_built_is_kept(lambent: Server, client: Any) -> None:
