@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 PACKAGED = ("lambda_function", "lambda_version", "lambda_layer_version")
 """The tables whose records name packages."""
 KEPT_FOR_EVER = {"lambda_layer"}

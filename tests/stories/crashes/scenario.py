@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 OK = "ok"
 
 _UNDER_WAY = re.compile(r'"(State|LastUpdateStatus|Status)": "(Pending|InProgress|IN_PROGRESS|[A-Z][a-z]+ing)"')

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_S = 20
+PATIENCE_S = 60
 CACHES = shutil.ignore_patterns("runtimes", "cells", "server.json", "lock")
 """What is made anew at each start."""
 
