@@ -46,8 +46,8 @@ class SlowStore:
         return await self.asked[-1]
 
     async def page(self, *found: Event, more: bool = False, next_ms: int | None = None) -> None:
-        """Answer the question that was asked last."""
-        self.asked.pop().set_result(Page(list(found), more, next_ms))
+        """Answer the question that was asked first."""
+        self.asked.pop(0).set_result(Page(list(found), more, next_ms))
         await settle()
 
 
@@ -174,6 +174,25 @@ async def test_a_line_that_cannot_run_makes_room_for_one_that_can(site: Site, mo
     await site.end(1)
     await site.store.page(event(2), event(3), event(4))
     assert site.runs == [1, 5, 2, 3]
+
+
+async def test_a_line_of_which_nothing_runs_is_read_though_others_fill_the_memory(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ASYNC_HELD", 4)
+    site.queue._window._limit = site.queue._window._most = 1
+    await site.take(event(1), event(2), event(3), event(4))
+    await site.take(event(5, of=2))
+    assert site.runs == [1]
+    await site.store.page(event(5, of=2))
+    assert site.runs == [1, 5]
+    await site.store.page(event(2), event(3), event(4))
+    await site.end(5)
+    await site.end(1)
+    for number in (2, 3, 4):
+        assert site.runs[-1] == number
+        await site.end(number)
+    assert site.queue._lines == {}
 
 
 async def test_bytes_are_bounded_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

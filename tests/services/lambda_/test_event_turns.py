@@ -136,6 +136,23 @@ def test_functions_take_turns(on: Stage) -> None:
     assert names.count("one") == 1
 
 
+def test_functions_that_run_for_long_hold_up_nobody(on: Stage) -> None:
+    on.parts.queue._window._limit = on.parts.queue._window._most = 2
+    on.create("long")
+    on.create("short")
+    for number in range(5):
+        on.send("long", number)
+    assert [on.run().function.name for _ in range(2)] == ["long", "long"]
+    on.send("short", 1)
+    run = on.run()
+    assert run.function.name == "short"
+    on.send("short", 2)
+    on.quiet()
+    run.returns()
+    assert on.run().event == 2
+    on.quiet()
+
+
 def test_a_function_that_is_throttled_holds_up_nobody(on: Stage) -> None:
     on.create("busy")
     on.create("free")
@@ -195,4 +212,5 @@ def test_no_queue_is_left_behind_in_memory(on: Stage) -> None:
     answer([on.run() for _ in range(5)])
     on.quiet()
     events = on.parts.queue
-    assert (events._lines, events._by_key, events._held, events._held_bytes, events._timer) == ({}, {}, 0, 0, None)
+    assert (events._lines, events._by_key, events._held, events._held_bytes) == ({}, {}, 0, 0)
+    assert events._alarms._timer is None

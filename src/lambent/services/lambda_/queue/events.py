@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import sys
 from collections import OrderedDict, defaultdict
 from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
+from lambent.services.lambda_.queue.alarms import Alarms
 from lambent.services.lambda_.queue.lines import Waiting
 from lambent.services.lambda_.queue.windows import Window
 from lambent.services.lambda_.rules.async_outcomes import Retry, Wait
@@ -18,7 +17,7 @@ from lambent.services.lambda_.store import events as store_events
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from lambent.kernel.clock import Clock, Timer
+    from lambent.kernel.clock import Clock
     from lambent.kernel.tasks import Supervisor
     from lambent.services.lambda_.records import FunctionKey
     from lambent.services.lambda_.records.events import Event, Line
@@ -45,6 +44,8 @@ class Queue:
         self._by_key: defaultdict[FunctionKey, dict[int, Waiting]] = defaultdict(dict)
         self._turns: OrderedDict[Waiting, None] = OrderedDict()
         """The lines of which an event is to run."""
+        self._first: OrderedDict[Waiting, None] = OrderedDict()
+        """Those of which none runs: they do not wait for what others have running for long."""
         self._hungry: OrderedDict[Waiting, None] = OrderedDict()
         """The lines for which the store is to be asked."""
         self._crowded_out: dict[Waiting, None] = {}
@@ -53,9 +54,7 @@ class Queue:
         self._held = 0
         self._held_bytes = 0
         self._readers = 0
-        self._alarms: list[tuple[int, int, Waiting]] = []
-        self._order = itertools.count()
-        self._timer: Timer | None = None
+        self._alarms = Alarms(clock, self._wake)
 
     async def run(self, attempt: Attempt) -> None:
         """Work until cancelled, first on what an earlier run has left.
@@ -105,10 +104,10 @@ class Queue:
         if waiting.blank:
             self._forget(waiting)
         if waiting.runnable:
-            self._turns.setdefault(waiting)
+            (self._first if waiting.first else self._turns).setdefault(waiting)
         if waiting.wants:
             self._hungry.setdefault(waiting)
-        self._arm(waiting)
+        self._alarms.arm(waiting)
         self._go()
 
     def _forget(self, waiting: Waiting) -> None:
@@ -124,6 +123,10 @@ class Queue:
         """Start what may run, and ask the store for what is to run next."""
         if self._attempt is None:
             return
+        while self._first and self._window.running < limits.ASYNC_RUNNING_MOST:
+            waiting, _ = self._first.popitem(last=False)
+            if waiting.runnable:
+                self._start(waiting, self._attempt)
         while self._window.open and self._turns:
             waiting, _ = self._turns.popitem(last=False)
             if waiting.runnable:
@@ -135,11 +138,16 @@ class Queue:
                 self._supervisor.start(f"read events of {waiting.line.arn}", self._read(waiting))
 
     def _made_room(self) -> bool:
-        """Whether a line that cannot run now could leave its place to one that can: the one with the most here."""
-        idle = [each for each in self._lines.values() if each.ready and not each.runnable]
-        if not idle:
+        """Whether a line could leave its place to the hungry one whose turn it is: the one with the most here of those
+        that cannot run now, or where the hungry one is to run first, of all."""
+        urgent = next(iter(self._hungry)).first and self._window.running < limits.ASYNC_RUNNING_MOST
+        others = [each for each in self._lines.values() if each.ready and (urgent or not each.runnable)]
+        if not others:
             return False
-        self._drop(max(idle, key=lambda each: each.ready_bytes).clear())
+        victim = max(others, key=lambda each: (not each.runnable, each.ready_bytes))
+        self._drop(victim.clear())
+        if victim.wants:
+            self._hungry.setdefault(victim)
         return self._has_room
 
     def _start(self, waiting: Waiting, attempt: Attempt) -> None:
@@ -173,6 +181,7 @@ class Queue:
         waiting.put_back(event)
         if verdict.everywhere:
             self._window.close()
+            waiting.crowded_out = True
             self._crowded_out[waiting] = None
         else:
             waiting.window.close()
@@ -224,35 +233,6 @@ class Queue:
         for event in events:
             self._held -= 1
             self._held_bytes -= len(event.payload)
-
-    def _arm(self, waiting: Waiting) -> None:
-        """Have the line looked at when its rest is over, or when its next event is due."""
-        at_ms = waiting.rests_until_ms if waiting.resting else waiting.next_ms
-        if at_ms is None or (waiting.alarm_ms is not None and waiting.alarm_ms <= at_ms):
-            return
-        waiting.alarm_ms = at_ms
-        heapq.heappush(self._alarms, (at_ms, next(self._order), waiting))
-        if self._alarms[0][2] is waiting:
-            self._wind()
-
-    def _wind(self) -> None:
-        """Set the timer. The clock on the wall may be set, and the machine may sleep: so never for too long."""
-        if self._timer is not None:
-            self._timer.cancel()
-        rest_s = (self._alarms[0][0] - self._now_ms()) / 1000
-        self._timer = self._clock.call_later(min(max(rest_s, 0), limits.ASYNC_REST_S), self._ring)
-
-    def _ring(self) -> None:
-        """Look at the lines whose time has come."""
-        self._timer = None
-        now_ms = self._now_ms()
-        while self._alarms and self._alarms[0][0] <= now_ms:
-            at_ms, _, waiting = heapq.heappop(self._alarms)
-            if waiting.alarm_ms == at_ms:
-                waiting.alarm_ms = None
-                self._wake(waiting, now_ms)
-        if self._alarms and self._timer is None:
-            self._wind()
 
     def _wake(self, waiting: Waiting, now_ms: int) -> None:
         if waiting.resting and waiting.rests_until_ms <= now_ms:

@@ -33,6 +33,8 @@ class Waiting:
         """When the next event is due that the store has."""
         self.rests_until_ms = 0
         """Until when nothing runs because the function takes no more."""
+        self.crowded_out = False
+        """Whether the account or the machine took no more when one of its events was last tried."""
         self._rest_s = limits.ASYNC_PAUSE_MIN_S
         self.alarm_ms: int | None = None
         """When somebody looks at it again."""
@@ -46,6 +48,11 @@ class Waiting:
     def runnable(self) -> bool:
         """Whether one of its events is to run now."""
         return bool(self.ready) and not self.resting and self.window.open
+
+    @property
+    def first(self) -> bool:
+        """Whether it is to run one before others run more: none of it runs, and nothing says that none can."""
+        return not self.window.running and not self.crowded_out
 
     @property
     def wants(self) -> bool:
@@ -123,4 +130,5 @@ class Waiting:
 
     def recover(self) -> None:
         """The function runs again: the next rest is a short one."""
+        self.crowded_out = False
         self._rest_s = limits.ASYNC_PAUSE_MIN_S
