@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from lambent.kernel import limits
 from lambent.services.lambda_.rules import durable_ids
 from tests.services.lambda_.durables import real_now, stage
 
@@ -67,6 +68,19 @@ def test_a_failure_is_told(on: Stage, error: dict[str, Any]) -> None:
     on.client.send_durable_execution_callback_failure(CallbackId=name, Error=error)
     assert answered(on) == ("FAILED", {"Error": error})
     assert on.history(arn)[-1]["CallbackFailedDetails"]["Error"] == {"Payload": error, "Truncated": False}
+
+
+def test_a_failure_that_is_too_large_is_refused_and_is_no_answer(on: Stage) -> None:
+    _, name = wait(on)
+    error = {"ErrorMessage": "a" * (limits.DURABLE_ERROR_BYTES - len('{"ErrorMessage":""}'))}
+    too_large = {"ErrorMessage": error["ErrorMessage"] + "a"}
+    with pytest.raises(
+        on.client.exceptions.InvalidParameterValueException,
+        match="Error object size must be less than or equal to 1048576 bytes",
+    ):
+        on.client.send_durable_execution_callback_failure(CallbackId=name, Error=too_large)
+    on.client.send_durable_execution_callback_failure(CallbackId=name, Error=error)
+    assert answered(on) == ("FAILED", {"Error": error})
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ RETRY = update("STEP", "RETRY", StepOptions={"NextAttemptDelaySeconds": 1})
         (
             (),
             (update("STEP", "SUCCEED", Payload="a" * 1_048_577),),
-            "STEP payload size must be less than or equal to 1048576 bytes.",
+            "STEP output payload size must be less than or equal to 1048576 bytes.",
         ),
         (
             (),
@@ -122,8 +122,8 @@ RETRY = update("STEP", "RETRY", StepOptions={"NextAttemptDelaySeconds": 1})
         ),
         (
             (),
-            (update("STEP", "FAIL", Error={"ErrorData": "a" * 1_048_576}),),
-            "Error object size must be less than 1048576 bytes.",
+            (update("STEP", "FAIL", Error={"ErrorData": "a" * (1_048_577 - len('{"ErrorData":""}'))}),),
+            "Error object size must be less than or equal to 1048576 bytes.",
         ),
     ],
 )

@@ -155,6 +155,7 @@ _NOTES = {
     "CreateCodeSigningConfig": _SIGNER,
     "CreateEventSourceMapping": _SOURCES,
     "CreateFunction": f"{_RUNTIMES}; {_CODE}; {_KEPT}",
+    "DeleteFunction": "the executions of a durable function go with it at once; AWS lets them end first",
     "PublishLayerVersion": "packages on S3 come from the S3 that the setting `s3_endpoint` names",
     "PutFunctionCodeSigningConfig": _SIGNER,
     "PutFunctionEventInvokeConfig": _QUEUE,

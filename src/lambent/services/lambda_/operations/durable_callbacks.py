@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lambent.services.lambda_.durable import executions
 from lambent.services.lambda_.errors import durable as errors
-from lambent.services.lambda_.rules import durable_ids, durable_life
+from lambent.services.lambda_.rules import durable_ids, durable_life, durable_updates
 from lambent.services.lambda_.store import durable
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ async def send_durable_execution_callback_failure(call: Call[Parts], request: Re
     https://docs.aws.amazon.com/lambda/latest/api/API_SendDurableExecutionCallbackFailure.html
     """
     error = request.get("Error", {})
+    durable_updates.check_error(error)
     return await _send(call, request, lambda draft, held: durable_life.answer_callback(draft, held, None, error))
 
 

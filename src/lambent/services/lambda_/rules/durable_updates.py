@@ -124,15 +124,20 @@ def _check_same(operation: Operation, update: Update) -> None:
 
 
 def _check_sizes(draft: Draft, update: Update) -> None:
-    if "Error" in update and len(msgspec.json.encode(update["Error"])) >= limits.DURABLE_ERROR_BYTES:
-        raise invalid(f"Error object size must be less than {limits.DURABLE_ERROR_BYTES} bytes.")
-    what, most = f"{update['Type']} payload", limits.DURABLE_PAYLOAD_BYTES
+    check_error(update.get("Error", {}))
+    what, most = f"{update['Type']} output payload", limits.DURABLE_PAYLOAD_BYTES
     if update["Type"] == "CHAINED_INVOKE":
         what, most = "CHAINED_INVOKE input payload", limits.DURABLE_CALL_BYTES
     elif update["Type"] == "EXECUTION":
         what, most = "Execution output payload", draft.execution.result_bytes
     if len(update.get("Payload", "").encode()) > most:
         raise invalid(f"{what} size must be less than or equal to {most} bytes.")
+
+
+def check_error(error: Error) -> None:
+    """Raises AWS's error where this error, as it is told to the function, is too large."""
+    if len(msgspec.json.encode(error)) > limits.DURABLE_ERROR_BYTES:
+        raise invalid(f"Error object size must be less than or equal to {limits.DURABLE_ERROR_BYTES} bytes.")
 
 
 def _execution(draft: Draft, update: Update) -> None:
