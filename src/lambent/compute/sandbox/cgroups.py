@@ -14,7 +14,7 @@ import re
 import select
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import msgspec
 
@@ -58,6 +58,15 @@ class Tree(msgspec.Struct, frozen=True):
     """Of `memory`, `cpu`, `pids`, `freeze` and `kill`, those for which this tree is the one to ask."""
 
 
+class Door(NamedTuple):
+    """Where to make a control group and join it."""
+
+    folder: int
+    """A descriptor."""
+    pids: str
+    """What the file `pids.max` of the new folder is to say; empty where it has none."""
+
+
 class Cgroup:
     """The control groups of one environment, one folder in each tree. Every call takes tens of microseconds."""
 
@@ -91,6 +100,10 @@ class Cgroup:
                 os.close(descriptor)
             self.remove()
             raise
+
+    def expect(self) -> None:
+        """Count on them: somebody else is going to make the folders, by `Cgroups.doors`."""
+        self._living.add(self._name)
 
     def limit(self, *, memory_mb: int, files_mb: int = 0) -> None:
         """Set what the environment may use: megabytes (2**20 bytes) of memory with no swap, and megabytes of files in
@@ -317,6 +330,24 @@ class Cgroups:
         cgroup = Cgroup(plain_name(name), self._trees, self._living, self._overdrafts)
         cgroup.make(pids)
         return cgroup
+
+    def expect(self, name: str) -> Cgroup:
+        """The control groups of an environment whose first process makes them by `doors`. Raises ValueError for a name
+        that is no plain file name."""
+        cgroup = Cgroup(plain_name(name), self._trees, self._living, self._overdrafts)
+        cgroup.expect()
+        return cgroup
+
+    def doors(self, pids: int = ENVIRONMENT_PROCESSES) -> list[Door]:
+        """The folders in which such a process makes its own, one in each tree. Whoever takes them closes them. Raises
+        OSError."""
+        return [
+            Door(
+                os.open(tree.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC),
+                str(pids) if "pids" in tree.controls else "",
+            )
+            for tree in self._trees
+        ]
 
     @property
     def descriptor(self) -> int:

@@ -18,7 +18,7 @@ from lambent.compute.sandbox.api import Image
 from lambent.compute.sandbox.cells import JailCell, Outfit
 from lambent.compute.sandbox.lone import LoneCell
 from lambent.compute.sandbox.nurseries import Nursery
-from lambent.compute.sandbox.zygotes import Privileges, Walls
+from lambent.compute.sandbox.zygotes import Privileges, Walls, group_name
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class JailSandbox:
         self._closed = False
         self._resources = ExitStack()
         scripts = self._resources.enter_context(as_file(files("lambent.compute.bootstraps") / "cell"))
-        self._walls = Walls(Privileges.of(level), code, volumes, scripts, filters, sleeper.program(), notify)
+        self._walls = Walls(Privileges.of(level), cgroups, code, volumes, scripts, filters, sleeper.program(), notify)
         cgroups.sweep()
         asyncio.get_running_loop().add_reader(cgroups.descriptor, cgroups.attend)
 
@@ -105,11 +105,12 @@ class JailSandbox:
     def make(self, zygote: Zygote, nursery: Nursery) -> None:
         """Begin to make a cell, for a nursery."""
         seat = self._seat()
-        cgroup = self.cgroup()
+        self._born += 1
+        cgroup = self._cgroups.expect(group_name(self._born))
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         try:
-            zygote.fork(self._born, *self._identity(seat), theirs, cgroup.procs)
+            zygote.fork(self._born, *self._identity(seat), theirs)
         except OSError:
             ours.close()
             cgroup.remove()
@@ -117,8 +118,6 @@ class JailSandbox:
             raise
         finally:
             theirs.close()
-            for descriptor in cgroup.procs:
-                os.close(descriptor)
         cell = self._cell(zygote, seat, ours, cgroup)
         self._homes[cell] = nursery
         nursery.begun(cell)
@@ -128,9 +127,9 @@ class JailSandbox:
         self._homes[cell].made(cell)
 
     def cgroup(self) -> Cgroup:
-        """Control groups for a cell or a branch of one. Raises OSError."""
+        """Control groups for a branch of a cell. Raises OSError."""
         self._born += 1
-        return self._cgroups.open(f"cell-{self._born}")
+        return self._cgroups.open(group_name(self._born))
 
     def gone(self, cell: JailCell, reason: str) -> None:
         """Nothing is left of a cell: its user may be another's."""

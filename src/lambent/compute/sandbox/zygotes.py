@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lambent.compute.sandbox.api import Image
+    from lambent.compute.sandbox.cgroups import Cgroups
 
 _CONTROL: Final = 3
+_GROUP_NAME: Final = "cell-%d"
 _ORDER: Final = struct.Struct("=III")
 _EXIT: Final = struct.Struct("=Ii")
 _NUMBER: Final = struct.Struct("=I")
@@ -91,6 +93,7 @@ class Walls(msgspec.Struct, frozen=True):
     """What a level gives all its cells, whatever their image."""
 
     privileges: Privileges
+    cgroups: Cgroups
     code: Path
     """The folder that holds all unpacked packages and layers."""
     volumes: tuple[Path, ...]
@@ -143,12 +146,13 @@ class Zygote:
         self._process = os.pidfd_open(self._pid)
         self._loop.add_reader(self._process, self._ended)
         self._loop.add_reader(self._control.fileno(), self.attend)
-        self._tell(msgspec.json.encode(_furnishing(image, walls)))
-        self._tell(msgspec.json.encode(_plan(image, walls)))
+        self._control.send(msgspec.json.encode(_furnishing(image, walls)))
+        self._tell_plan(image, walls)
 
-    def fork(self, number: int, user: int, group: int, control: socket.socket, groups: Sequence[int]) -> None:
-        """Have it make a cell that speaks over `control` and joins `groups`; it gets copies of both. Raises OSError."""
-        socket.send_fds(self._control, [b"F" + _ORDER.pack(number, user, group)], [control.fileno(), *groups])
+    def fork(self, number: int, user: int, group: int, control: socket.socket) -> None:
+        """Have it make a cell that speaks over `control`, of which it gets a copy, and that makes its control groups by
+        the name of `group_name`. Raises OSError."""
+        socket.send_fds(self._control, [b"F" + _ORDER.pack(number, user, group)], [control.fileno()])
 
     def connect(self, number: int, guest: int) -> None:
         """Have it make a socket of the network of the guest of that descriptor; the cell is told. Raises OSError."""
@@ -205,8 +209,15 @@ class Zygote:
         elif made is not None:
             made.close()
 
-    def _tell(self, packet: bytes) -> None:
-        self._control.send(packet)
+    def _tell_plan(self, image: Image, walls: Walls) -> None:
+        """Raises OSError."""
+        doors = walls.cgroups.doors()
+        try:
+            packet = msgspec.json.encode(_plan(image, walls, [door.pids for door in doors]))
+            socket.send_fds(self._control, [packet], [door.folder for door in doors])
+        finally:
+            for door in doors:
+                os.close(door.folder)
 
     def _ended(self) -> None:
         self._loop.remove_reader(self._process)
@@ -218,6 +229,11 @@ class Zygote:
         if not reason and status:
             reason = f"the zygote ended with status {os.waitstatus_to_exitcode(status)}"
         self._keeper.ended(reason)
+
+
+def group_name(number: int) -> str:
+    """What the control groups of a cell are called."""
+    return _GROUP_NAME % number
 
 
 def _spawn(script: Path, control: int) -> int:
@@ -264,8 +280,8 @@ def _resources(image: Image) -> dict[str, int]:
     return _RESOURCES | ({"RLIMIT_NPROC": limits.CELL_BRANCH_PROCESSES} if image.branches else {})
 
 
-def _plan(image: Image, walls: Walls) -> dict[str, object]:
-    """The plan that `zygote.py` reads."""
+def _plan(image: Image, walls: Walls, pids: list[str]) -> dict[str, object]:
+    """The plan that `zygote.py` reads, with the folders to make control groups in, which `pids` is for."""
     runtime = image.runtime
     managed = runtime.client is not None
     program = mounts.interpreter(runtime).program
@@ -280,6 +296,7 @@ def _plan(image: Image, walls: Walls) -> dict[str, object]:
         "task": mounts.PATHS.task,
         "opt": mounts.PATHS.opt,
         "runtime": mounts.PATHS.runtime,
+        "groups": {"name": _GROUP_NAME, "pids": pids},
         "limits": {"oom_score": limits.CELL_OOM_SCORE, "resources": _resources(image)},
         "nested": walls.privileges.nested,
         "command": (program, "-S", "-B", "-u", mounts.CLIENT) if managed else (),

@@ -47,12 +47,14 @@ ANY_TIME = frozenset((b"PYTHONPATH", b"PYTHONUNBUFFERED", b"PYTHONDONTWRITEBYTEC
 class Plan:
     """What all cells of an image have in common."""
 
-    def __init__(self, order, born_with):
+    def __init__(self, order, born_with, folders):
         self._born_with = born_with
         self.processes = order["processes"]
         self.hidden = order["hidden"]
         self.code = order["code"].encode() + b"/"
         self.sleeper = base64.b64decode(order["sleeper"]) if order["sleeper"] else None
+        self.groups = [(folder, pids.encode()) for folder, pids in zip(folders, order["groups"]["pids"])]
+        self.group_name = order["groups"]["name"]
         self.host = order["host"]
         self.mounted = order["mounted"]
         self.mounts = [tuple(text.encode() for text in each) for each in order["mounts"]]

@@ -46,10 +46,10 @@ KEPT_FOR_BRANCHES = (CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_SY
 """Where the first guest is forked: to lay the forks' files over those of INIT, and to see in /proc what was forked."""
 
 
-def live(init, identity, control, groups):
+def live(init, number, identity, control):
     """Be process 1 until the server is gone. Returns in the first guest only, with what that is to run."""
     try:
-        program = init.live(identity, control, groups)
+        program = init.live(number, identity, control)
     except (BrokenPipeError, ConnectionResetError):
         os._exit(0)  # the server is gone, or has thought better of it
     except OSError as error:
@@ -73,11 +73,11 @@ class Init:
         self.kept = calls.Capabilities(*(KEPT + KEPT_FOR_BRANCHES if plan.branches else KEPT))
         self.server = self.identity = self.branches = self.home = self.ready = None
 
-    def live(self, identity, control, groups):
+    def live(self, number, identity, control):
         """Build the walls, fork the first guest, serve."""
         calls.die_with_parent(_signal.SIGKILL)
         self.identity = identity
-        join(groups)
+        join(self.plan, number)
         calls.unshare(WALLS)
         furnish_privately(self.plan)
         sockets = network(self.plan)
@@ -253,8 +253,20 @@ def listening(made, address):
     return made.detach()
 
 
-def join(groups):
-    """Become a member of the control groups whose files these are."""
-    for group in groups:
-        os.write(group, b"0")
-        os.close(group)
+def join(plan, number):
+    """Make the control groups of the cell of that number, and become a member of them. A group that holds it for its
+    processes is told how many before there are any."""
+    name = plan.group_name % number
+    for folder, pids in plan.groups:
+        os.mkdir(name, 0o755, dir_fd=folder)
+        if pids:
+            put(folder, name + "/pids.max", pids)
+        put(folder, name + "/cgroup.procs", b"0")
+        os.close(folder)
+
+
+def put(folder, path, text):
+    """Write to a file below a folder."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC, dir_fd=folder)
+    os.write(descriptor, text)
+    os.close(descriptor)

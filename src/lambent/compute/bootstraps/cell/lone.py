@@ -25,12 +25,12 @@ class Lone:
         self.plan = plan
         self.building = calls.Capabilities(init.CAP_DAC_READ_SEARCH, init.CAP_SYS_ADMIN)
 
-    def live(self, identity, control, first, groups):
+    def live(self, number, identity, control, first):
         """Build the walls and settle behind them: what is to be run, and its variables are set. `first` is a descriptor
         of process 1."""
         self.control = control
         try:
-            self._build(first, groups)
+            self._build(number, first)
             return self._settle(identity)
         except (BrokenPipeError, ConnectionResetError):
             os._exit(0)  # the server is gone, or has thought better of it
@@ -41,9 +41,9 @@ class Lone:
             traceback.print_exc()
             os._exit(1)
 
-    def _build(self, first, groups):
+    def _build(self, number, first):
         """Give the server its ends of everything, and take place at the others."""
-        init.join(groups)
+        init.join(self.plan, number)
         calls.unshare(init.WALLS)
         init.furnish_privately(self.plan)
         sockets = init.network(self.plan)

@@ -1,11 +1,11 @@
 """The zygote of an image: an interpreter with everything imported that its cells have in common, which forks them.
 
 It runs inside the image's root, has a single thread, and listens on descriptor 3. The first packet is the plan that all
-its cells share, as JSON. Every other begins with a byte that says what it is. In: `F` fork a cell: its number and those
-of its user and group, four bytes each, with the cell's own control socket and the files by which it joins its control
-groups; `C` a socket of a lone cell's network: its number, with a descriptor of its guest. Out: `X` the guest of a lone
-cell has ended, `C` the socket. How other cells fare is seen by whoever made their control socket. It ends when its own
-control socket does, and takes the cells along.
+its cells share, as JSON, with the folders in which they make their control groups. Every other begins with a byte that
+says what it is. In: `F` fork a cell: its number and those of its user and group, four bytes each, with the cell's own
+control socket; `C` a socket of a lone cell's network: its number, with a descriptor of its guest. Out: `X` the guest of
+a lone cell has ended, `C` the socket. How other cells fare is seen by whoever made their control socket. It ends when
+its own control socket does, and takes the cells along.
 
 Whatever it touches between two forks is copied for it, and stays with the cell that was forked before. So its loop does
 little, and process 1 is made ready here, as far as it is the same in every cell.
@@ -34,7 +34,6 @@ import packets  # noqa: E402
 import rehearsal  # noqa: E402
 
 CONTROL = 3
-PACKET = 1 << 18
 ORDER = struct.Struct("=III")
 """How an order for a cell says its number, its user and its group."""
 EXIT = struct.Struct("=Ii")
@@ -48,10 +47,10 @@ class Zygote:
     def __init__(self):
         os.set_inheritable(CONTROL, False)
         self.control = _socket.socket(fileno=CONTROL)
-        packet = self.control.recv(PACKET)
+        packet, folders = packets.receive(self.control)
         if not packet:
             os._exit(0)  # the server is gone
-        self.plan = guest.Plan(json.loads(packet), BORN_WITH)
+        self.plan = guest.Plan(json.loads(packet), BORN_WITH, folders)
         self.init = init.Init(self.plan)
         self._home = os.open(self.plan.processes + "/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._guests = {}
@@ -107,7 +106,7 @@ class Zygote:
             self._connect(order[1:], *descriptors)
         else:
             try:
-                program = self._make(*ORDER.unpack(order[1:]), descriptors)
+                program = self._make(*ORDER.unpack(order[1:]), *descriptors)
             except OSError as error:
                 packets.say(descriptors[0], b"F" + str(error).encode())
         if program is None:
@@ -115,20 +114,19 @@ class Zygote:
                 os.close(descriptor)
         return program
 
-    def _make(self, number, user, group, descriptors):
+    def _make(self, number, user, group, control):
         """Fork the first processes of a new process namespace; for that the zygote has to come back from the last."""
-        control, *groups = descriptors
         calls.setns(self._home, calls.CLONE_NEWPID)
         calls.unshare(calls.CLONE_NEWPID)
         if self.lone:
-            return self._make_lone(number, (user, group), control, groups)
+            return self._make_lone(number, (user, group), control)
         if calls.fork() == 0:
             os.close(self.control.detach())
             os.close(self._home)
-            return init.live(self.init, (user, group), control, groups)
+            return init.live(self.init, number, (user, group), control)
         return None
 
-    def _make_lone(self, number, identity, control, groups):
+    def _make_lone(self, number, identity, control):
         """Process 1, which sleeps, and beside it the guest."""
         first = os.posix_spawn(self._sleeper, (self._sleeper,), {}, file_actions=self._actions)
         process = None
@@ -140,7 +138,7 @@ class Zygote:
                 os.kill(first, signal.SIGKILL)
         if process == 0:
             os.close(self.control.detach())
-            return self.lone.live(identity, control, handle, groups)
+            return self.lone.live(number, identity, control, handle)
         os.close(handle)
         self._guests[process] = number, first
         return None
