@@ -11,7 +11,9 @@ import pytest
 
 from tests.stories.crashes import iam, lambda_, logs
 from tests.stories.crashes.checks import verify
-from tests.stories.crashes.recording import Image, Recording, record, recover, torn
+from tests.stories.crashes.recording import Image, Recording, begin, commits, record, recover, torn
+from tests.stories.crashes.server import halting
+from tests.support import client
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +25,7 @@ AT_ONCE = 2
 READING = re.compile(r"Get|List|Describe|Filter|AssumeRole$")
 """What begins so changes nothing; sessions are not stored."""
 WORKERS_STEPS = 3
-PARTS = 8
+PARTS = 16
 
 
 def test_every_operation_of_lambda_is_made_or_looked_at() -> None:
@@ -50,6 +52,18 @@ def test_a_kill_at_any_step_leaves_all_of_a_call_or_nothing(tmp_path: Path) -> N
     half_written = torn(calls[1], tmp_path / "torn")
     chosen = [*calls, half_written, *workers[:: max(1, len(workers) // WORKERS_STEPS)]]
     check(recording, [(image, image.news) for image in chosen])
+
+
+def test_a_kill_in_the_middle_of_the_first_start_is_recovered_from(tmp_path: Path) -> None:
+    folders: list[Path] = []
+    with halting(tmp_path / "new", "trace") as server, ThreadPoolExecutor(1) as pool:
+        for copy in commits(server, begin(server, pool, server.ready)):
+            folders.append(tmp_path / f"step-{len(folders)}")
+            copy(folders[-1])
+    assert folders
+    for folder in folders:
+        with halting(folder) as server:
+            assert client(server.endpoint, "lambda").list_functions()["Functions"] == []
 
 
 @pytest.mark.slow

@@ -176,9 +176,10 @@ def marked(service: Service) -> Service:
 
 
 def listen(loop: asyncio.AbstractEventLoop, obey: Callable[[str], None]) -> None:
-    """Hand over each line that comes, until the last."""
+    """Hand over each line that comes; after the last, whoever has started this is gone."""
     for line in sys.stdin:
         loop.call_soon_threadsafe(obey, line.strip())
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def main(folder: str) -> None:
