@@ -20,8 +20,9 @@ from lambent.store.outbox import Outbox
 from lambent.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
+    from lambent.kernel.targets import Attribute, Sender
     from lambent.store.api import Transaction
 
 CLIENTS = 8
@@ -89,17 +90,34 @@ async def client(store: SqliteStore, blobs: Blobs, run: str, number: int) -> Non
         say(name)
 
 
+def ordered(arn: str) -> bool:
+    """Whether the events for the target come one after another: they do for every second client."""
+    return int(arn.rpartition("-")[2]) % 2 == 1
+
+
+class Road:
+    """The targets, which write down what they take."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    def ordered(self, arn: str) -> bool:
+        return ordered(arn)
+
+    async def deliver(
+        self, arn: str, event: bytes, trace: str, sender: Sender | None, attributes: Mapping[str, Attribute]
+    ) -> None:
+        sql = "INSERT INTO delivered (target, event) VALUES (:target, :event)"
+        await self._store.write(lambda tx: tx.run(sql, target=arn, event=event.decode()))
+
+
 async def main(folder: Path, run: str) -> None:
     store = await SqliteStore.open(folder / "data", {"crash": folder / "schema"})
     blobs = Blobs(folder / "data")
 
-    async def deliver(target: str, event: bytes) -> None:
-        sql = "INSERT INTO delivered (target, event) VALUES (:target, :event)"
-        await store.write(lambda tx: tx.run(sql, target=target, event=event.decode()))
-
     say("ready")
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(Outbox(store, deliver, SystemClock()).run())
+        tasks.create_task(Outbox(store, Road(store), SystemClock()).run())
         for number in range(CLIENTS):
             tasks.create_task(client(store, blobs, run, number))
 

@@ -78,7 +78,10 @@ def check_whole(state: State) -> None:
 
 
 def check_events(state: State) -> None:
-    """Each event of each transaction waits or was delivered, at least once, and first in the order it was sent."""
+    """Each event of each transaction waits or was delivered, at least once; in the order it was sent where one is kept.
+
+    What is delivered once more counts by its first time.
+    """
     sent = {f"{name}/{number:03}" for name, row in state.transactions.items() for number in range(row[1])}
     assert state.waiting | {event for _, event in state.delivered} == sent
     assert state.dead == []
@@ -86,7 +89,7 @@ def check_events(state: State) -> None:
     for target, event in dict.fromkeys(state.delivered):
         first[target].append(event)
     for target, events in first.items():
-        assert events == sorted(events), f"{target} got its events out of order"
+        assert events == sorted(events) or not crash_writer.ordered(target), f"{target} got its events out of order"
 
 
 def check_blobs(state: State, blobs: Path) -> None:
