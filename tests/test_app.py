@@ -28,8 +28,8 @@ async def test_the_sandbox_is_closed_where_no_engine_can_be_made(
 ) -> None:
     walls = Walls()
 
-    async def choose(*_: Any) -> tuple[Walls, str]:
-        return walls, ""
+    async def choose(*_: Any) -> levels.Choice:
+        return levels.Choice(walls)
 
     def engine(**_: Any) -> None:
         raise OSError("no room for code")
