@@ -26,13 +26,13 @@ RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 READY_LINE = "Ctrl-C stops"
 
 
-def archive(files: dict[str, str | bytes]) -> bytes:
-    """A zip of `files`, name to content; the same bytes for the same files."""
+def archive(files: dict[str, str | bytes], mode: int = 0o644) -> bytes:
+    """A zip of `files`, name to content, all with that mode; the same bytes for the same files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as output:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name)
-            entry.external_attr = 0o644 << 16
+            entry.external_attr = mode << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             output.writestr(entry, content)
     return buffer.getvalue()

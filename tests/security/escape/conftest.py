@@ -18,7 +18,7 @@ from botocore.config import Config
 
 import lambent
 from lambent.compute.sandbox.killing import opened
-from tests.support import READY_LINE, ServerProcess, create, free_port
+from tests.support import READY_LINE, ServerProcess, archive, create, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,18 @@ CANARY = "canary-f3b1c7"
 PROBES = {path.name: path.read_text() for path in (Path(__file__).parent / "probes").glob("*.py")}
 SOURCES = str(Path(lambent.__file__).parents[1])
 """The server under attack is the one that these tests stand beside."""
+COMPANION = """#!/var/lang/bin/python3
+import os, urllib.request
+
+def ask(path, data=None, **headers):
+    url = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2020-01-01/extension/{path}"
+    return urllib.request.urlopen(urllib.request.Request(url, data, headers))
+
+registration = ask("register", b'{"events": ["INVOKE"]}', **{"Lambda-Extension-Name": "companion"})
+identifier = registration.headers["Lambda-Extension-Identifier"]
+while True:
+    ask("event/next", **{"Lambda-Extension-Identifier": identifier}).read()
+"""
 PLAIN_USER = 54_321
 PLAIN_PYTHON = "/usr/bin/python3"
 LEVELS = ("jail", "userns")
@@ -225,6 +237,22 @@ def server(level: str, host: Host) -> Iterator[ServerProcess]:
 def attacker(server: ServerProcess) -> Attacker:
     """A function with plenty of memory, so that what stops it is the limit that is looked at."""
     return Attacker.deployed(server, "attacker", MemorySize=2048)
+
+
+@pytest.fixture(scope="session")
+def accompanied(server: ServerProcess) -> Attacker:
+    """One with an extension: its cell is built by another process, and it is not alone there."""
+    functions = server.client("lambda")
+    content = {"ZipFile": archive({"extensions/companion": COMPANION}, mode=0o755)}
+    layer = functions.publish_layer_version(LayerName="companion", Content=content)["LayerVersionArn"]
+    return Attacker.deployed(server, "accompanied", MemorySize=2048, Layers=[layer])
+
+
+@pytest.fixture(params=["attacker", "accompanied"])
+def anybody(level: str, request: pytest.FixtureRequest) -> Attacker:
+    """Each of these, at each level."""
+    attacker: Attacker = request.getfixturevalue(request.param)
+    return attacker
 
 
 @pytest.fixture(scope="session")
