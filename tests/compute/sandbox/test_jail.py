@@ -502,6 +502,20 @@ async def test_control_groups_hold_a_cell_and_go_with_it(tmp_path: Path, lone: b
 
 
 @either
+async def test_cells_that_are_ended_while_they_are_made_leave_no_control_groups(tmp_path: Path, lone: bool) -> None:
+    cgroups = hierarchies.find(f"test-{os.getpid()}", privileged=LEVEL == "jail")
+    if not cgroups.controls:
+        pytest.skip(f"there are no control groups here: {cgroups.lacking}")
+    site = Building(tmp_path, cgroups, lone=lone)
+    wanted = [asyncio.create_task(site.sandbox.cell(site.image)) for _ in range(limits.CELLS_MADE_AT_ONCE)]
+    (await wanted[0]).kill()
+    await site.close()  # the others are on their way
+    await asyncio.gather(*wanted, return_exceptions=True)
+    with pytest.raises(FileNotFoundError):  # the server's own folders went, which they do when they are empty
+        cgroups.doors()
+
+
+@either
 async def test_a_cell_has_all_of_the_processor_until_it_is_paced(tmp_path: Path, lone: bool) -> None:
     cgroups = hierarchies.find(f"test-{os.getpid()}", privileged=LEVEL == "jail")
     if "cpu" not in cgroups.controls:

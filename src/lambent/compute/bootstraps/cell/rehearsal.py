@@ -15,6 +15,7 @@ from importlib import import_module
 import calls
 import guest
 import init
+import lone
 import packets
 
 HERE = __file__.rpartition("/")[0]
@@ -36,7 +37,7 @@ EVENT = b'{"key": ["value", 1, 2.5, true, null]}'
 def rehearse(plan):
     """Leave the caches full. What was found out for modules that no fork will use is forgotten first."""
     sys._clear_type_cache()  # noqa: SLF001 documented, and there is no other
-    for module in (calls, guest, init, packets, plan.client):
+    for module in (calls, guest, init, lone, packets, plan.client):
         _look_up(module)
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     kept = dict(os.environb)
