@@ -186,7 +186,8 @@ class JailCell(Ends):
         if self._process >= 0:
             self._kill_first()
         else:
-            self._control.shutdown(socket.SHUT_RDWR)  # it is still being made, and ends when it sees this
+            # It is still being made, and ends at the latest when it has said so: until then it makes control groups.
+            self._control.shutdown(socket.SHUT_WR)
         self._cgroup.kill()
 
     def send_signal(self, slot: int, number: signal.Signals) -> None:
