@@ -349,6 +349,18 @@ async def test_there_is_no_socket_of_a_network_that_is_gone(building: Building) 
     zygote.disown(0)
 
 
+async def test_a_socket_of_one_cell_does_not_depend_on_another(
+    building: Building, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = farewells(building, monkeypatch)
+    cell, last = await building.cell(), await building.cell()
+    last.kill()
+    async with asyncio.timeout(10):
+        while await gone.get() is not last:
+            pass
+        (await cell.socket()).close()
+
+
 async def test_orphans_are_reaped_and_end_with_the_cell(building: Building) -> None:
     script = """
     for n in 1 2 3; do (sleep 0 &) ; done

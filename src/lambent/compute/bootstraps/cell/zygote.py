@@ -129,17 +129,18 @@ class Zygote:
     def _make_lone(self, number, identity, control):
         """Process 1, which sleeps, and beside it the guest."""
         first = os.posix_spawn(self._sleeper, (self._sleeper,), {}, file_actions=self._actions)
-        process = None
+        process = handle = None
         try:
             handle = os.pidfd_open(first)
             process = os.fork()
         finally:
             if process is None:
                 os.kill(first, signal.SIGKILL)
+            if process != 0 and handle is not None:
+                os.close(handle)
         if process == 0:
             os.close(self.control.detach())
             return self.lone.live(number, identity, control, handle)
-        os.close(handle)
         self._guests[process] = number, first
         return None
 
@@ -159,8 +160,10 @@ class Zygote:
 
     def _connect(self, number, guest_handle):
         """Send a socket of the network of that guest, or none where there is none any more. Only a fork enters it, for
-        from there is no way back to a network of the host's."""
+        from there is no way back to a network of the host's. It is born here, and not among the processes of the cell
+        that was made last: those are another's, and may have ended, after which nobody is born there."""
         try:
+            calls.setns(self._home, calls.CLONE_NEWPID)
             process = calls.fork()
         except OSError:
             packets.send(self.control, b"C" + number, ())
