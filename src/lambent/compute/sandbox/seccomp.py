@@ -123,6 +123,8 @@ _MACHINES: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 _NAMESPACES: Final = 0x7E02_0000
 """CLONE_NEWNS, _NEWCGROUP, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID and _NEWNET."""
+_SIBLING: Final = 0x8000
+"""CLONE_PARENT: a child of one's parent, who would have to reap it. Many guests' is a zygote, others' as well."""
 _TERMINAL_INPUT: Final = (0x5412, 0x541C)
 """TIOCSTI and TIOCLINUX: typing into the terminal of somebody else."""
 _PERSONALITIES: Final = (0, 0x8, 0x20000, 0x20008, 0xFFFF_FFFF)
@@ -171,7 +173,7 @@ def _with_arguments(column: int) -> _Block:
     """The calls that are neither always good nor always bad."""
     families = _only_families()
     blocks = {
-        _CLONE: [_argument(0), (_IF_BITS, 0, 1, _NAMESPACES), _answer(errno.EPERM), _answer(None)],
+        _CLONE: [_argument(0), (_IF_BITS, 0, 1, _NAMESPACES | _SIBLING), _answer(errno.EPERM), _answer(None)],
         # Its flags lie in memory, where no filter can look; told that there is none, C libraries use the older call.
         _CLONE3: [_answer(errno.ENOSYS)],
         _IOCTL: _unless(1, _TERMINAL_INPUT),
