@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambent.cli import deployment, main
+from lambent.cli import deployment, main, presence
 from lambent.cli.failure import Exit
 from tests.services.lambda_.visits import visit
 from tests.support import aws_environment
@@ -307,6 +307,15 @@ def test_status_tells_what_is_on_the_server(cli: Cli, greet: Path) -> None:
     code, out, _ = cli("status")
     assert code == Exit.OK
     assert "functions\t1: greet\n" in out
+
+
+def test_status_tells_which_limits_do_not_hold(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMBENT_DATA", str(tmp_path))
+    for unlimited in ("", "nothing limits memory"):
+        with presence.announced(tmp_path, cli.server.endpoint, "1.0", "userns", "key", unlimited):
+            (facts,) = cli.json("status")
+        assert facts["sandbox"] == "userns"
+        assert facts.get("unlimited", "") == unlimited
 
 
 def test_own_credentials_are_used_where_the_environment_has_them(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

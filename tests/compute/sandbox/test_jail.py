@@ -15,7 +15,7 @@ import pytest
 from lambent.compute.runtimes import Runtime
 from lambent.compute.sandbox import egress, hierarchies, jail
 from lambent.compute.sandbox.api import Image
-from lambent.compute.sandbox.cgroups import cpu_share
+from lambent.compute.sandbox.cgroups import Cgroups, cpu_share
 from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock
 from tests.compute.conftest import open_files
@@ -454,6 +454,12 @@ async def test_a_refill_waits_and_a_zygote_that_nobody_needs_goes(
     assert site.sandbox._nurseries == {}
     await site.close()
     assert await building.run("true") == (0, "")
+
+
+async def test_limits_that_do_not_hold_are_told(tmp_path: Path) -> None:
+    site = Building(tmp_path, Cgroups.none("nothing limits memory"))
+    assert site.sandbox.unlimited == "nothing limits memory"
+    await site.close()
 
 
 async def test_a_zygote_that_is_killed_is_replaced(building: Building) -> None:
