@@ -296,6 +296,7 @@ CGROUP_SWEEP_S: Final = 5.0
 KILLED_AT_ONCE: Final = 64
 OVERDRAFT_STEP_BYTES: Final = MIB
 OVERDRAFT_THREADS: Final = 4
+OVERDRAFT_END_S: Final = 1.0
 
 # Telemetry: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-api.html
 TELEMETRY_ITEMS: Final = 10_000

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambent.compute.sandbox import cgroups
+from lambent.compute.sandbox import cgroups, overdraft
 from lambent.compute.sandbox.cgroups import MemoryWatch
 from lambent.compute.sandbox.killing import kill
 from lambent.compute.sandbox.overdraft import Overdrafts
@@ -86,16 +86,41 @@ def attended(overdrafts: Overdrafts, account: Scripted) -> None:
 
 
 def test_the_largest_process_is_killed_and_the_loop_waits_for_nothing(sleeper: subprocess.Popen[bytes]) -> None:
-    account = Scripted(11 * MIB, inhabitants={sleeper.pid})
+    account = Scripted(11 * MIB, 9 * MIB, inhabitants={sleeper.pid})
     account.may_look.clear()
     with watched(account) as overdrafts:
         attended(overdrafts, account)
         assert sleeper.poll() is None
         account.may_look.set()
         assert sleeper.wait(WAIT_S) == -9
+        assert account.armed.acquire(timeout=WAIT_S)
     assert threading.get_ident() not in account.threads
     assert account.kills == 1
-    assert account.thresholds == [10 * MIB, 11 * MIB + OVERDRAFT_STEP_BYTES]
+    assert account.thresholds == [10 * MIB, 10 * MIB + OVERDRAFT_STEP_BYTES], "looked at again when it has ended"
+
+
+def test_nobody_is_killed_for_the_memory_of_one_that_is_ending(
+    sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen(["sleep", "300"]) as dying:
+        monkeypatch.setattr(overdraft, "_resident", {dying.pid: 0, sleeper.pid: 11 * MIB}.__getitem__)
+        account = Scripted(11 * MIB, 9 * MIB, inhabitants={dying.pid, sleeper.pid})
+        with watched(account) as overdrafts:
+            attended(overdrafts, account)
+            assert dying.wait(WAIT_S) == -9
+            assert account.armed.acquire(timeout=WAIT_S)
+    assert (sleeper.poll(), account.kills) == (None, 0)
+
+
+def test_as_many_are_killed_as_it_takes(sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["sleep", "300"]) as other:
+        monkeypatch.setattr(overdraft, "_resident", {sleeper.pid: 12 * MIB, other.pid: 11 * MIB}.__getitem__)
+        account = Scripted(23 * MIB, 11 * MIB, 11 * MIB, 11 * MIB, MIB, inhabitants={sleeper.pid, other.pid})
+        account.inhabitants = [*account.inhabitants * 2, {other.pid}]
+        with watched(account) as overdrafts:
+            attended(overdrafts, account)
+            assert (sleeper.wait(WAIT_S), other.wait(WAIT_S)) == (-9, -9)
+    assert account.kills == 2
 
 
 def test_nobody_is_killed_within_the_memory(sleeper: subprocess.Popen[bytes]) -> None:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import errno
 import os
 import re
-import select
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import msgspec
 
-from lambent.compute.sandbox.killing import kill, opened
+from lambent.compute.sandbox.killing import await_ends, kill, opened
 from lambent.compute.sandbox.overdraft import Overdrafts
 from lambent.kernel.limits import (
     CGROUP_CPU_PERIOD_US,
@@ -403,30 +402,16 @@ def _limit_cpu(folder: str, unified: bool, cores: float | None) -> None:
 
 def _end(cgroups: list[Cgroup]) -> None:
     """Kill all and wait until the processes that could be seen are gone."""
-    waiting = select.poll()
     descriptors: set[int] = set()
     try:
         for cgroup in cgroups:
             found = (opened(pid) for pid in cgroup.members())
             descriptors.update(descriptor for descriptor in found if descriptor is not None)
             cgroup.kill()
-        for descriptor in descriptors:
-            waiting.register(descriptor, select.POLLIN)
-        _drain(waiting, set(descriptors))
+        await_ends(descriptors, CGROUP_SWEEP_S)
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
-
-
-def _drain(waiting: select.poll, remaining: set[int]) -> None:
-    """Wait until all of `remaining` are readable, or nothing has happened for CGROUP_SWEEP_S."""
-    while remaining:
-        ended = waiting.poll(CGROUP_SWEEP_S * 1000)
-        if not ended:
-            return
-        for descriptor, _ in ended:
-            waiting.unregister(descriptor)
-            remaining.discard(descriptor)
 
 
 def _children(folder: str) -> list[str]:

@@ -15,8 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Protocol
 
-from lambent.compute.sandbox.killing import kill
-from lambent.kernel.limits import OVERDRAFT_STEP_BYTES, OVERDRAFT_THREADS
+from lambent.compute.sandbox.killing import end
+from lambent.kernel.limits import OVERDRAFT_END_S, OVERDRAFT_STEP_BYTES, OVERDRAFT_THREADS
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
@@ -115,14 +115,26 @@ def _raise_bugs(done: Future[None]) -> None:
 
 
 def _settle(account: Account) -> bool:
-    """Look at `account` once; whether it has passed the new threshold already, of which the kernel may not tell."""
+    """Look at `account` once; whether it has to be looked at again: too much is left, or it has passed the new
+    threshold already, of which the kernel may not tell."""
     used, files = account.balance()
-    if used > account.memory and (largest := _largest(account.members())):
-        account.killed()  # first, as whoever sees it end asks at once
-        kill((largest,), account.members)
+    relieved = used > account.memory and _relieve(account)
+    if relieved:
+        used, files = account.balance()
     threshold = _steps(max(account.memory, used) + files)
     account.arm(threshold)
-    return sum(account.balance()) > threshold
+    return (relieved and used > account.memory) or sum(account.balance()) > threshold
+
+
+def _relieve(account: Account) -> bool:
+    """Have memory given back by the process with most of it; whether it was. Who is ending already counts as nothing in
+    use, long before the kernel has all of its memory again: the next one must not be killed for that."""
+    sizes = {process: _resident(process) for process in account.members()}
+    ending = [process for process, size in sizes.items() if not size]
+    if sizes and not ending:
+        account.killed()  # first, as whoever sees it end asks at once
+        ending = [max(sizes, key=sizes.__getitem__)]
+    return bool(ending) and end(ending, account.members, OVERDRAFT_END_S)
 
 
 def _steps(size: int) -> int:
@@ -130,14 +142,8 @@ def _steps(size: int) -> int:
     return (size // OVERDRAFT_STEP_BYTES + 1) * OVERDRAFT_STEP_BYTES
 
 
-def _largest(members: set[int]) -> int | None:
-    """The process with most resident memory; None where all are gone already."""
-    sizes = {pid: size for pid in members if (size := _resident(pid))}
-    return max(sizes, key=sizes.__getitem__, default=None)
-
-
 def _resident(pid: int) -> int:
-    """Bytes; 0 for one that is gone."""
+    """Bytes; 0 for one that is gone, or on its way."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
     except (FileNotFoundError, ProcessLookupError):
