@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lambent.compute.file_systems import FileSystems
+from lambent.compute.file_systems import FileSystems, entangled
 from lambent.compute.function import FileSystem, FunctionVersion
 from lambent.compute.runtimes import Runtime
+from lambent.compute.sandbox import levels
 from lambent.compute.sandbox.api import Volume
+from lambent.kernel.clock import VirtualClock
 from lambent.kernel.errors import AwsError
+from lambent.kernel.ids import SystemIds
+from lambent.kernel.settings import Settings
+from lambent.kernel.tasks import Supervisor
 from tests.compute.workshop import ROLE
 
 if TYPE_CHECKING:
@@ -119,3 +124,71 @@ async def test_what_leads_elsewhere_is_never_mounted(tmp_path: Path, arn: str, p
         await volumes(FileSystems(tmp_path, {}, sandbox), tmp_path, version(arn, path))
     assert sandbox.mounted == ()
     assert os.listdir(tmp_path) == []  # noqa: PTH208 of a folder that nobody else has
+
+
+async def test_the_folders_of_other_accounts_are_not_given_away(tmp_path: Path) -> None:
+    sandbox: Any = CountingSandbox()
+    (tmp_path / "shared").mkdir()
+    theirs = ARN.replace("111122223333", "444455556666")
+    with pytest.raises(AwsError, match="could not mount"):
+        await volumes(FileSystems(tmp_path / "own", {}, sandbox), tmp_path, version(theirs))
+    assert not (tmp_path / "own").exists()
+    systems = FileSystems(tmp_path / "own", {NAME: str(tmp_path / "shared")}, sandbox)
+    assert await volumes(systems, tmp_path, version(theirs))  # the operator's own choice
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """A folder `all` with `team` in it, beside it a link to it, a chain of links that leads through it, and `data`."""
+    (tmp_path / "all" / "team").mkdir(parents=True)
+    (tmp_path / "data" / "filesystems").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "alias").symlink_to("all")
+    (tmp_path / "all" / "planted").symlink_to("../other")
+    (tmp_path / "chain").symlink_to(tmp_path / "all" / "planted")
+    return tmp_path
+
+
+OTHER = f"fsap-{'1' * 17}"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {NAME: "all", OTHER: "all/team"},
+        {NAME: "all/team", OTHER: "all"},
+        {NAME: "alias", OTHER: "all/team"},
+        {NAME: "all", OTHER: "alias/team"},
+        {NAME: "all", OTHER: "all/planted"},
+        {NAME: "all", OTHER: "chain"},
+        {NAME: "all", OTHER: "other/../all/team"},
+        {NAME: "data/filesystems/1/2/fsap-3"},
+        {NAME: "data"},
+        {NAME: "."},
+    ],
+    ids=["below", "above", "linked", "by link", "planted", "chained", "around", "own", "data", "above data"],
+)
+def test_no_folder_is_found_by_way_of_another(disk: Path, named: dict[str, str]) -> None:
+    folders = {name: f"{disk}/{path}" for name, path in named.items()}
+    assert entangled(folders, disk / "data")
+
+
+def test_no_sandbox_is_made_for_such_folders(disk: Path) -> None:
+    settings = Settings(file_systems={NAME: f"{disk}/all", OTHER: f"{disk}/all/team"})
+    clock = VirtualClock()
+    with pytest.raises(levels.Unavailable, match=f"file_systems: {OTHER}: .*/all/team lies in .*/all, which functions"):
+        levels.walled("userns", settings, disk / "data", clock, SystemIds(), Supervisor(clock))
+
+
+def test_links_that_lead_in_a_circle_are_no_folders(disk: Path) -> None:
+    (disk / "circle").symlink_to("circle")
+    assert entangled({NAME: f"{disk}/circle/deeper"}, disk / "data") is None
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{}, {NAME: "all", OTHER: "other"}, {NAME: "all", OTHER: "alias"}, {NAME: "all/team", OTHER: "all/planted"}],
+    ids=["none", "beside", "one folder twice", "in one that is nobodys"],
+)
+def test_folders_that_lie_apart_can_be_given(disk: Path, named: dict[str, str]) -> None:
+    assert entangled({name: f"{disk}/{path}" for name, path in named.items()}, disk / "data") is None

@@ -32,6 +32,9 @@ FOLDER: Final = "filesystems"
 _ARN = re.compile(r"arn:[^:]+:(?P<service>elasticfilesystem|s3files):([a-z0-9-]+):(\d{12}):.*\b(fsap-[0-9a-f]+)")
 _PLACE = re.compile(r"/mnt/(?!\.{1,2}$)[A-Za-z0-9_.-]+")
 
+_STEPS: Final = 4_096
+"""So many folders no path leads through; links that lead in a circle do."""
+
 
 class FileSystems:
     """`folder/ACCOUNT/REGION/ACCESS-POINT` stands for an access point, or what `named` has for its id.
@@ -51,11 +54,11 @@ class FileSystems:
     async def volumes(self, function: FunctionVersion, runtime: Runtime, task: Path) -> tuple[Volume, ...]:
         """What its environments are to be shown; `task` is its unpacked package. Raises AwsError
         EFSMountFailureException or S3FilesMountFailureException where one cannot be."""
-        return tuple([await self._volume(each, runtime, task) for each in function.file_systems])
+        return tuple([await self._volume(each, function.account, runtime, task) for each in function.file_systems])
 
-    async def _volume(self, wanted: FileSystem, runtime: Runtime, task: Path) -> Volume:
+    async def _volume(self, wanted: FileSystem, account: str, runtime: Runtime, task: Path) -> Volume:
         try:
-            volume = Volume(await asyncio.to_thread(self._source, wanted), wanted.path)
+            volume = Volume(await asyncio.to_thread(self._source, wanted, account), wanted.path)
             async with self._trying:  # of those who come at once the first one tries for all
                 if volume.source not in self._proven:
                     await self._try(volume, runtime, task)
@@ -64,15 +67,18 @@ class FileSystems:
             raise _failure(wanted.arn) from error
         return volume
 
-    def _source(self, wanted: FileSystem) -> Path:
-        """The folder, which is made where it is Lambent's own. Raises OSError."""
+    def _source(self, wanted: FileSystem, account: str) -> Path:
+        """The folder, which is made where it is Lambent's own: those only a function of the same account gets. Raises
+        OSError."""
         match = _ARN.fullmatch(wanted.arn)
         if match is None or not _PLACE.fullmatch(wanted.path):
             raise OSError(f"{wanted.arn} at {wanted.path} is no file system of a function")
-        _, region, account, name = match.groups()
+        _, region, owner, name = match.groups()
         named = self._named.get(name)
         if named is None:
-            return self._own(self._folder / account / region / name)
+            if owner != account:
+                raise OSError("it is another account's, and no folder is named for it")
+            return self._own(self._folder / owner / region / name)
         if not named.is_dir():
             raise OSError(f"there is no folder {named} any more")
         return named
@@ -95,6 +101,43 @@ class FileSystems:
         while len(self._proven) >= limits.FILE_SYSTEMS_PROVEN:
             del self._proven[next(iter(self._proven))]
         self._proven[volume.source] = None
+
+
+def entangled(named: Mapping[str, str], folder: Path) -> str | None:
+    """Why the folders of file systems, those that are `named` and the server's own in its `folder`, cannot be given to
+    functions, for people; None where they can.
+
+    What lies in one of them a function can replace by a link. So none may be found by way of another, or such a link
+    would say what is shown in its place, and with the server's rights. Nor may one hold what the server itself keeps.
+    """
+    own = folder / FOLDER
+    places = {name: Path(os.path.realpath(path)) for name, path in named.items()}
+    for name, path in named.items():
+        if folder.is_relative_to(places[name]):
+            return f"{name}: {path} holds the server's data"
+        looked_into = _looked_into(Path(path))
+        for other in (own, *places.values()):
+            if any(each.is_relative_to(other) for each in looked_into):
+                return f"{name}: {path} lies in {other}, which functions may change"
+    return None
+
+
+def _looked_into(path: Path) -> list[Path]:
+    """The folders, none of them a link, that the kernel looks into to find a path."""
+    found: list[Path] = []
+    here, ahead = Path("/"), list(path.absolute().parts[:0:-1])
+    while ahead and len(found) < _STEPS:
+        part = ahead.pop()
+        found.append(here)
+        if part == "..":
+            here = here.parent
+        elif (here / part).is_symlink():
+            target = (here / part).readlink()
+            here = Path("/") if target.is_absolute() else here
+            ahead += [each for each in reversed(target.parts) if each != "/"]
+        else:
+            here = here / part
+    return found
 
 
 def _failure(arn: str) -> AwsError:

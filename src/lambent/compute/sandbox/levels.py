@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lambent.compute.file_systems import FOLDER as FILE_SYSTEMS
+from lambent.compute.file_systems import entangled
 from lambent.compute.runtimes import Runtime
 from lambent.compute.sandbox import egress, seccomp
 from lambent.compute.sandbox.cgroups import cpu_share
@@ -87,12 +88,15 @@ def _check_without_walls(settings: Settings, obstacle: str) -> None:
 def walled(
     level: Walled, settings: Settings, folder: Path, clock: Clock, ids: Ids, supervisor: Supervisor
 ) -> JailSandbox:
-    """A sandbox of that level, whether it works here or not. Raises Unavailable where the settings name no networks."""
+    """A sandbox of that level, whether it works here or not. Raises Unavailable where the settings name no networks, or
+    folders that cannot be given to functions."""
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     code = folder / "code"
     code.mkdir(mode=0o755, exist_ok=True)  # a cell can only show what is there when its zygote starts
     own = folder / FILE_SYSTEMS
     own.mkdir(mode=0o700, exist_ok=True)
+    if (problem := entangled(settings.file_systems, folder)) is not None:
+        raise Unavailable(f"file_systems: {problem}")
     policy = _policy(settings)
     return JailSandbox(
         level,
