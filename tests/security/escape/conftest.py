@@ -209,6 +209,8 @@ def prepared(level: str) -> Iterator[Host]:
         assert host.state() == host.before
     finally:
         wait_for_end(host.inhabitants())
+        for path, _, _ in os.walk(folder):
+            os.chmod(path, 0o700)  # noqa: PTH101 the folders of packages are read-only
         shutil.rmtree(folder)
 
 
