@@ -79,3 +79,18 @@ async def test_who_goes_away_takes_nothing_along(served: bool) -> None:
     await settle()
     async with asyncio.timeout(1), crowd.allowance.held(10):
         pass
+
+
+async def test_all_may_go_away_at_once() -> None:
+    crowd = Crowd(10)
+    (holder, _), (leaver, _), (last, go) = (crowd.come(size) for size in (10, 7, 4))
+    await settle()
+    for task in (holder, leaver):
+        task.cancel()
+    gone = await asyncio.gather(holder, leaver, return_exceptions=True)
+    assert [type(how) for how in gone] == [asyncio.CancelledError] * 2
+    assert crowd.served == [10, 4]
+    go.set()
+    await last
+    async with asyncio.timeout(1), crowd.allowance.held(10):
+        pass

@@ -44,12 +44,13 @@ class Allowance:
             held.shrink(0)
 
     def give(self, size: int) -> None:
-        """So many bytes are free again."""
+        """So many bytes are free again. Who has gone away is passed over, here: it may not know yet itself."""
         self._left += size
-        while self._waiting and self._waiting[0][0] <= self._left:
+        while self._waiting and (self._waiting[0][1].cancelled() or self._waiting[0][0] <= self._left):
             wanted, turn = self._waiting.popleft()
-            self._left -= wanted
-            turn.set_result(None)
+            if not turn.cancelled():
+                self._left -= wanted
+                turn.set_result(None)
 
     async def _take(self, size: int) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -58,9 +59,5 @@ class Allowance:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._waiting.remove((size, turn))
-                self.give(0)
-            else:
-                self.give(size)
+            self.give(0 if turn.cancelled() else size)
             raise
