@@ -272,6 +272,8 @@ async def test_a_worker_that_dies_silently_is_not_taken_for_ever(yard: Yard) -> 
         both = await asyncio.gather(*(yard.result(function, number) for number in range(2)))
         assert [answer["pid"] for answer in both] == [before["pid"]] * 2
     assert yard.engine.size == 1
+    (environment,) = yard.engine._fleet._homes
+    assert len(environment._workers._running) < 3, "the events of those that are given up are not kept"
 
 
 async def test_an_environment_that_has_lost_a_worker_is_replaced(yard: Yard) -> None:

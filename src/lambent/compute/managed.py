@@ -315,6 +315,7 @@ class ManagedEnvironment(Dwelling):
             return
         if self._workers.asking + self._awaited >= self._most:
             del self._tasks[sequence]
+            self._workers.forget(sequence)
         else:
             self._owner.worn(self)
 

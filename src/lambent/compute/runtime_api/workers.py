@@ -66,6 +66,15 @@ class Workers:
         """Take back an event that no worker has; False where one has it."""
         return self._waiting.pop(sequence, None) is not None
 
+    def forget(self, sequence: int) -> None:
+        """The worker that has an event will not answer: nothing of it is kept."""
+        for request_id, events in list(self._running.items()):
+            left = {nonce: event for nonce, event in events.items() if event.sequence != sequence}
+            if left:
+                self._running[request_id] = left
+            else:
+                del self._running[request_id]
+
     def end(self) -> None:
         """Tell nothing more to the listener or a stream."""
         self.over = True
