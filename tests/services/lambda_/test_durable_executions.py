@@ -332,6 +332,7 @@ def test_an_execution_is_stopped(on: Stage) -> None:
     [
         ({"status": "DONE"}, "Invalid Status in invocation output."),
         ({"status": None}, "Invalid Status in invocation output."),
+        ({"status": "FAILED", "Error": {"ErrorMessage": 5}}, "Invalid Status in invocation output."),
         ({"status": "SUCCEEDED", "Error": {}}, "Cannot provide an Error for SUCCEEDED status."),
         ({"status": "FAILED", "Result": "1"}, "Cannot provide a Result for FAILED status."),
         (
@@ -339,10 +340,10 @@ def test_an_execution_is_stopped(on: Stage) -> None:
             "Execution output payload size must be less than or equal to 1048576 bytes.",
         ),
     ],
-    ids=["unknown", "none", "error", "result", "large"],
+    ids=["unknown", "none", "number", "error", "result", "large"],
 )
 def test_a_wrong_answer_is_the_end(on: Stage, answer: dict[str, Any], message: str) -> None:
-    arn = on.begin(on.create())
+    arn = on.begin(on.create(DeadLetterConfig={"TargetArn": f"arn:aws:sqs:us-east-1:{on.account}:wrong"}))
     on.turn().returns(**answer)
     held = on.ended(arn)
     error = {"ErrorMessage": message, "ErrorType": "InvalidParameterValueException"}

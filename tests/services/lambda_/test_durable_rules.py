@@ -210,10 +210,28 @@ def test_an_error_is_read_whatever_the_function_has_written(payload: bytes, erro
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"null", b"[]", b'"PENDING"', b'{"Status": 1}', b'{"Status": "SUCCEEDED", "Result": 1}', b"\xff"]
+    "payload",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"PENDING"',
+        b'{"Status": 1}',
+        b'{"Status": "SUCCEEDED", "Result": 1}',
+        b'{"Status": "FAILED", "Error": "why"}',
+        b'{"Status": "FAILED", "Error": {"ErrorMessage": 1}}',
+        b'{"Status": "FAILED", "Error": {"StackTrace": [1]}}',
+        b"\xff",
+    ],
 )
 def test_what_is_no_answer_has_no_status(payload: bytes) -> None:
     assert durable_answers.answer(payload) == durable_life.Answer()
+
+
+def test_of_an_error_that_is_returned_only_what_aws_knows_is_kept() -> None:
+    payload = b'{"Status": "FAILED", "Error": {"ErrorMessage": "m", "ErrorType": null, "StackTrace": [], "Other": 1}}'
+    assert durable_answers.answer(payload).error == {"ErrorMessage": "m", "StackTrace": []}
+    assert durable_answers.answer(b'{"Status": "FAILED", "Error": {}}').error == {}
 
 
 @given(some.text())

@@ -148,7 +148,7 @@ def answer(payload: bytes) -> Answer:
         found = msgspec.json.decode(payload, type=_Output)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Answer()
-    return Answer(found.Status, found.Result, found.Error)
+    return Answer(found.Status, found.Result, None if found.Error is None else msgspec.to_builtins(found.Error))
 
 
 def error(payload: bytes, fallback: str) -> Error:
@@ -192,10 +192,17 @@ def _present(value: Any) -> Any:
     return value
 
 
+class _Error(msgspec.Struct, frozen=True, omit_defaults=True):
+    ErrorMessage: str | None = None
+    ErrorType: str | None = None
+    ErrorData: str | None = None
+    StackTrace: list[str] | None = None
+
+
 class _Output(msgspec.Struct, frozen=True):
     Status: str
     Result: str | None = None
-    Error: dict[str, Any] | None = None
+    Error: _Error | None = None
 
 
 class _Failure(msgspec.Struct, frozen=True):
