@@ -33,7 +33,5 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     workers: Mapping[str, Worker] = {}
     notes: Mapping[str, str] = {}
     """What operations that are built do not do yet, which the status page prints."""
-    unfinished: Mapping[str, str] = {}
-    """Operations that check what they are given and then answer 501, each with what it waits for."""
     refused: Mapping[str, str] = {}
     """Operations that are refused on purpose, each with the reason that the status page prints."""
