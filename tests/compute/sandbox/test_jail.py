@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import signal
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lambent.compute.runtimes import Runtime
-from lambent.compute.sandbox import egress, hierarchies, jail
+from lambent.compute.sandbox import egress, hierarchies, jail, sleeper
 from lambent.compute.sandbox.api import Image
 from lambent.compute.sandbox.cgroups import Cgroups, cpu_share
 from lambent.kernel import limits
@@ -462,6 +463,18 @@ async def test_limits_that_do_not_hold_are_told(tmp_path: Path) -> None:
     await site.close()
 
 
+async def test_without_a_program_that_sleeps_cells_have_a_first_process_of_the_other_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sleeper, "program", lambda: None)
+    site = Building(tmp_path, lone=True)
+    if (problem := await jail.refusal(site.sandbox, CUSTOM.runtime)) is not None:
+        await site.close()
+        pytest.skip(problem)
+    assert await site.run("exec grep PPid /proc/self/status") == (0, "PPid:\t1\n")
+    await site.close()
+
+
 async def test_a_zygote_that_is_killed_is_replaced(building: Building) -> None:
     cell = await building.cell()
     ended = Ended()
@@ -628,14 +641,18 @@ async def test_a_server_that_is_killed_takes_everything_along(building: Building
         name,
         "lone" if building.image.lone else "accompanied",
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
     )
     assert server.stdout is not None
+    assert server.stderr is not None
     async with asyncio.timeout(30):
         assert await server.stdout.readline() == b"ready\n"
     processes = [os.pidfd_open(int(pid)) for pid in descendants(server.pid)]
     assert len(processes) >= 7  # a zygote, and for each of three cells its first process and a guest
+    server.send_signal(signal.SIGSTOP)
+    end_a_guest(server.pid)  # which the server is told, and leaves unread
     server.send_signal(signal.SIGKILL)
     await server.wait()
     loop = asyncio.get_running_loop()
@@ -646,9 +663,25 @@ async def test_a_server_that_is_killed_takes_everything_along(building: Building
             await gone
         loop.remove_reader(process)
         os.close(process)
+    assert await server.stderr.read() == b""
     groups = hierarchies.find(name, privileged=LEVEL == "jail")
     assert groups.sweep() == 0  # as the next server does
     assert groups.close()
+
+
+def end_a_guest(server: int) -> None:
+    """Kill those that run. Where one has a cell for itself, its first process ends when that has been told."""
+    names = {pid: Path(f"/proc/{pid}/comm").read_text().strip() for pid in map(int, descendants(server))}
+    firsts = [os.pidfd_open(pid) for pid, name in names.items() if name == "first"]
+    for pid, name in names.items():
+        if name == "sleep":
+            os.kill(pid, signal.SIGKILL)
+    ended = select.poll()
+    for each in firsts:
+        ended.register(each, select.POLLIN)
+    assert not firsts or ended.poll(10_000)
+    for each in firsts:
+        os.close(each)
 
 
 def descendants(pid: int) -> list[str]:

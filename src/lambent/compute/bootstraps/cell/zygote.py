@@ -90,12 +90,19 @@ class Zygote:
         while True:
             for descriptor, _ in self._poll.poll():
                 if descriptor == CONTROL:
-                    program = self._obey(*packets.receive(self.control, ORDER_BYTES))
+                    program = self._obey(*self._order())
                     if program is not None:
                         return program
                 else:
                     os.read(descriptor, init.SIGNAL_RECORD)
                     self._reap()
+
+    def _order(self):
+        """The next order and its descriptors; empty ones where the server is gone, though it has left something unread."""
+        try:
+            return packets.receive(self.control, ORDER_BYTES)
+        except ConnectionResetError:
+            return b"", ()
 
     def _obey(self, order, descriptors):
         """Do as the server says. Returns in a first guest only, with what that is to run."""
