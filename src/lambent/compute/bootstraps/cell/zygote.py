@@ -98,7 +98,7 @@ class Zygote:
                     self._reap()
 
     def _order(self):
-        """The next order and its descriptors; empty ones where the server is gone, though it has left something unread."""
+        """The next order and its descriptors; empty ones where the server is gone, whatever it has left unread."""
         try:
             return packets.receive(self.control, ORDER_BYTES)
         except ConnectionResetError:
