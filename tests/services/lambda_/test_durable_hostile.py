@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lambent.kernel import limits
+from lambent.kernel.clock import VirtualClock
 from tests.services.lambda_.durables import WatchedDriver, real_now, stage
 
 if TYPE_CHECKING:
@@ -123,6 +124,24 @@ def test_a_callback_times_out_after_a_restart(tmp_path: Path, beats: int, after:
         with pytest.raises(on.client.exceptions.CallbackTimeoutException):
             on.client.send_durable_execution_callback_heartbeat(CallbackId=name)
         turn.returns("SUCCEEDED")
+
+
+def test_a_call_and_its_caller_are_due_at_once(tmp_path: Path) -> None:
+    """The server was away when the time of both was up: what the call's end changes of its caller is not lost."""
+    clock = real_now()
+    with stage(tmp_path, clock, puppets=True) as on:
+        called = on.functions + on.create(timeout_s=60) + ":$LATEST"
+        caller = on.begin(on.create(timeout_s=100))
+        turn = on.turn()
+        options = {"FunctionName": called}
+        on.checkpoint(turn, {"Id": "f", "Type": "CHAINED_INVOKE", "Action": "START", "ChainedInvokeOptions": options})
+        turn.suspends()
+        child = on.turn()
+        on.checkpoint(child, CALLBACK)
+        child.suspends()
+    with stage(tmp_path, VirtualClock(clock.time() + 200), puppets=True) as on:
+        assert [on.ended(arn)["Status"] for arn in (child.arn, caller)] == ["TIMED_OUT"] * 2
+        assert on.kinds(caller)[-2:] == ["ChainedInvokeTimedOut", "ExecutionTimedOut"]
 
 
 def test_a_step_that_is_tried_again_for_ever_reaches_a_limit(on: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -214,11 +214,14 @@ class Driver:
 def look(tx: Transaction, invocations: list[str], now_ms: int) -> list[Step]:
     """Let happen what is due, for as many executions as there are ids of `invocations` at most."""
     due = durable.due(tx, now_ms, len(invocations))
-    return [_look(tx, execution, name, now_ms) for execution, name in zip(due, invocations, strict=False)]
+    return [_look(tx, execution_id, name, now_ms) for execution_id, name in zip(due, invocations, strict=False)]
 
 
-def _look(tx: Transaction, execution: Execution, invocation: str, now_ms: int) -> Step:
-    """Let happen what is due for one execution: one that has ended goes when it has been kept for long enough."""
+def _look(tx: Transaction, execution_id: str, invocation: str, now_ms: int) -> Step:
+    """Let happen what is due for one execution: one that has ended goes when it has been kept for long enough. It is
+    read only now: what was looked at before it may have been a call of its own, which has ended."""
+    execution = durable.find(tx, execution_id)
+    assert execution is not None, "it was due a moment ago, and nobody else removes it"
     if execution.ending is not None:
         durable_remains.discard(tx, execution)
         return Step(execution, None, [])

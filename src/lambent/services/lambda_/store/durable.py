@@ -146,14 +146,14 @@ def save(tx: Transaction, draft: Draft) -> None:
     )
 
 
-def due(tx: Transaction, now_ms: int, count: int) -> list[Execution]:
-    """Up to `count` executions that somebody has to look at, the longest due first."""
+def due(tx: Transaction, now_ms: int, count: int) -> list[str]:
+    """The ids of up to `count` executions that somebody has to look at, the longest due first."""
     rows = tx.all(
-        f"SELECT e.record FROM {_LIVING} WHERE e.due_ms <= :now ORDER BY e.due_ms LIMIT :count",  # noqa: S608 as above
+        f"SELECT e.id FROM {_LIVING} WHERE e.due_ms <= :now ORDER BY e.due_ms LIMIT :count",  # noqa: S608 as above
         now=now_ms,
         count=count,
     )
-    return [_execution(row[0]) for row in rows]
+    return [str(row[0]) for row in rows]
 
 
 def next_due(tx: Transaction) -> int | None:
