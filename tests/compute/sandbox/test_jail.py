@@ -463,10 +463,11 @@ async def test_limits_that_do_not_hold_are_told(tmp_path: Path) -> None:
     await site.close()
 
 
+@pytest.mark.parametrize("code", [None, b"what this machine does not execute"], ids=["none", "refused"])
 async def test_without_a_program_that_sleeps_cells_have_a_first_process_of_the_other_kind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: bytes | None
 ) -> None:
-    monkeypatch.setattr(sleeper, "program", lambda: None)
+    monkeypatch.setattr(sleeper, "program", lambda: code)
     site = Building(tmp_path, lone=True)
     if (problem := await jail.refusal(site.sandbox, CUSTOM.runtime)) is not None:
         await site.close()

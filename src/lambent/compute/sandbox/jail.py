@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import logging
 import os
 import socket
 import sys
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from lambent.compute.sandbox.cgroups import Cgroup, Cgroups
     from lambent.compute.sandbox.zygotes import Zygote
     from lambent.kernel.clock import Clock
+
+log = logging.getLogger(__name__)
 
 
 class JailSandbox:
@@ -80,6 +83,12 @@ class JailSandbox:
     def unlimited(self) -> str:
         """Which limits functions are not held to, and why, for people; empty where to all."""
         return self._cgroups.lacking
+
+    def accompany(self) -> bool:
+        """Make no lone cells any more; False where none were made anyway."""
+        lone = self._walls.sleeper is not None
+        self._walls = msgspec.structs.replace(self._walls, sleeper=None)
+        return lone
 
     async def cell(self, image: Image) -> JailCell:
         return await self._nursery(self._possible(image)).take()
@@ -185,8 +194,20 @@ async def refusal(sandbox: JailSandbox, runtime: Runtime) -> str | None:
         return "the server is not root"
     if sandbox.level == "userns" and os.geteuid() == 0:
         return "the server is root, and so would be whoever breaks out of a user namespace"
+    problem = await _problem(sandbox, Image(runtime, lone=True))
+    if problem is None or not sandbox.accompany():
+        return problem
+    # Some machines run no programs but those that they know.
+    reason, problem = problem, await _problem(sandbox, Image(runtime))
+    if problem is None:
+        log.warning("environments take more memory and time than they need: %s", reason)
+    return problem
+
+
+async def _problem(sandbox: JailSandbox, image: Image) -> str | None:
+    """Why no cell of `image` can be made; None where one can."""
     try:
-        cell = await sandbox.cell(Image(runtime, lone=True))
+        cell = await sandbox.cell(image)
     except OSError as error:
         return str(error)
     cell.kill()

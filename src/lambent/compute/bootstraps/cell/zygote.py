@@ -146,6 +146,7 @@ class Zygote:
             if process != 0 and handle is not None:
                 os.close(handle)
         if process == 0:
+            os.close(self._held)
             os.close(self.control.detach())
             return self.lone.live(number, identity, control, handle)
         self._guests[process] = number, first
