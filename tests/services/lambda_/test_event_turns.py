@@ -214,3 +214,26 @@ def test_no_queue_is_left_behind_in_memory(on: Stage) -> None:
     events = on.parts.queue
     assert (events._lines, events._by_key, events._held, events._held_bytes) == ({}, {}, 0, 0)
     assert events._alarms._timer is None
+
+
+def test_a_line_that_is_forgotten_takes_no_other_with_it(on: Stage) -> None:
+    on.create("f")
+    on.send("f", 1)
+    first = on.run()
+    on.send("f", 2)
+    on.run().is_refused()
+    first.returns()
+    on.run().returns()  # its rest is over before its time: an alarm is left of it
+    on.quiet()
+    on.send("f", 3)
+    on.send("f", 4)
+    runs = [on.run(), on.run()]
+    on.pass_time(limits.ASYNC_PAUSE_MIN_S)
+    on.send("f", 5)
+    runs.append(on.run())
+    assert sorted(run.event for run in runs) == [3, 4, 5]
+    on.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=5)
+    on.quiet()  # what runs is known to run
+    answer(runs)
+    on.quiet()
+    assert (on.parts.queue._lines, on.count()) == ({}, 0)

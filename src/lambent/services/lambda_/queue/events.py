@@ -111,8 +111,10 @@ class Queue:
         self._go()
 
     def _forget(self, waiting: Waiting) -> None:
-        if self._lines.pop(waiting.line.id, None) is None:
+        """It may be forgotten already, and its line be here anew: an alarm comes late."""
+        if self._lines.get(waiting.line.id) is not waiting:
             return
+        del self._lines[waiting.line.id]
         siblings = self._by_key[waiting.line.key]
         del siblings[waiting.line.id]
         if not siblings:
