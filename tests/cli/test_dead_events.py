@@ -159,7 +159,16 @@ def test_nobody_gets_in_without_the_key(lambent: Server, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("PUT", PATH, 405), ("GET", f"{PATH}/x", 404), ("PUT", f"{PATH}/1", 404)]
+    ("method", "path", "status"),
+    [
+        ("PUT", PATH, 405),
+        ("GET", f"{PATH}/x", 404),
+        ("PUT", f"{PATH}/1", 404),
+        ("GET", f"{PATH}/{2**63}", 404),
+        ("DELETE", f"{PATH}/{'9' * 5000}", 404),
+        ("GET", f"{PATH}?after={2**63}", 200),
+    ],
+    ids=["change all", "no number", "change one", "beyond 64 bits", "beyond all", "after beyond 64 bits"],
 )
 def test_what_the_page_does_not_know_is_told(lambent: Server, method: str, path: str, status: int) -> None:
     where = urlsplit(lambent.endpoint)

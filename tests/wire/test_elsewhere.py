@@ -104,6 +104,13 @@ async def test_a_bucket_gets_an_object(place: Place) -> None:
     assert place.last.body == b"{}"
 
 
+async def test_the_name_of_a_bucket_is_one_part_of_the_path(place: Place) -> None:
+    with closing_late(target(place, "s3")) as buckets:
+        await buckets.deliver(Arn.parse("arn:aws:s3:::bucket?acl#\r\n e"), b"{}", attributes=KEY)
+    assert place.last.path == f"/bucket%3Facl%23%0D%0A%20e/{KEY['Key'].value}"
+    assert place.last.headers["authorization"].endswith(place.signed_by_botocore("s3", "us-east-1"))
+
+
 @pytest.mark.parametrize(
     ("service", "arn", "region"),
     [

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NAME: Final = "dead-events"
 PATH: Final = f"/_lambent/{NAME}"
 _SCHEME: Final = "Bearer "
+_DIGITS: Final = 18
+"""More can be more than 64 bits hold."""
 
 
 class DeadEventsPage:
@@ -37,15 +39,14 @@ class DeadEventsPage:
         rest = http.path.removeprefix(PATH)
         if not rest:
             return await self._all(http)
-        number = rest.removeprefix("/")
-        if not (number.isascii() and number.isdigit()):
+        number = _number(rest.removeprefix("/"))
+        if number is None:
             return _told(404, "not a dead event's number")
-        return await self._one(http.method, int(number))
+        return await self._one(http.method, number)
 
     async def _all(self, http: HttpRequest) -> HttpResponse:
         if http.method == "GET":
-            after = http.query.removeprefix("after=")
-            return _json(200, await self._dead.page(int(after) if after.isascii() and after.isdigit() else 0))
+            return _json(200, await self._dead.page(_number(http.query.removeprefix("after=")) or 0))
         if http.method == "POST":
             return _json(200, {"count": await self._dead.revive_all()})
         if http.method == "DELETE":
@@ -61,6 +62,11 @@ class DeadEventsPage:
         if method in changes and await changes[method](event_id):
             return _json(200, {"count": 1})
         return _told(404, f"there is no dead event {event_id}")
+
+
+def _number(text: str) -> int | None:
+    """The id that `text` is; None where it is none that the store can have."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
 def _told(status: int, message: str) -> HttpResponse:

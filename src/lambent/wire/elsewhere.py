@@ -192,7 +192,7 @@ def _to_bus(_: str, parcel: Parcel) -> Call:
 
 def _to_bucket(_: str, parcel: Parcel) -> Call:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
-    path = f"/{parcel.arn.resource}/{quote(parcel.attributes['Key'].value, safe='/~')}"
+    path = f"/{quote(parcel.arn.resource, safe='~')}/{quote(parcel.attributes['Key'].value, safe='/~')}"
     return Call("PUT", path, {"content-type": "application/json"} | _traced(parcel.trace), parcel.event)
 
 
