@@ -109,6 +109,13 @@ def _alive(tx: Transaction, line: Line) -> bool:
     return tx.one("SELECT 1 FROM lambda_event_line WHERE id = :id AND gone = 0", id=line.id) is not None
 
 
+def _named(tx: Transaction, line: Line) -> bool:
+    """Whether the function of the line has what the qualifier names."""
+    if names.is_version(line.label):
+        return versions.find(tx, line.key, names.number(line.label)) is not None
+    return not names.is_alias(line.label) or aliases.find(tx, line.key, line.label) is not None
+
+
 def postpone(tx: Transaction, event: Event, envelope: Envelope, due_ms: int) -> None:
     """Let the event wait, with what has changed on its envelope."""
     tx.run(
@@ -120,8 +127,10 @@ def postpone(tx: Transaction, event: Event, envelope: Envelope, due_ms: int) -> 
 
 
 def delete(tx: Transaction, event: Event) -> None:
-    """Let the event leave the queue."""
+    """Let the event leave the queue. The last one of a version or an alias that was deleted takes its line along."""
     tx.run("DELETE FROM lambda_event WHERE id = :id", id=event.id)
+    if not _named(tx, event.line):
+        close_line(tx, event.line.key, event.line.label)
 
 
 def settings(tx: Transaction, line: Line, *, failing: bool) -> Settings:
