@@ -210,7 +210,13 @@ class Stage:
         return [actor for actor in self.living if actor.state is State.BUSY]
 
     async def call(
-        self, function: FunctionVersion, after: float = 1.0, then: str = "answer", tenant: str | None = None
+        self,
+        function: FunctionVersion,
+        after: float = 1.0,
+        then: str = "answer",
+        tenant: str | None = None,
+        *,
+        patient: bool = False,
     ) -> str:
         """Invoke `function`; how it ended in a word. Checks that it is refused exactly where the model says so."""
         self.numbered += 1
@@ -218,7 +224,7 @@ class Stage:
         payload = json.dumps({"after": after, "then": then}).encode()
         expected = self.refusal(function)
         self.calls[call] = function
-        invocation = Invocation(request_id=call, payload=payload, invoked_arn="arn", tenant_id=tenant)
+        invocation = Invocation(request_id=call, payload=payload, invoked_arn="arn", tenant_id=tenant, patient=patient)
         try:
             outcome = await self.pool.invoke(function, invocation)
         except AwsError as error:
@@ -238,9 +244,15 @@ class Stage:
         return outcome.error or "answered"
 
     def start(
-        self, function: FunctionVersion, after: float = 1.0, then: str = "answer", tenant: str | None = None
+        self,
+        function: FunctionVersion,
+        after: float = 1.0,
+        then: str = "answer",
+        tenant: str | None = None,
+        *,
+        patient: bool = False,
     ) -> asyncio.Task[str]:
-        return self.supervisor.start("call", self.call(function, after, then, tenant))
+        return self.supervisor.start("call", self.call(function, after, then, tenant, patient=patient))
 
     def housed(self, function: FunctionVersion) -> int:
         """Environments that tenants of `function` have, or will have."""

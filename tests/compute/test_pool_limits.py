@@ -30,6 +30,19 @@ async def test_a_burst_of_ten_times_the_limit_runs_the_limit_and_refuses_the_res
     await stage.close()
 
 
+async def test_while_memory_is_exhausted_nothing_is_started_for_who_can_wait() -> None:
+    stage = Stage(limit=100, starts=8, pressure=1.0)
+    events = [stage.start(version("f"), 5.0, patient=True) for _ in range(20)]
+    callers = [stage.start(version("f"), 5.0), stage.start(version("g"), 5.0)]
+    await stage.clock.advance(2.0)
+    assert {event.result() for event in events} == {"ServiceException"}
+    stage.check()
+    stage.pressure = 0.9
+    later = stage.start(version("f"), patient=True)
+    assert await answers(stage, *callers, later) == ["answered"] * 3
+    await stage.close()
+
+
 async def test_a_reservation_is_the_functions_own_and_all_it_has() -> None:
     stage = Stage(limit=10)
     stage.reserve("f", 3)

@@ -62,10 +62,22 @@ class PoolMachine(RuleBasedStateMachine):
 
         self.run(step())
 
-    @rule(name=NAMES, number=NUMBERS, count=st.sampled_from([1, 2, 3, 5, 20]), after=AFTER, then=THEN, pause=PAUSE)
-    def burst(self, name: str, number: str, count: int, after: float, then: str, pause: float) -> None:
+    @rule(
+        name=NAMES,
+        number=NUMBERS,
+        count=st.sampled_from([1, 2, 3, 5, 20]),
+        after=AFTER,
+        then=THEN,
+        pause=PAUSE,
+        patient=st.booleans(),
+    )
+    def burst(
+        self, name: str, number: str, count: int, after: float, then: str, pause: float, patient: bool = False
+    ) -> None:
         function = self.version(name, number)
-        self.step(lambda: self.calls.extend(self.stage.start(function, after, then) for _ in range(count)))
+        self.step(
+            lambda: self.calls.extend(self.stage.start(function, after, then, patient=patient) for _ in range(count))
+        )
         self.the_books_are_right()
         self.run(self.stage.clock.advance(pause))
 

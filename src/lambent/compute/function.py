@@ -107,6 +107,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """Whose environments it may run in; set where, and only where, the version is `per_tenant`."""
     streaming: bool = False
     """Whether the caller takes the answer as a stream while the function still writes it."""
+    patient: bool = False
+    """Whether it can as well run later: then nothing is started for it while the machine's memory is exhausted."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -164,6 +164,14 @@ class Group:
         return len(self.waiting) - self.ordered - self.planned - len(self.unready) - len(self.settling)
 
     @property
+    def patient(self) -> list[asyncio.Future[Outcome]]:
+        """Who waits and can do so for longer; empty where the one that has waited longest cannot."""
+        longest = next(iter(self.waiting.values()), None)
+        if longest is None or not longest.patient:
+            return []
+        return [answer for answer, invocation in self.waiting.items() if invocation.patient]
+
+    @property
     def size(self) -> int:
         """Environments that live, are being built or will be."""
         return len(self.members) + self.ordered + self.planned + self.provision.planned

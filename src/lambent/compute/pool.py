@@ -42,7 +42,7 @@ class Pool:
     `make` builds an environment that is still to be started. `admission` says who may run. Above `capacity`
     environments the one that has been idle longest makes room. `idle_s` is how long an environment is usually kept,
     `margin_s` how long before the end of its credentials it is not used any more; `pressure` tells how scarce memory
-    is, from 0 to 1, and is asked only while something is idle. `starts` environments are started at once.
+    is, from 0 to 1, and is asked only where that counts. `starts` environments are started at once.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Pool:
         self._time = clock.time
         self._monotonic = clock.monotonic
         self._supervisor = supervisor
+        self._pressure = pressure
         self._capacity = capacity
         self._margin_s = margin_s
         self._keep_alive = KeepAlive(idle_s)
@@ -367,6 +368,9 @@ class Pool:
         task.add_done_callback(partial(self._brought_up, group, kind, slot))
 
     async def _bring_up(self, group: Group, kind: Kind, slot: Slot) -> AwsError | None:
+        if kind == "on-demand" and self._is_in_vain(group):
+            self._call_off(group, kind, slot)
+            return None
         try:
             environment = await self._make(group.function, self, kind)
         except (AwsError, OSError) as error:
@@ -385,17 +389,30 @@ class Pool:
         self._provisioning.shed(group)
         return None
 
+    def _is_in_vain(self, group: Group) -> bool:
+        """Whether a start is for nobody, where memory is exhausted: whoever can wait is refused then."""
+        if (group.lacking >= 0 and not group.patient) or self._pressure() < 1:
+            return False
+        for answer in group.patient:
+            self._give_up(group, answer)
+            if not answer.done():
+                answer.set_exception(_no_room())
+        return group.lacking < 0
+
     def _brought_up(self, group: Group, kind: Kind, slot: Slot, task: asyncio.Task[AwsError | None]) -> None:
         self._tasks.discard(task)
         self._changed.set()
         failure = _closing() if task.cancelled() else task.exception() or task.result()
-        if failure is None or slot not in self._planned:
-            return
+        if failure is not None and slot in self._planned:
+            self._call_off(group, kind, slot, failure)
+
+    def _call_off(self, group: Group, kind: Kind, slot: Slot, failure: BaseException | None = None) -> None:
+        """A start comes to nothing, because of `failure` or because it is not wanted any more."""
         self._size -= 1
         self._planned_no_more(group, kind, slot)
-        if kind == "on-demand":
+        if failure is not None and kind == "on-demand":
             self._refuse(group, failure)
-        else:
+        elif failure is not None:
             self._provisioning.failed(group, str(failure))
         slot.free()
         self._forget(group)

@@ -237,3 +237,31 @@ def test_a_line_that_is_forgotten_takes_no_other_with_it(on: Stage) -> None:
     answer(runs)
     on.quiet()
     assert (on.parts.queue._lines, on.count()) == ({}, 0)
+
+
+def test_the_line_of_an_alias_that_is_deleted_goes_with_its_last_event(on: Stage) -> None:
+    on.create("f")
+    on.client.create_alias(FunctionName="f", Name="live", FunctionVersion="$LATEST")
+    for number in range(2):
+        on.send("f", number, Qualifier="live")
+    runs = [on.run(), on.run()]
+    on.client.delete_alias(FunctionName="f", Name="live")
+    runs[0].returns()
+    assert on.count("lambda_event_line") == 1
+    runs[1].returns()
+    assert on.count("lambda_event_line") == 0
+    on.send("f")
+    on.run().returns()
+    assert on.count("lambda_event_line") == 1
+
+
+def test_an_event_waits_for_memory(on: Stage) -> None:
+    on.create("f")
+    on.send("f")
+    run = on.run()
+    assert run.invocation.patient
+    run.answers(AwsError("ServiceException", "No room."))
+    on.quiet()
+    on.pass_time(limits.ASYNC_PAUSE_MIN_S)
+    on.run().returns()
+    assert on.count() == 0

@@ -63,8 +63,10 @@ def invoke(
     streaming: bool = False,
     tenant_id: str | None = None,
     trace: str = "",
+    patient: bool = False,
 ) -> Awaitable[Outcome]:
-    """Run one event through the engine. `trace` is the tracing header that came with it, empty where none did.
+    """Run one event through the engine. `trace` is the tracing header that came with it, empty where none did;
+    `patient` says that it can as well run later.
 
     What is awaited raises AwsError where the engine takes no more, and where the event belongs to a recursive loop that
     is to stop.
@@ -79,6 +81,7 @@ def invoke(
         tail=tail,
         streaming=streaming,
         tenant_id=tenant_id,
+        patient=patient,
     )
     if following.rounds >= limits.LOOP_ROUNDS:
         return _invoke_unless_stopped(parts, version, invocation)

@@ -72,6 +72,7 @@ async def _tried(parts: Parts, event: Event) -> Attempt:
             client_context=envelope.client_context,
             tenant_id=envelope.tenant_id,
             trace=envelope.trace,
+            patient=True,
         )
     except AwsError as refusal:
         return Attempt(refusal=refusal.code, message=refusal.message, reason=refusal.members.get("Reason"))
