@@ -60,6 +60,10 @@ def test_no_new_namespaces_by_any_call(anybody: Attacker) -> None:
     assert {name: errors for name, errors in told.items() if set(errors) != {"EPERM"}} == {}
 
 
+def test_no_process_is_left_to_the_parent_of_a_function(anybody: Attacker) -> None:
+    assert anybody("sibling") == "EPERM"
+
+
 @pytest.mark.parametrize("process", [1, "self"])
 def test_no_entering_of_other_namespaces(anybody: Attacker, process: int | str) -> None:
     assert set(anybody("enter_namespaces", process=process).values()) <= {"EPERM", "EACCES", "ENOENT"}
