@@ -202,8 +202,13 @@ def test_a_tenant_has_executions_of_its_own(on: Stage) -> None:
         Qualifier="$LATEST",
         InvocationType="Event",
     )
-    on.begin(function, TenantId="blue")
-    assert on.turn().invocation.tenant_id == "blue"
+    members = {"FunctionName": function, "Qualifier": "$LATEST", "DurableExecutionName": "once", "Payload": b"1"}
+    arn = on.client.invoke(**members, InvocationType="Event", TenantId="blue")["DurableExecutionArn"]
+    turn = on.turn()
+    assert turn.invocation.tenant_id == "blue"
+    turn.returns("SUCCEEDED", Result='"secret"')
+    assert on.client.invoke(**members, TenantId="blue")["DurableExecutionArn"] == arn
+    refused(on.client, "DurableExecutionAlreadyStartedException", on.client.invoke, **members, TenantId="red")
 
 
 def test_a_durable_function_does_not_stream(on: Stage) -> None:

@@ -213,10 +213,11 @@ def key_of(version: FunctionVersion) -> FunctionKey:
 
 
 def _check_same(tx: Transaction, found: Execution, wanted: Start) -> None:
-    """Raise AWS's error where the name stands for something else than is wanted."""
+    """Raise AWS's error where the name stands for something else than is wanted. What another tenant's execution
+    returns is for nobody else."""
     first = durable.operation(tx, found.id, found.id)
     same = first is not None and first.payload == wanted.event and found.version == wanted.version.version
-    if found.deleting or not same:
+    if found.deleting or not same or found.tenant_id != wanted.tenant_id:
         raise durable_errors.already_started(found)
 
 
