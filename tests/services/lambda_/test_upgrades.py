@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lambent.services.lambda_.records import FunctionKey
+from lambent.services.lambda_.records import Function, FunctionKey
 from lambent.services.lambda_.records.configuration import Durability, Vpc
 from lambent.services.lambda_.records.durable import Execution, Filter
-from lambent.services.lambda_.rules import durable_life
+from lambent.services.lambda_.rules import answers, durable_life
 from lambent.services.lambda_.store import durable, functions, storage, versions
 from lambent.store.sqlite import SqliteStore
 from tests.store.conftest import write_schema
@@ -62,6 +62,30 @@ EXECUTION = Execution(
 )
 
 
+MANAGED = {
+    "revision": "26c22f76-a878-49a0-8860-2444a2c3dce7",
+    "code_sha256": "4c45993d25536c6b0ff76a83b9cf26997fc7d0b3f4363046ea26bbc37ede908f",
+    "code_size": 143,
+    "runtime": "python3.13",
+    "handler": "index.handler",
+    "role": "arn:aws:iam::000000000000:role/test",
+    "logging": {
+        "group": "/aws/lambda/managed",
+        "format": "JSON",
+        "application_level": "INFO",
+        "system_level": "INFO",
+    },
+    "memory_mb": 2048,
+    "instances": {
+        "provider_arn": "arn:aws:lambda:us-east-1:000000000000:capacity-provider:mine",
+        "concurrency": 16,
+        "memory_per_vcpu": 2.0,
+    },
+}
+"""What a server of November 2026 has stored, and the digest that it has answered with."""
+MANAGED_DIGEST = "e1ba8096575083b5509c8ef0910b9e0ffb6babb8f0e8a737a8e9b242ad1ac243"
+
+
 def insert(tx: Transaction) -> None:
     def text(record: dict[str, Any]) -> str:
         return json.dumps(record, separators=(",", ":"))
@@ -105,6 +129,12 @@ async def test_functions_and_versions_of_the_first_schema_read_on(tmp_path: Path
         assert configuration.packages == {"ab" * 32, "cd" * 32}
     assert function.recursive_loop == "Terminate"
     assert stored == 14
+
+
+def test_a_configuration_has_the_digest_that_it_had() -> None:
+    """A setting that Lambent has learned of since then, and that nobody has set, is no difference."""
+    function = msgspec.convert(FUNCTION | {"configuration": MANAGED}, Function)
+    assert answers.listed(function)["ConfigSha256"] == MANAGED_DIGEST
 
 
 def insert_execution(tx: Transaction) -> None:

@@ -180,8 +180,15 @@ def _instances(instances: ManagedInstances) -> Response:
 
 
 def _digest(held: Configuration) -> str:
-    """What tells one configuration of a function on managed instances from another: sha256 in hex."""
-    return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(held, revision=""))).hexdigest()
+    """What tells one configuration of a function on managed instances from another: sha256 in hex. It stays what it is
+    when Lambent learns of another setting: those of `_LATER` count where they are set."""
+    told = msgspec.to_builtins(msgspec.structs.replace(held, revision=""))
+    counted = {name: value for name, value in told.items() if name not in _LATER or value is not None}
+    return hashlib.sha256(msgspec.json.encode(counted)).hexdigest()
+
+
+_LATER = frozenset(("accelerator_gb", "customer_runtime"))
+"""The members of a configuration that came after the first digests were given; None where they are not set."""
 
 
 def _customer_runtime(runtime: CustomerRuntime) -> Response:
