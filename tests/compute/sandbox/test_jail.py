@@ -362,6 +362,27 @@ async def test_a_socket_of_one_cell_does_not_depend_on_another(
         (await cell.socket()).close()
 
 
+async def test_a_guest_that_stops_and_goes_on_keeps_nobody_else_busy(building: Building) -> None:
+    stop = 'kill -STOP $$; state=; while [ "$state" != T ]; do read -r _ _ state _ < /proc/$$/stat; done'
+    script = f"#!/bin/sh\n(for n in $(seq 300); do {stop}; kill -CONT $$; done; echo done)\n"
+    cell = await building.cell({"run": script})
+    zygote = building.sandbox._nurseries[building.image]._zygote
+    assert zygote is not None
+    before = rests(zygote._pid)
+    assert await finish(cell) == (0, "done\n")
+    assert sum(count - before.get(each, 0) for each, count in rests(zygote._pid).items()) < 50
+    cell.kill()
+
+
+def rests(pid: int) -> dict[int, int]:
+    """How often a process and those below it that live have waited for something."""
+    found = {}
+    for each in (pid, *map(int, descendants(pid))):
+        text = Path(f"/proc/{each}/status").read_text()
+        found[each] = int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return found
+
+
 async def test_orphans_are_reaped_and_end_with_the_cell(building: Building) -> None:
     script = """
     for n in 1 2 3; do (sleep 0 &) ; done

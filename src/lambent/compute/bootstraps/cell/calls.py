@@ -55,6 +55,9 @@ _MOUNT_SETATTR = 442
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 
 _SIGNAL_SET_BYTES = 128
+_SA_NOCLDSTOP = 1
+_ACTION_FLAGS = 1 + _SIGNAL_SET_BYTES // 8
+"""Where they are in C's `struct sigaction`, in words: a handler, a set of signals, the flags, a pointer."""
 _EVERY_DESCRIPTOR = 0x7FFF_FFFF
 _SFD_CLOEXEC = 0o2000000
 
@@ -63,6 +66,7 @@ _Attributes = ctypes.c_uint64 * 4
 _CapabilityHeader = ctypes.c_uint32 * 2
 _CapabilitySets = ctypes.c_uint32 * 6
 _SignalSet = ctypes.c_uint64 * (_SIGNAL_SET_BYTES // 8)
+_Action = ctypes.c_uint64 * (_ACTION_FLAGS + 2)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -88,6 +92,7 @@ _umount = _function("umount2")
 _pivot_root = _function("pivot_root")
 _prctl = _function("prctl")
 _capset = _function("capset")
+_sigaction = _function("sigaction")
 _signalfd = _function("signalfd")
 _syscall = _function("syscall")
 _fork = ctypes.PyDLL(None).fork  # with the interpreter's lock held: it is the child's, too
@@ -231,3 +236,11 @@ def close_from(first):
 def open_signal(number):
     """A descriptor that is readable when the signal, which must be blocked, has arrived."""
     return _signalfd(-1, _SignalSet(1 << (number - 1)), _SFD_CLOEXEC)
+
+
+def hear_of_ends_only(number):
+    """Have the signal that tells of children, which is to do what it does by default, sent when one ends, and not each
+    time one is stopped or goes on."""
+    action = _Action()
+    action[_ACTION_FLAGS] = _SA_NOCLDSTOP
+    _sigaction(number, action, None)

@@ -271,6 +271,7 @@ def become(plan, variables):
     if variables.get(b"TZ") != plan.variables.get(b"TZ"):
         time.tzset()
     _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     entries = [os.fsdecode(entry) for entry in variables.get(b"PYTHONPATH", b"").split(b":") if entry]
     sys.path[:0] = entries
     forget(plan, [plan.task, plan.opt + "/python", *entries])

@@ -70,6 +70,7 @@ class Zygote:
         if self.lone:
             self._lay_down_sleeper()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        calls.hear_of_ends_only(signal.SIGCHLD)  # a guest could have itself stopped all the time
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD,))  # for who reads it: here, and in process 1
         rehearsal.rehearse(self.plan)
         gc.collect()
