@@ -265,3 +265,20 @@ def test_an_event_waits_for_memory(on: Stage) -> None:
     on.pass_time(limits.ASYNC_PAUSE_MIN_S)
     on.run().returns()
     assert on.count() == 0
+
+
+def test_an_event_that_meets_a_bug_holds_up_nobody_behind_it(on: Stage) -> None:
+    on.create("f")
+    on.send("f", "unlucky")
+    on.run().answers(RuntimeError("a bug"))
+    on.send("f", "next")
+    run = on.run()
+    assert run.event == "next"
+    run.returns()
+    on.pass_time(limits.ASYNC_RETRY_FIRST_S - 1)
+    on.quiet()
+    on.pass_time(1)
+    again = on.run()
+    assert again.event == "unlucky"
+    again.returns()
+    assert on.count() == 0

@@ -259,7 +259,7 @@ def test_a_bug_on_the_way_loses_no_event(on: Stage) -> None:
     on.send("f")
     on.run().answers(RuntimeError("a bug"))
     assert on.count() == 1
-    on.pass_time(limits.ASYNC_PAUSE_MIN_S)
+    on.pass_time(limits.ASYNC_RETRY_FIRST_S)
     on.run().returns()
     assert on.count() == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from lambent.services.lambda_.rules.async_records import Sent
     from lambent.store.api import Transaction
 
+log = logging.getLogger(__name__)
+
 
 class Dispatcher:
     """Has the queue run its events."""
@@ -34,7 +37,15 @@ class Dispatcher:
 
 async def attempt(parts: Parts, event: Event) -> Retry | Wait | Done | None:
     """Invoke the function with `event` and store what becomes of it; None where the server stops, which leaves it as
-    it is."""
+    it is. An event that meets a bug stands back for a while: it may meet it each time, and others wait behind it."""
+    try:
+        return await _attempt(parts, event)
+    except Exception:
+        log.exception("event %s of %s met a bug and is tried again later", event.envelope.request_id, event.line.arn)
+        return await parts.store.write(partial(_stand_back, event=event, now_ms=parts.now_ms()))
+
+
+async def _attempt(parts: Parts, event: Event) -> Retry | Wait | Done | None:
     if await _is_too_old(parts, event):
         return await parts.store.write(partial(_give_up, event=event, now_ms=parts.now_ms()))
     tried = await _tried(parts, event)
@@ -101,6 +112,13 @@ def _give_up(tx: Transaction, *, event: Event, now_ms: int) -> Done:
         settings = events.settings(tx, event.line, failing=True)
         _finish(tx, event, async_records.sent_for(event, settings, Attempt(), "EventAgeExceeded", now_ms))
     return Done("EventAgeExceeded")
+
+
+def _stand_back(tx: Transaction, *, event: Event, now_ms: int) -> Retry:
+    """Let the event wait, with nothing counted."""
+    due_ms = now_ms + limits.ASYNC_RETRY_FIRST_S * 1000
+    events.postpone(tx, event, event.envelope, due_ms)
+    return Retry(due_ms)
 
 
 def _finish(tx: Transaction, event: Event, told: list[Sent]) -> None:
