@@ -344,8 +344,12 @@ def test_an_execution_is_stopped(on: Stage) -> None:
             {"status": "SUCCEEDED", "Result": "a" * (limits.DURABLE_EVENT_BYTES + 1)},
             "Execution output payload size must be less than or equal to 1048576 bytes.",
         ),
+        (
+            {"status": "FAILED", "Error": {"ErrorMessage": "a" * limits.DURABLE_ERROR_BYTES}},
+            "Error object size must be less than or equal to 1048576 bytes.",
+        ),
     ],
-    ids=["unknown", "none", "number", "error", "result", "large"],
+    ids=["unknown", "none", "number", "error", "result", "large", "large error"],
 )
 def test_a_wrong_answer_is_the_end(on: Stage, answer: dict[str, Any], message: str) -> None:
     arn = on.begin(on.create(DeadLetterConfig={"TargetArn": f"arn:aws:sqs:us-east-1:{on.account}:wrong"}))

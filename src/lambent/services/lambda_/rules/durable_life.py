@@ -271,6 +271,8 @@ def _objection(draft: Draft, answer: Answer, *, waiting: bool) -> str | None:
     most = draft.execution.result_bytes
     if len((answer.result or "").encode()) > most:
         return f"Execution output payload size must be less than or equal to {most} bytes."
+    if len(msgspec.json.encode(answer.error)) > limits.DURABLE_ERROR_BYTES:
+        return f"Error object size must be less than or equal to {limits.DURABLE_ERROR_BYTES} bytes."
     return None
 
 
