@@ -102,6 +102,20 @@ async def test_a_named_folder_stands_for_its_access_point_while_it_is_there(tmp_
         await volumes(systems, tmp_path, version())
 
 
+async def test_a_folder_that_is_another_now_is_tried_again(tmp_path: Path) -> None:
+    sandbox: Any = CountingSandbox()
+    for name in ("models", "others"):
+        (tmp_path / name).mkdir()
+    systems = FileSystems(tmp_path / "own", {NAME: str(tmp_path / "models")}, sandbox)
+    assert await volumes(systems, tmp_path, version()) == await volumes(systems, tmp_path, version())
+    (tmp_path / "models").rmdir()
+    (tmp_path / "others").rename(tmp_path / "models")
+    sandbox.problem = "no"
+    with pytest.raises(AwsError, match="could not mount"):
+        await volumes(systems, tmp_path, version())
+    assert sandbox.killed == 2
+
+
 async def test_what_cannot_be_mounted_is_tried_again(tmp_path: Path) -> None:
     sandbox: Any = CountingSandbox("no")
     systems = FileSystems(tmp_path, {}, sandbox)

@@ -47,8 +47,8 @@ class FileSystems:
         self._folder = folder
         self._named = {name: Path(path).resolve() for name, path in named.items()}
         self._sandbox = sandbox
-        self._proven: dict[Path, None] = {}
-        """Those that could be mounted once, the oldest first."""
+        self._proven: dict[Path, tuple[int, ...]] = {}
+        """What those were that could be mounted once, the oldest first."""
         self._trying = asyncio.Lock()
 
     async def volumes(self, function: FunctionVersion, runtime: Runtime, task: Path) -> tuple[Volume, ...]:
@@ -58,14 +58,22 @@ class FileSystems:
 
     async def _volume(self, wanted: FileSystem, account: str, runtime: Runtime, task: Path) -> Volume:
         try:
-            volume = Volume(await asyncio.to_thread(self._source, wanted, account), wanted.path)
+            source, state = await asyncio.to_thread(self._found, wanted, account)
+            volume = Volume(source, wanted.path)
             async with self._trying:  # of those who come at once the first one tries for all
-                if volume.source not in self._proven:
+                if self._proven.get(source) != state:
                     await self._try(volume, runtime, task)
+                    self._remember(source, state)
         except OSError as error:
             log.warning("%s cannot be mounted: %s", wanted.arn, error)
             raise _failure(wanted.arn) from error
         return volume
+
+    def _found(self, wanted: FileSystem, account: str) -> tuple[Path, tuple[int, ...]]:
+        """The folder, and what it takes to mount it: where it has changed, it may not be possible any more."""
+        source = self._source(wanted, account)
+        found = source.stat()
+        return source, (found.st_dev, found.st_ino, found.st_uid, found.st_gid)
 
     def _source(self, wanted: FileSystem, account: str) -> Path:
         """The folder, which is made where it is Lambent's own: those only a function of the same account gets. Raises
@@ -98,9 +106,11 @@ class FileSystems:
             (await cell.socket()).close()
         finally:
             discard(cell)
-        while len(self._proven) >= limits.FILE_SYSTEMS_PROVEN:
+
+    def _remember(self, source: Path, state: tuple[int, ...]) -> None:
+        while source not in self._proven and len(self._proven) >= limits.FILE_SYSTEMS_PROVEN:
             del self._proven[next(iter(self._proven))]
-        self._proven[volume.source] = None
+        self._proven[source] = state
 
 
 def entangled(named: Mapping[str, str], folder: Path) -> str | None:
