@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import select
+import signal
 import threading
 import time
 from collections import Counter
@@ -106,7 +107,7 @@ class Premises:
         return direct.union(*(children(child) for child in direct if _FURNISHER in command(child)))
 
     def first_processes(self) -> set[int]:
-        """The processes 1 of its environments."""
+        """The processes 1 of its environments, and the guests of lone cells."""
         zygotes = self.zygotes()
         return {child for zygote in zygotes for child in children(zygote)} - zygotes
 
@@ -218,6 +219,15 @@ def cgroups(data: Path) -> Iterator[Path]:
         if kind.split()[0] in _TREES:
             for top, folders, _ in os.walk(place.split()[4]):
                 yield from (Path(top, each) for each in folders if each.startswith(name) or f"/{name}" in top)
+
+
+def end(processes: Iterable[int]) -> None:
+    """SIGKILL for all of them, of which some may end with others; returns once none is left."""
+    every = set(processes)
+    for process in every:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    wait_for_ends(every, time.monotonic() + PATIENCE_S)
 
 
 def wait_for_ends(processes: Iterable[int], until: float) -> None:

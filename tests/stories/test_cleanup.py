@@ -12,7 +12,7 @@ import pytest
 
 from tests.compute.conftest import open_files
 from tests.compute.programs import LEVELS, Yard
-from tests.stories.leaks import PATIENCE_S, cgroups, children, mounted, premises, wait_for_ends
+from tests.stories.leaks import PATIENCE_S, cgroups, children, end, mounted, premises, wait_for_ends
 from tests.stories.turnstile import LOST, Crowd, invoke, made
 
 if TYPE_CHECKING:
@@ -122,9 +122,7 @@ def test_an_environment_whose_first_process_is_killed_ends_alone(site: Premises)
     crowd.call("plain")
     turnstile.wait_for(1)
     others = site.first_processes() - spared
-    for process in others:
-        os.kill(process, signal.SIGKILL)
-    wait_for_ends(others, time.monotonic() + PATIENCE_S)
+    end(others)
     (answer,) = crowd.take(1)
     assert answer.trouble is not None
     assert KILLED in answer.trouble
@@ -141,9 +139,7 @@ def test_an_idle_environment_that_is_killed_is_not_used_again(site: Premises) ->
     functions = site.server.client("lambda")
     first = invoke(functions, "plain").value
     processes = site.first_processes()
-    for process in processes:
-        os.kill(process, signal.SIGKILL)
-    wait_for_ends(processes, time.monotonic() + PATIENCE_S)
+    end(processes)
     site.turn()
     second = invoke(functions, "plain")
     assert second.trouble is None
