@@ -8,7 +8,7 @@ import pytest
 
 from lambent.kernel.arn import Arn
 from lambent.kernel.errors import AwsError
-from lambent.kernel.targets import NO_ATTRIBUTES, Attribute, NoSuchTarget, Sender, Targets
+from lambent.kernel.targets import NO_ATTRIBUTES, Attribute, NoSuchTarget, Refused, Sender, Targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,8 +68,9 @@ async def test_an_arn_that_nobody_takes_is_named() -> None:
     for push in (targets.deliver, targets.call):
         with pytest.raises(NoSuchTarget, match=QUEUE):
             await push(QUEUE, b"event")
-        with pytest.raises(ValueError, match="not an ARN"):
+        with pytest.raises(Refused, match="not an ARN"):
             await push("queue", b"event")
+    assert not targets.ordered("queue")
 
 
 def test_a_service_has_one_target() -> None:

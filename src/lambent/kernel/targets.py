@@ -106,9 +106,12 @@ class Targets:
         self._by_service[service] = target
 
     def ordered(self, arn: str) -> bool:
-        """Whether events for `arn` must come one after another; they need not where no service takes them. Raises
-        ValueError for a bad ARN."""
-        target = self._by_service.get(Arn.parse(arn).service)
+        """Whether events for `arn` must come one after another; they need not where no service takes them, or where it
+        is no ARN."""
+        try:
+            target = self._by_service.get(Arn.parse(arn).service)
+        except ValueError:
+            return False
         return target is not None and target.ordered
 
     async def deliver(
@@ -119,13 +122,13 @@ class Targets:
         sender: Sender | None = None,
         attributes: Mapping[str, Attribute] = NO_ATTRIBUTES,
     ) -> None:
-        """Push `event` one way. Raises NoSuchTarget, ValueError for a bad ARN, AwsError from the target."""
-        name = Arn.parse(arn)
+        """Push `event` one way. Raises NoSuchTarget, Refused for a bad ARN, AwsError from the target."""
+        name = _parsed(arn)
         await self._target(name).deliver(name, event, trace, sender, attributes)
 
     async def call(self, arn: str, event: bytes, trace: str = "", sender: Sender | None = None) -> bytes:
         """Push `event` and return the answer. Raises as `deliver` does."""
-        name = Arn.parse(arn)
+        name = _parsed(arn)
         return await self._target(name).call(name, event, trace, sender)
 
     def _target(self, arn: Arn) -> Target:
@@ -133,3 +136,10 @@ class Targets:
         if target is None:
             raise NoSuchTarget(arn)
         return target
+
+
+def _parsed(arn: str) -> Arn:
+    try:
+        return Arn.parse(arn)
+    except ValueError as error:
+        raise Refused(str(error)) from None
