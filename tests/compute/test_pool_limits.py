@@ -43,6 +43,16 @@ async def test_while_memory_is_exhausted_nothing_is_started_for_who_can_wait() -
     await stage.close()
 
 
+async def test_a_start_that_was_in_vain_does_not_count_for_the_scaling_rate() -> None:
+    stage = Stage(scaling=3, pressure=1.0)
+    for _ in range(3):
+        event = stage.start(version(), patient=True)
+        await stage.clock.advance(0.1)
+        assert event.result() == "ServiceException"
+    assert await answers(stage, *(stage.start(version()) for _ in range(3))) == ["answered"] * 3
+    await stage.close()
+
+
 async def test_a_reservation_is_the_functions_own_and_all_it_has() -> None:
     stage = Stage(limit=10)
     stage.reserve("f", 3)

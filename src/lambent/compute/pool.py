@@ -369,6 +369,7 @@ class Pool:
 
     async def _bring_up(self, group: Group, kind: Kind, slot: Slot) -> AwsError | None:
         if kind == "on-demand" and self._is_in_vain(group):
+            group.share.rate.give_back()
             self._call_off(group, kind, slot)
             return None
         try:
