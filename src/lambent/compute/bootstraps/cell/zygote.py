@@ -154,18 +154,21 @@ class Zygote:
         return None
 
     def _reap(self):
-        """Take leave of every process that has ended. A lone cell ends with its guest."""
+        """Take leave of every process that has ended. A lone cell ends with its guest, which is told before: process 1,
+        if it is killed meanwhile, does not come to its end while there is anything left of the guest."""
         while True:
             try:
-                process, status = os.waitpid(-1, os.WNOHANG)
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if process == 0:
+            if ended is None:
                 return
-            number, first = self._guests.pop(process, (None, None))
+            number, first = self._guests.pop(ended.si_pid, (None, None))
             if number is not None:
-                packets.say(CONTROL, b"X" + EXIT.pack(number, os.waitstatus_to_exitcode(status)))
+                status = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+                packets.say(CONTROL, b"X" + EXIT.pack(number, status))
                 os.kill(first, signal.SIGKILL)
+            os.waitpid(ended.si_pid, 0)
 
     def _connect(self, number, guest_handle):
         """Send a socket of the network of that guest, or none where there is none any more. Only a fork enters it, for
