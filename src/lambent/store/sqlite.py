@@ -97,10 +97,15 @@ class SqliteStore:
         return self._writer.statements + self._readers.statements
 
     async def close(self) -> None:
-        """Finish every work that was accepted, fold the log into the database and give the folder free."""
+        """Finish every work that was accepted, fold the log into the database and give the folder free.
+
+        The writer is the last to close: of two that close at once SQLite may take neither for the last, and leave the
+        log where it is.
+        """
+        self._writer.refuse()
         self._readers.shut()
-        self._writer.shut()
         await asyncio.to_thread(self._readers.join)
+        self._writer.shut()
         await asyncio.to_thread(self._writer.join)
         self._lock.release()
 
@@ -346,9 +351,13 @@ class _Lane:
         self._queue.put(_Job(work, future))
         return await future
 
+    def refuse(self) -> None:
+        """Accept no further work."""
+        self._shut = True
+
     def shut(self) -> None:
         """Accept no further work and let the threads end once the queue is empty."""
-        self._shut = True
+        self.refuse()
         for _ in self._threads:
             self._queue.put(None)
 

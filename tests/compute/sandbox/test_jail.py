@@ -379,6 +379,8 @@ def rests(pid: int) -> dict[int, int]:
     found = {}
     for each in (pid, *map(int, descendants(pid))):
         text = Path(f"/proc/{each}/status").read_text()
+        if "\nState:\tZ" in text:  # the guest, of which the zygote tells before it takes leave of it
+            continue
         found[each] = int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
     return found
 
