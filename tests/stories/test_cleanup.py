@@ -148,7 +148,7 @@ def test_an_idle_environment_that_is_killed_is_not_used_again(site: Premises) ->
 
 
 def test_a_fork_bomb_ends_with_the_server(site: Premises) -> None:
-    turnstile = made(site, ["bomb"])
+    turnstile = made(site, ["bomb"], MemorySize=1769)  # with less it may be killed for its memory first
     crowd = Crowd(site)
     crowd.call("bomb", bomb=True)
     turnstile.wait_for(1)

@@ -41,12 +41,20 @@ def wait():
     os.close(gate)
 
 def explode():
-    told = False
+    lit, fuse = os.pipe()
+    try:
+        while os.fork():
+            pass
+        os.close(fuse)
+        os.read(lit, 1)
+    except OSError:  # there may be no more of them
+        tell()
+        os.close(fuse)
     while True:
         try:
             os.fork()
-        except OSError:  # there may be no more of them
-            told = told or tell() or True
+        except OSError:
+            pass
 
 def handler(event, context):
     if event.get("waits"):
@@ -147,10 +155,11 @@ def invoke(functions: Any, name: str, **event: bool) -> Answer:
     return Answer(None, value["errorMessage"]) if "FunctionError" in answer else Answer(value)
 
 
-def made(site: Premises, names: list[str]) -> Turnstile:
+def made(site: Premises, names: list[str], **settings: Any) -> Turnstile:
     """Functions of one package, and the turnstile in it."""
     functions = site.server.client("lambda")
-    digests = {create(functions, name, {"app.py": SOURCE}, "app.handler", Timeout=300)["CodeSha256"] for name in names}
+    settings = {"Timeout": 300, **settings}
+    digests = {create(functions, name, {"app.py": SOURCE}, "app.handler", **settings)["CodeSha256"] for name in names}
     functions.close()
     (digest,) = digests
     return Turnstile(site, digest)
