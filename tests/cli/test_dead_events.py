@@ -12,15 +12,13 @@ import pytest
 
 from lambent.cli import main, presence
 from lambent.cli.failure import Exit
-from lambent.kernel.targets import NO_ATTRIBUTES, Attribute, Sender
-from lambent.services.lambda_ import Parts
 from lambent.wire.dead_events import PATH
+from tests.inboxes import inbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from lambent.kernel.arn import Arn
     from tests.conftest import Server
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:queue"
@@ -57,28 +55,6 @@ class Command:
         raise AssertionError("the events do not die")
 
 
-class Queue:
-    """A service that takes events after all."""
-
-    ordered = True
-
-    def __init__(self) -> None:
-        self.taken: list[bytes] = []
-
-    async def deliver(
-        self,
-        arn: Arn,
-        event: bytes,
-        trace: str = "",
-        sender: Sender | None = None,
-        attributes: Mapping[str, Attribute] = NO_ATTRIBUTES,
-    ) -> None:
-        self.taken.append(event)
-
-    async def call(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> bytes:
-        raise NotImplementedError
-
-
 @pytest.fixture
 def command(lambent: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
     folder = tmp_path / "noted"
@@ -105,18 +81,12 @@ def test_what_died_is_listed_and_read(command: Command) -> None:
 
 def test_what_died_is_sent_again(command: Command) -> None:
     first, second, third = command.bury(b"1", b"2", b"3")
-    queue = Queue()
-    parts = next(service.parts for service in command.server.app.services if service.name == "lambda")
-    assert isinstance(parts, Parts)
-    parts.targets.register("sqs", queue)
+    box = inbox(command.server, ordered=True)
     assert command("--revive", str(second)) == (Exit.OK, "revived: 1\n", "")
     assert [event["id"] for event in command.listed()] == [first, third]
     assert command("--revive", "--all", "--json") == (Exit.OK, '{"action":"revived","count":2}\n', "")
-    for _ in range(1000):
-        if len(queue.taken) == 3:
-            break
-        assert command.listed() == []
-    assert queue.taken == [b"2", b"1", b"3"]
+    assert [box.take(QUEUE).body for _ in range(3)] == [b"2", b"1", b"3"]
+    assert command.listed() == []
 
 
 def test_what_died_is_forgotten(command: Command) -> None:

@@ -6,39 +6,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lambent.kernel.arn import Arn
 from lambent.kernel.errors import AwsError
-from lambent.kernel.targets import NO_ATTRIBUTES, Attribute, NoSuchTarget, Refused, Sender, Targets
+from lambent.kernel.targets import Attribute, NoSuchTarget, Refused, Sender, Targets
+from tests.inboxes import Message, Recipient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from lambent.kernel.arn import Arn
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:queue"
 
 
-class Service:
+class Service(Recipient):
     """A target that remembers what it was given and answers with it."""
 
     def __init__(self, *, ordered: bool = True) -> None:
-        self.ordered = ordered
-        self.given: list[tuple[Arn, bytes, str]] = []
-        self.senders: list[Sender | None] = []
-        self.attributes: list[Mapping[str, Attribute]] = []
-
-    async def deliver(
-        self,
-        arn: Arn,
-        event: bytes,
-        trace: str = "",
-        sender: Sender | None = None,
-        attributes: Mapping[str, Attribute] = NO_ATTRIBUTES,
-    ) -> None:
-        self.given.append((arn, event, trace))
-        self.senders.append(sender)
-        self.attributes.append(attributes)
+        self.given: list[Message] = []
+        self.callers: list[Sender | None] = []
+        super().__init__(self.given.append, ordered=ordered)
 
     async def call(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> bytes:
-        self.senders.append(sender)
+        self.callers.append(sender)
         if event == b"bad":
             raise AwsError("ResourceNotFoundException", "no such function")
         return event.upper() + trace.encode()
@@ -50,7 +37,7 @@ async def test_an_event_goes_to_the_service_in_its_arn() -> None:
     targets.register("lambda", other)
     await targets.deliver(QUEUE, b"event", "Root=1")
     await targets.deliver(QUEUE, b"event")
-    assert sqs.given == [(Arn.parse(QUEUE), b"event", "Root=1"), (Arn.parse(QUEUE), b"event", "")]
+    assert sqs.given == [Message(QUEUE, b"event", trace, None, {}) for trace in ("Root=1", "")]
     assert other.given == []
 
 
@@ -87,7 +74,8 @@ async def test_the_target_learns_who_sends() -> None:
     await targets.deliver(QUEUE, b"event", sender=sender)
     await targets.call(QUEUE, b"event", sender=sender)
     await targets.deliver(QUEUE, b"event")
-    assert sqs.senders == [sender, sender, None]
+    assert [message.sender for message in sqs.given] == [sender, None]
+    assert sqs.callers == [sender]
 
 
 async def test_the_target_learns_the_attributes() -> None:
@@ -96,7 +84,7 @@ async def test_the_target_learns_the_attributes() -> None:
     attributes = {"ErrorCode": Attribute("Number", "200")}
     await targets.deliver(QUEUE, b"event", attributes=attributes)
     await targets.deliver(QUEUE, b"event")
-    assert sqs.attributes == [attributes, {}]
+    assert [message.attributes for message in sqs.given] == [attributes, {}]
 
 
 def test_order_is_the_services_to_ask_for() -> None:

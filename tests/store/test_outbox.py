@@ -15,6 +15,7 @@ from lambent.kernel.errors import AwsError
 from lambent.kernel.targets import NO_ATTRIBUTES, Attribute, NoSuchTarget, Sender, Targets
 from lambent.store.dead import DeadEvents
 from lambent.store.outbox import Outbox, pause
+from tests.inboxes import Message, Recipient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -81,28 +82,6 @@ class Target(Road):
     async def wait(self, *, taken: int = 0, attempts: int = 0) -> None:
         async with self._changed, asyncio.timeout(30):
             await self._changed.wait_for(lambda: len(self.taken) >= taken and len(self.attempts) >= attempts)
-
-
-class Function:
-    """Takes events and passes them on."""
-
-    ordered = False
-
-    def __init__(self, taken: asyncio.Queue[bytes]) -> None:
-        self._taken = taken
-
-    async def deliver(
-        self,
-        arn: Arn,
-        event: bytes,
-        trace: str = "",
-        sender: Sender | None = None,
-        attributes: Mapping[str, Attribute] = NO_ATTRIBUTES,
-    ) -> None:
-        self._taken.put_nowait(event)
-
-    async def call(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> bytes:
-        raise NotImplementedError
 
 
 async def send(store: SqliteStore, *events: tuple[str, bytes]) -> None:
@@ -420,12 +399,12 @@ async def test_what_no_attempt_can_bring_there_is_not_tried_again(
 
 @pytest.mark.parametrize("arn", ["arn::sqs:us-east-1:000000000000:queue", "arn:aws:sqs:"])
 async def test_what_is_no_arn_stops_no_other(store: SqliteStore, arn: str) -> None:
-    targets, service = Targets(), asyncio.Queue[bytes]()
-    targets.register("lambda", Function(service))
+    targets, taken = Targets(), asyncio.Queue[Message]()
+    targets.register("lambda", Recipient(taken.put_nowait))
     async with running(Outbox(store, targets, VirtualClock())):
         await send(store, (arn, b"nowhere"), ("arn:aws:lambda:us-east-1:000000000000:function:f", b"event"))
         async with asyncio.timeout(30):
-            assert await service.get() == b"event"
+            assert (await taken.get()).body == b"event"
         await until_empty(store)
     (dead,) = await DeadEvents(store).page()
     assert (dead.target, dead.attempts) == (arn, 1)

@@ -15,8 +15,8 @@ from lambent.kernel.settings import Elsewhere
 from lambent.kernel.targets import Attribute
 from lambent.store.dead import DeadEvents
 from tests.conftest import serving, settings_for
+from tests.inboxes import PATIENCE_S, Inbox, inbox
 from tests.services.lambda_.calls import ARN, create, publish
-from tests.services.lambda_.inboxes import PATIENCE_S, Inbox, inbox
 from tests.support import server_process
 from tests.wire.places import listening
 

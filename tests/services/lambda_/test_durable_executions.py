@@ -10,16 +10,16 @@ import pytest
 
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
+from tests.inboxes import inbox
 from tests.services.lambda_.calls import create, publish, refused
 from tests.services.lambda_.durables import DAY_S, real_now, stage
-from tests.services.lambda_.inboxes import inbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.inboxes import Inbox
     from tests.services.lambda_.durables import Stage
-    from tests.services.lambda_.inboxes import Inbox
 
 WAIT = {"Id": "w", "Type": "WAIT", "Action": "START", "WaitOptions": {"WaitSeconds": 60}}
 

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 
 from lambent.kernel import limits
 from tests.conftest import serving, settings_for
+from tests.inboxes import inbox
 from tests.services.lambda_.buckets import buckets
-from tests.services.lambda_.inboxes import inbox
 from tests.services.lambda_.packages import package
 from tests.services.lambda_.visits import visit
 from tests.support import RUNTIME
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conftest import Server
-    from tests.services.lambda_.inboxes import Inbox
+    from tests.inboxes import Inbox
 
 RECORDED = Path(__file__).parent / "recorded"
 BASES = json.loads((RECORDED / "bases.json").read_text())

@@ -12,7 +12,7 @@ from lambent.kernel.targets import NO_ATTRIBUTES, Attribute, Sender
 from lambent.services.lambda_ import Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lambent.kernel.arn import Arn
     from tests.conftest import Server
@@ -23,6 +23,7 @@ PATIENCE_S = 30
 class Message(NamedTuple):
     """What came."""
 
+    arn: str
     body: bytes
     trace: str
     sender: Sender | None
@@ -33,14 +34,12 @@ class Message(NamedTuple):
         return json.loads(self.body)
 
 
-class Inbox:
-    """The messages by the ARN that they were for. Filled by the server's loop, read by tests."""
+class Recipient:
+    """A target of events that nobody calls for an answer; `keep` is what becomes of each."""
 
-    ordered = False
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._queues: defaultdict[str, queue.Queue[Message]] = defaultdict(queue.Queue)
+    def __init__(self, keep: Callable[[Message], None], *, ordered: bool = False) -> None:
+        self.ordered = ordered
+        self._keep = keep
 
     async def deliver(
         self,
@@ -50,10 +49,19 @@ class Inbox:
         sender: Sender | None = None,
         attributes: Mapping[str, Attribute] = NO_ATTRIBUTES,
     ) -> None:
-        self._queue(str(arn)).put(Message(event, trace, sender, attributes))
+        self._keep(Message(str(arn), event, trace, sender, attributes))
 
     async def call(self, arn: Arn, event: bytes, trace: str = "", sender: Sender | None = None) -> bytes:
-        raise NotImplementedError
+        raise AssertionError(f"{arn} was called with {event!r}")
+
+
+class Inbox(Recipient):
+    """The messages by the ARN that they were for. Filled by the server's loop, read by tests."""
+
+    def __init__(self, *, ordered: bool = False) -> None:
+        super().__init__(lambda message: self._queue(message.arn).put(message), ordered=ordered)
+        self._lock = threading.Lock()
+        self._queues: defaultdict[str, queue.Queue[Message]] = defaultdict(queue.Queue)
 
     def take(self, arn: str) -> Message:
         """The next message for `arn`, which is waited for."""
@@ -68,10 +76,10 @@ class Inbox:
             return self._queues[arn]
 
 
-def inbox(server: Server, service: str = "sqs") -> Inbox:
+def inbox(server: Server, service: str = "sqs", *, ordered: bool = False) -> Inbox:
     """Have the server send what is for `service` to an inbox."""
     parts = next(each.parts for each in server.app.services if each.name == "lambda")
     assert isinstance(parts, Parts)
-    made = Inbox()
+    made = Inbox(ordered=ordered)
     parts.targets.register(service, made)
     return made
