@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from lambent.wire.connection import Connection
-    from tests.wire.raw import RawServer
+    from tests.wire.raw import RawClient, RawServer
 
 HEAD = b"Host: here\r\n"
 GET = b"GET /a?b=c HTTP/1.1\r\n" + HEAD + b"\r\n"
@@ -141,6 +141,55 @@ async def test_the_line_of_pipelined_requests_is_bounded() -> None:
         for _ in range(total):
             assert (await client.answer()).status == 200
     assert seen == total
+
+
+class Flood:
+    """A client that asks again and again and does not read, and a handler with long answers for it."""
+
+    size = 50_000
+    total = 1_000
+
+    def __init__(self) -> None:
+        self.answered = 0
+
+    async def handler(self, _http: HttpRequest) -> HttpResponse:
+        self.answered += 1
+        return HttpResponse(200, [], bytes(self.size))
+
+    async def ask(self, server: RawServer) -> tuple[RawClient, asyncio.Task[None]]:
+        """Returns once the server answers no more."""
+        client = await server.connect()
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined] it is of both kinds
+        asking = asyncio.ensure_future(client.send(GET * self.total))
+        seen = -1
+        while seen != self.answered or not seen:
+            seen = self.answered
+            await settle()
+        return client, asking
+
+
+async def test_who_asks_on_and_does_not_read_is_answered_no_further() -> None:
+    flood = Flood()
+    async with serving(flood.handler) as server:
+        client, asking = await flood.ask(server)
+        unsent = only_connection(server)._transport.get_write_buffer_size()
+        assert unsent <= limits.HTTP_BODY_BUFFER_BYTES + flood.size + limits.HTTP_HEAD_BYTES
+        assert flood.answered < flood.total // 4
+        client.writer.transport.resume_reading()  # type: ignore[attr-defined] as above
+        for _ in range(flood.total):
+            assert len((await client.answer()).body) == flood.size
+        await asking
+
+
+async def test_who_asks_on_does_not_read_and_leaves_is_forgotten() -> None:
+    flood = Flood()
+    async with serving(flood.handler) as server:
+        client, asking = await flood.ask(server)
+        client.writer.transport.abort()
+        async with asyncio.timeout(PATIENCE_S):
+            await server.server._nobody.wait()
+        await asyncio.wait([asking])
+        asking.exception()
 
 
 async def test_requests_behind_a_long_body_are_no_part_of_it() -> None:

@@ -142,6 +142,7 @@ class Connection(asyncio.Protocol):
         self._break_upload("the client went away")
         self._jobs.clear()
         self._held.clear()
+        self.resume_writing()
         self._parser = None  # it knows us too, and such a circle would have to wait for the collector
         if self._task is None:
             if self._worker is not None:
@@ -356,6 +357,9 @@ class Connection(asyncio.Protocol):
         """Answer the line, in order, until it is empty."""
         try:
             while self._jobs:
+                if self._writable is not None:
+                    await self._writable  # who asks on and reads no answer has no more of them kept here
+                    continue
                 await self._answer(self._jobs.popleft())
                 if self._held:
                     self._parse_held()
