@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 import time
 from typing import TYPE_CHECKING, Self
@@ -12,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 HEAD_END = b"\r\n\r\n"
 CHUNKS_END = b"0\r\n\r\n"
@@ -100,6 +101,26 @@ class Connection:
         if not data:
             raise ConnectionError("the server hung up")
         return data
+
+
+def closed_loop(connections: Sequence[Connection], request: bytes, calls: int) -> None:
+    """`calls` calls, each client sending its next one when it has its answer. Raises RuntimeError unless all are
+    answered 200."""
+    with selectors.DefaultSelector() as selector:
+        for connection in connections:
+            selector.register(connection, selectors.EVENT_READ, connection)
+            connection.send(request)
+        sent, answered = len(connections), 0
+        while answered < calls:
+            for key, _ in selector.select():
+                connection = key.data
+                status, body = connection.receive()
+                if status != 200:
+                    raise RuntimeError(f"status {status}: {body[:500]!r}")
+                answered += 1
+                if sent < calls:
+                    connection.send(request)
+                    sent += 1
 
 
 def _length(head: bytes) -> int:

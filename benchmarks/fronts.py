@@ -6,14 +6,13 @@ That process is the ceiling of a machine with many cores. Its CPU time says how 
 from __future__ import annotations
 
 import os
-import selectors
 import tempfile
 from contextlib import ExitStack
 from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import functions
-from benchmarks.client import Connection
+from benchmarks.client import Connection, closed_loop
 from benchmarks.processes import serve
 from benchmarks.table import Row
 
@@ -40,7 +39,7 @@ class _Side:
     def round(self) -> None:
         """As many calls as a round has, all clients at once; notes the CPU seconds of one in the server's process."""
         before = self.process.own_cpu_s()
-        _closed_loop(self.connections, self.request, PER_ROUND)
+        closed_loop(self.connections, self.request, PER_ROUND)
         self.figures.append((self.process.own_cpu_s() - before) / PER_ROUND)
 
 
@@ -57,22 +56,3 @@ def measure() -> list[Row]:
     shown, base = f"{helped * 1e6:.0f} us", f"without fronts {alone * 1e6:.0f} us"
     metric = f"CPU of the server's own process, {FRONTS} fronts, {CLIENTS} clients, {os.cpu_count()} cores"
     return [Row(6, metric, shown, base, alone / helped, ">= 1.3x")]
-
-
-def _closed_loop(connections: list[Connection], request: bytes, calls: int) -> None:
-    """`calls` calls, each client sending its next one when it has its answer."""
-    with selectors.DefaultSelector() as selector:
-        for connection in connections:
-            selector.register(connection, selectors.EVENT_READ, connection)
-            connection.send(request)
-        sent, answered = len(connections), 0
-        while answered < calls:
-            for key, _ in selector.select():
-                connection = key.data
-                status, body = connection.receive()
-                if status != 200:
-                    raise RuntimeError(f"status {status}: {body[:500]!r}")
-                answered += 1
-                if sent < calls:
-                    connection.send(request)
-                    sent += 1
