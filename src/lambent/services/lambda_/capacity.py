@@ -13,7 +13,7 @@ from lambent.services.lambda_.store import capacity_providers, concurrency, scal
 
 if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion
-    from lambent.services.lambda_.parts import Engine
+    from lambent.services.lambda_.engine import Engine
     from lambent.services.lambda_.records import FunctionKey, Version
     from lambent.store.api import Store, Transaction
 

@@ -1,4 +1,4 @@
-"""The role of a function: which one it may have, and what its sessions are sessions of."""
+"""The role of a function: which one it may have."""
 
 from __future__ import annotations
 
@@ -22,9 +22,3 @@ async def check(parts: Parts, account: str, role: str) -> None:
         raise errors.cross_account_role()
     if await parts.roles.find(role) is None:
         raise errors.role_not_assumable()
-
-
-def own(role: str, account: str) -> str:
-    """`role` as one of `account`: whatever a function was given in development, it acts in its own account."""
-    arn = Arn.parse(role)
-    return str(Arn(arn.partition, arn.service, arn.region, account, arn.resource))

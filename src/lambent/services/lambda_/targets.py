@@ -9,7 +9,7 @@ from lambent.kernel.access import Requester
 from lambent.kernel.targets import NO_ATTRIBUTES
 from lambent.services.lambda_ import errors, running
 from lambent.services.lambda_.access import permits
-from lambent.services.lambda_.durable import executions
+from lambent.services.lambda_.durable import starting
 from lambent.services.lambda_.errors import durable, permissions
 from lambent.services.lambda_.queue.accepting import accept
 from lambent.services.lambda_.records import FunctionKey
@@ -48,7 +48,7 @@ class FunctionTarget:
         function has begun."""
         version, payload = await self._resolved(arn, event, sender)
         if version.durable:
-            await executions.start(self._parts, version, payload, name=None, waits=False, trace=trace)
+            await starting.start(self._parts, version, payload, name=None, waits=False, trace=trace)
             return
         key, qualifier = _named(arn)
         await accept(self._parts, key, qualifier, payload, request_id=self._parts.ids.uuid(), trace=trace)
@@ -71,7 +71,7 @@ class FunctionTarget:
         return outcome.payload
 
     async def _lasting(self, version: FunctionVersion, payload: bytes, trace: str) -> bytes:
-        begun = await executions.start(self._parts, version, payload, name=None, waits=True, trace=trace)
+        begun = await starting.start(self._parts, version, payload, name=None, waits=True, trace=trace)
         ended = await self._parts.executions.ended(begun.id)
         if ended.status != "SUCCEEDED":
             raise errors.function_failed(durable_answers.returned(ended))

@@ -9,7 +9,7 @@ import msgspec
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from lambent.services.lambda_ import errors, routes, running
-from lambent.services.lambda_.durable import executions
+from lambent.services.lambda_.durable import starting
 from lambent.services.lambda_.errors import durable as durable_errors
 from lambent.services.lambda_.records import LATEST, FunctionKey
 from lambent.services.lambda_.records.durable import Parent
@@ -88,7 +88,7 @@ class Caller:
 
     def _child(self, operation: Operation, version: FunctionVersion) -> Execution:
         fresh = self._fresh[operation.id]
-        start = executions.Start(
+        start = starting.Start(
             version=version,
             event=operation.payload,
             name=fresh.name,
@@ -98,7 +98,7 @@ class Caller:
             trace=operation.trace,
             parent=Parent(self._draft.execution.id, operation.id),
         )
-        return executions.begin(self._tx, start, self._draft.now_ms)
+        return starting.begin(self._tx, start, self._draft.now_ms)
 
 
 def _parsed(name: str, caller: FunctionKey) -> tuple[FunctionKey, str | None]:

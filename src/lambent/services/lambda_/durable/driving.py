@@ -10,7 +10,7 @@ import msgspec
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
 from lambent.services.lambda_ import running
-from lambent.services.lambda_.durable import executions, pages
+from lambent.services.lambda_.durable import ending, pages
 from lambent.services.lambda_.durable.allowance import Allowance
 from lambent.services.lambda_.records.durable import Execution, Operation  # noqa: TC001 msgspec reads them at run time
 from lambent.services.lambda_.rules import durable_answers, durable_ids, durable_life
@@ -161,7 +161,7 @@ class Driver:
             else:
                 answer = durable_answers.answer(outcome.payload)
                 durable_life.answered(draft, run, answer, waiting=durable.waits(tx, found.id))
-            executions.conclude(tx, draft)
+            ending.conclude(tx, draft)
 
         await parts.executions.change(execution.id, work)
 
@@ -231,7 +231,7 @@ def _look(tx: Transaction, execution_id: str, invocation: str, now_ms: int) -> S
     entered = durable_life.ready(draft)
     if entered:
         durable_life.enter(draft, invocation)
-    executions.conclude(tx, draft)
+    ending.conclude(tx, draft)
     return Step(draft.execution, invocation if entered else None, calls)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_.durable import executions
+from lambent.services.lambda_.durable import ending
 from lambent.services.lambda_.store import durable_remains
 
 if TYPE_CHECKING:
@@ -35,5 +35,5 @@ def sweep(tx: Transaction, now_ms: int) -> None:
     """Remove as much as others may wait for. Whatever has called an execution that did not end goes on."""
     going = durable_remains.touched(tx)
     for execution in going:
-        executions.dissolve(tx, execution, now_ms)
+        ending.dissolve(tx, execution, now_ms)
     durable_remains.remove(tx, going)

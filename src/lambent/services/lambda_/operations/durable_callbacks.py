@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lambent.services.lambda_.durable import executions
+from lambent.services.lambda_.durable import ending
 from lambent.services.lambda_.errors import durable as errors
 from lambent.services.lambda_.rules import durable_ids, durable_life, durable_updates
 from lambent.services.lambda_.store import durable
@@ -63,7 +63,7 @@ async def _send(call: Call[Parts], request: Request, answer: Callable[[Draft, Op
         if not draft.open or held is None or not held.open or held.callback_id != request["CallbackId"]:
             raise errors.callback_over()
         answer(draft, held)
-        executions.conclude(tx, draft)
+        ending.conclude(tx, draft)
 
     await call.parts.executions.change(callback.execution_id, work)
     return {}

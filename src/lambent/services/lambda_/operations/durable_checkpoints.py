@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
 from lambent.services.lambda_ import markers
-from lambent.services.lambda_.durable import chaining, executions, pages
+from lambent.services.lambda_.durable import chaining, ending, pages
 from lambent.services.lambda_.errors import durable as errors
 from lambent.services.lambda_.records.durable import Replay
 from lambent.services.lambda_.routes import drawn
@@ -45,7 +45,7 @@ async def checkpoint_durable_execution(call: Call[Parts], request: Request) -> R
         durable_life.fire(draft)
         replay = Replay(client_token, request["CheckpointToken"], execution.seen if seen is None else seen)
         _answer(draft, replay, used=seen is None)
-        executions.conclude(tx, draft)
+        ending.conclude(tx, draft)
         return _next_token(draft), _news(tx, draft, replay.seen)
 
     token, (changed, marker) = await call.parts.executions.change(execution_id, work)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lambent.kernel import limits, page
 from lambent.services.lambda_ import errors as lambda_errors
 from lambent.services.lambda_ import markers
-from lambent.services.lambda_.durable import executions
+from lambent.services.lambda_.durable import ending
 from lambent.services.lambda_.errors import durable as errors
 from lambent.services.lambda_.records import durable as records
 from lambent.services.lambda_.rules import durable_answers, durable_ids, durable_life, names
@@ -154,7 +154,7 @@ async def _change(call: Call[Parts], request: Request, work: Callable[[Draft], T
     def change(tx: Transaction) -> T:
         draft = durable.draft(tx, _found(tx, call, request), now_ms)
         result = work(draft)
-        executions.conclude(tx, draft)
+        ending.conclude(tx, draft)
         return result
 
     return await call.parts.executions.change(durable_ids.execution_id(request["DurableExecutionArn"]), change)

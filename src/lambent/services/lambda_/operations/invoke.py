@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from lambent.services.lambda_ import running
-from lambent.services.lambda_.durable import executions
+from lambent.services.lambda_.durable import starting
 from lambent.services.lambda_.errors import durable
 from lambent.services.lambda_.queue.accepting import accept
 from lambent.services.lambda_.rules import contexts, durable_answers, names, payloads
@@ -77,7 +77,7 @@ def _check(request: Request, version: FunctionVersion, qualifier: str | None) ->
 async def _begin(call: Call[Parts], request: Request, version: FunctionVersion, payload: bytes) -> Response:
     """Begin a durable execution, and wait for its end where the caller does."""
     waits = request.get("InvocationType") != "Event"
-    execution = await executions.start(
+    execution = await starting.start(
         call.parts,
         version,
         payload,

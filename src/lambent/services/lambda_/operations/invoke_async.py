@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lambent.kernel import limits
 from lambent.services.lambda_ import running
-from lambent.services.lambda_.durable import executions
+from lambent.services.lambda_.durable import starting
 from lambent.services.lambda_.errors import durable
 from lambent.services.lambda_.queue.accepting import accept
 from lambent.services.lambda_.rules import names, payloads
@@ -27,7 +27,7 @@ async def invoke_async(call: Call[Parts], request: Request) -> Response:
     if version.durable and qualifier is None:
         raise durable.not_qualified()
     if version.durable:
-        await executions.start(
+        await starting.start(
             call.parts, version, payload, name=None, waits=False, trace=call.trace, request_id=call.request_id
         )
     else:

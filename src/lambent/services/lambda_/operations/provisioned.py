@@ -14,7 +14,8 @@ from lambent.services.lambda_.store import concurrency, functions
 if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion
     from lambent.kernel.call import Call, Request, Response
-    from lambent.services.lambda_.parts import Engine, Parts
+    from lambent.services.lambda_.engine import Engine
+    from lambent.services.lambda_.parts import Parts
     from lambent.services.lambda_.records import FunctionKey
     from lambent.store.api import Transaction
 

@@ -11,8 +11,7 @@ import msgspec
 
 from lambent.compute.function import FileSystem, FunctionVersion, Managed
 from lambent.kernel import limits
-from lambent.kernel.arn import arn
-from lambent.services.lambda_ import roles
+from lambent.kernel.arn import Arn, arn
 from lambent.services.lambda_.records.configuration import Configuration  # noqa: TC001 msgspec reads it at run time
 
 LATEST = "$LATEST"
@@ -270,6 +269,11 @@ def failed(version: Version, reason: str, code: str, revision_id: str) -> Versio
     )
 
 
+def _own(role: str, account: str) -> str:
+    """`role` as one of `account`: whatever a function was given in development, it acts in its own account."""
+    return str(msgspec.structs.replace(Arn.parse(role), account=account))
+
+
 def _runnable(key: FunctionKey, version: str, held: Configuration) -> FunctionVersion:
     return FunctionVersion(
         account=key.account,
@@ -277,7 +281,7 @@ def _runnable(key: FunctionKey, version: str, held: Configuration) -> FunctionVe
         name=key.name,
         version=version,
         revision=held.revision,
-        role=roles.own(held.role, key.account),
+        role=_own(held.role, key.account),
         runtime=held.runtime,
         handler=held.handler,
         code_sha256=held.code_sha256,

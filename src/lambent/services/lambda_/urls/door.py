@@ -18,7 +18,7 @@ from lambent.kernel.doors import Reply
 from lambent.kernel.errors import AwsError
 from lambent.services.lambda_ import errors, running
 from lambent.services.lambda_.access import permits
-from lambent.services.lambda_.durable import executions
+from lambent.services.lambda_.durable import starting
 from lambent.services.lambda_.errors import durable
 from lambent.services.lambda_.errors import urls as url_errors
 from lambent.services.lambda_.rules import durable_answers, traces, url_answers, url_cors, url_events
@@ -109,7 +109,7 @@ class UrlDoor:
             raise durable.not_qualified()
         if url.streams:
             raise durable.not_streamed()
-        begun = await executions.start(self._parts, version, event, name=None, waits=True, trace=trace)
+        begun = await starting.start(self._parts, version, event, name=None, waits=True, trace=trace)
         ended = await self._parts.executions.ended(begun.id)
         if ended.status != "SUCCEEDED":
             raise Malformed(ended.status)
