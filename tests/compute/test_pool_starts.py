@@ -343,3 +343,14 @@ async def test_who_dies_after_an_answer_is_made_up_for() -> None:
     assert again.result() == "answered"
     assert len(stage.made) == 2
     await stage.close()
+
+
+async def test_who_calls_again_and_again_has_one_environment_that_takes_a_moment_each_time() -> None:
+    stage = Stage()
+    for _ in range(100):
+        call = stage.start(version(), 0.001, "settle")
+        while not call.done():
+            await stage.clock.advance(0.001)
+        assert call.result() == "answered"
+    assert len(stage.made) == 1
+    await stage.close()

@@ -14,6 +14,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lambent.compute import unable
 from lambent.compute.admission import too_many
 from lambent.compute.group import key
 from lambent.compute.snapshots import reason
@@ -90,7 +91,7 @@ class Fleet:
         """Have environments of `function` within `bounds` from now on, and none of what its version was before. Raises
         AwsError where the fleet is closing."""
         if self._closing:
-            raise _closing()
+            raise unable.closing()
         for other in self._of_version(function):
             if other.key != key(function):
                 self._disband(other)
@@ -272,7 +273,7 @@ class Fleet:
         """Let nobody meet its environments any more, which end when they are done."""
         self._squads.pop(squad.key, None)
         squad.leave()
-        squad.refuse(_closing() if self._closing else _no_environment(squad))
+        squad.refuse(unable.closing() if self._closing else _no_environment(squad))
         squad.settled.set()
         for environment in list(squad.members):
             environment.retire()
@@ -282,10 +283,6 @@ class Fleet:
         if squad.leaving and not squad.size:
             self._living.discard(squad)
         self._changed.set()
-
-
-def _closing() -> AwsError:
-    return AwsError("ServiceException", "The server is stopping.", Type="Service")
 
 
 def _no_capacity() -> AwsError:

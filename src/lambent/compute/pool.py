@@ -8,10 +8,10 @@ within one.
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lambent.compute import unable
 from lambent.compute.group import Group, key
 from lambent.compute.idle import Idle
 from lambent.compute.keepalive import KeepAlive
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from lambent.compute.scale import Slot
     from lambent.kernel.clock import Clock
     from lambent.kernel.tasks import Supervisor
-
-log = logging.getLogger(__name__)
 
 
 class Pool:
@@ -127,7 +125,7 @@ class Pool:
         from now on. `allocation` tells how far it has come. Raises AwsError where the pool is closing.
         """
         if self._closing:
-            raise _closing()
+            raise unable.closing()
         group = self._group(function)
         before = self._provisions.get(group.key[:4])
         self._provisions[group.key[:4]] = group
@@ -186,7 +184,7 @@ class Pool:
             self._offer(group, environment, environment.initialised and self._usable(group, environment))
 
     def failed(self, environment: Pooled, error: AwsError | OSError) -> None:
-        self._lost(environment, _refusal(environment.function, error))
+        self._lost(environment, unable.refusal(environment.function, error))
 
     def settling(self, environment: Pooled) -> None:
         group = self._homes[environment]
@@ -209,7 +207,7 @@ class Pool:
             self._order(group)
 
     def gone(self, environment: Pooled) -> None:
-        self._lost(environment, _no_room())
+        self._lost(environment, unable.no_room())
 
     def _group(self, function: FunctionVersion, tenant: str | None = None) -> Group:
         group = self._groups.get(key(function, tenant))
@@ -261,7 +259,7 @@ class Pool:
 
     def _enqueue(self, group: Group, invocation: Invocation, answer: asyncio.Future[Outcome]) -> None:
         if self._closing:
-            raise _closing()
+            raise unable.closing()
         if group.lacking >= 0:
             self._grow(group)
         group.waiting[answer] = invocation
@@ -289,6 +287,13 @@ class Pool:
         if group.waiting and group.settling and group.patience is None:
             group.patience = self._clock.call_later(limits.SETTLING_S, partial(self._impatient, group))
 
+    def _bear_anew(self, group: Group) -> None:
+        """Somebody has had its turn: whoever else waits for such an environment does so from now on."""
+        if group.patience is not None:
+            group.patience.cancel()
+            group.patience = None
+            self._bear_with(group)
+
     def _impatient(self, group: Group) -> None:
         """What was to be free in a moment has taken too long."""
         group.patience = None
@@ -304,6 +309,8 @@ class Pool:
         if group.waiting.pop(answer, None) is not None:
             group.share.release()
             self._countermand(group)
+            if not group.waiting:
+                self._bear_anew(group)
             self._forget(group)
 
     def _countermand(self, group: Group) -> None:
@@ -325,6 +332,7 @@ class Pool:
         while group.waiting:
             answer, invocation = group.waiting.popitem(last=False)
             self._countermand(group)
+            self._bear_anew(group)
             if not answer.done():
                 environment.begin(invocation, answer)
                 return True
@@ -375,7 +383,7 @@ class Pool:
         try:
             environment = await self._make(group.function, self, kind)
         except (AwsError, OSError) as error:
-            return _refusal(group.function, error)
+            return unable.refusal(group.function, error)
         self._planned_no_more(group, kind, slot)
         (group.unready if kind == "on-demand" else group.provision.unready).add(environment)
         group.members.add(environment)
@@ -397,13 +405,13 @@ class Pool:
         for answer in group.patient:
             self._give_up(group, answer)
             if not answer.done():
-                answer.set_exception(_no_room())
+                answer.set_exception(unable.no_room())
         return group.lacking < 0
 
     def _brought_up(self, group: Group, kind: Kind, slot: Slot, task: asyncio.Task[AwsError | None]) -> None:
         self._tasks.discard(task)
         self._changed.set()
-        failure = _closing() if task.cancelled() else task.exception() or task.result()
+        failure = unable.closing() if task.cancelled() else task.exception() or task.result()
         if failure is not None and slot in self._planned:
             self._call_off(group, kind, slot, failure)
 
@@ -433,6 +441,8 @@ class Pool:
             group.share.release()
             if not answer.done():
                 answer.set_exception(failure)
+        if not group.waiting:
+            self._bear_anew(group)
 
     def _lost(self, environment: Pooled, failure: Exception) -> None:
         """Nothing is left of `environment`. `failure` is whose answer it was to be, if it never served."""
@@ -478,23 +488,8 @@ class Pool:
             answer, _ = group.waiting.popitem(last=False)
             group.share.release()
             if not answer.done():
-                answer.set_exception(_closing())
+                answer.set_exception(unable.closing())
         self._provisioning.request(group, 0)
         for environment in list(group.members):
             self._dismiss(group, environment)
         self._forget(group)
-
-
-def _refusal(function: FunctionVersion, error: AwsError | OSError) -> AwsError:
-    if isinstance(error, AwsError):
-        return error
-    log.warning("no environment of %s could be started: %s", function.arn, error)
-    return _no_room()
-
-
-def _no_room() -> AwsError:
-    return AwsError("ServiceException", "This machine cannot start another environment now.", Type="Service")
-
-
-def _closing() -> AwsError:
-    return AwsError("ServiceException", "The server is stopping.", Type="Service")
