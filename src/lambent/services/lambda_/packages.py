@@ -9,14 +9,13 @@ import zipfile
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from lambent.kernel import limits
 from lambent.kernel.body import BodyTooLarge
 from lambent.kernel.clock import deadline
 from lambent.kernel.objects import NoObjects, ObjectName, ObjectRefused, ObjectsUnreachable
 from lambent.services.lambda_ import errors
 from lambent.services.lambda_.errors import packages as package_errors
+from lambent.services.lambda_.records.packages import Package
 from lambent.services.lambda_.rules import images, runtimes
 
 if TYPE_CHECKING:
@@ -33,21 +32,6 @@ log = logging.getLogger(__name__)
 _BUCKET = re.compile(r"[0-9A-Za-z.\-_]*[0-9A-Za-z\-_]")
 _PATHS = {"CreateFunction": "code.", "PublishLayerVersion": "content."}
 """Where an operation has the members of a package, where that is not at the top."""
-
-
-class Package(msgspec.Struct, frozen=True):
-    """The code of a function, or the content of a layer, that has been received."""
-
-    digest: str
-    """sha256 in hex: of the zip, the blob's name then, or of the image."""
-    size: int
-    """Bytes of the zip; 0 for an image."""
-    image: str | None = None
-    """The reference of the image; None for a zip."""
-    source: ObjectName | None = None
-    """The object on S3 that the zip is to be referred to as."""
-    key_arn: str | None = None
-    """The KMS key that the caller wants it encrypted with."""
 
 
 async def check_runtime(parts: Parts, runtime: str) -> None:

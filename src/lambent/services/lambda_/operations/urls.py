@@ -53,7 +53,7 @@ async def create_function_url_config(call: Call[Parts], request: Request) -> Res
         urls.insert(tx, url)
 
     await call.parts.directory.change(key, work)
-    return rules.changed(call, url)
+    return rules.created(url, _address(call, url))
 
 
 async def get_function_url_config(call: Call[Parts], request: Request) -> Response:
@@ -65,7 +65,7 @@ async def get_function_url_config(call: Call[Parts], request: Request) -> Respon
     url = await call.parts.store.read(lambda tx: urls.find(tx, key, qualifier))
     if url is None:
         raise errors.no_url()
-    return rules.shown(call, url)
+    return rules.shown(url, _address(call, url))
 
 
 async def update_function_url_config(call: Call[Parts], request: Request) -> Response:
@@ -86,7 +86,7 @@ async def update_function_url_config(call: Call[Parts], request: Request) -> Res
         return url
 
     url = await call.parts.directory.change(key, work)
-    return rules.changed(call, url) | {"LastModifiedTime": rules.shown(call, url)["LastModifiedTime"]}
+    return rules.updated(url, _address(call, url))
 
 
 async def delete_function_url_config(call: Call[Parts], request: Request) -> None:
@@ -118,7 +118,7 @@ async def list_function_url_configs(call: Call[Parts], request: Request) -> Resp
         return urls.page(tx, key, after, size + 1)
 
     listed, marker = page.cut(await call.parts.store.read(work), size, lambda url: [url.qualifier])
-    return {"FunctionUrlConfigs": [rules.shown(call, url) for url in listed], "NextMarker": marker}
+    return {"FunctionUrlConfigs": [rules.shown(url, _address(call, url)) for url in listed], "NextMarker": marker}
 
 
 def _check(tx: Transaction, key: FunctionKey, qualifier: str) -> None:
@@ -131,3 +131,8 @@ def _changes(request: Request) -> dict[str, Any]:
     given = {"auth_type": "AuthType", "invoke_mode": "InvokeMode"}
     changes: dict[str, Any] = {field: request[member] for field, member in given.items() if member in request}
     return changes | ({"cors": rules.cors(request["Cors"])} if "Cors" in request else {})
+
+
+def _address(call: Call[Parts], url: FunctionUrl) -> str:
+    """Where the caller reaches the URL."""
+    return call.parts.doors.url(call.endpoint, rules.KIND, url.name, url.region)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lambent.kernel.call import Request
-    from lambent.services.lambda_.packages import Package
     from lambent.services.lambda_.records.configuration import UsedLayer
+    from lambent.services.lambda_.records.packages import Package
 
 
 def new(request: Request, name: str, layers: tuple[UsedLayer, ...]) -> Configuration:

@@ -16,7 +16,6 @@ from lambent.services.lambda_.rules import names
 if TYPE_CHECKING:
     from lambent.kernel.call import Call, Request, Response
     from lambent.kernel.ids import Ids
-    from lambent.services.lambda_.parts import Parts
     from lambent.services.lambda_.records import FunctionKey
     from lambent.services.lambda_.records.urls import FunctionUrl
 
@@ -41,7 +40,7 @@ _CORS = {
 }
 
 
-def named(call: Call[Parts], request: Request) -> tuple[FunctionKey, str]:
+def named(call: Call[Any], request: Request) -> tuple[FunctionKey, str]:
     """The function whose URL is meant, and `$LATEST` or the name of the alias. Raises AWS's errors."""
     violations = [
         (member[0].lower() + member[1:], request[member], pattern.pattern)
@@ -72,24 +71,26 @@ def cors(given: Request | None) -> Cors | None:
     return msgspec.convert(values, Cors)
 
 
-def changed(call: Call[Parts], url: FunctionUrl) -> Response:
-    """What the creation or the update of a URL answers: an InvokeMode only if one was ever given."""
+def created(url: FunctionUrl, address: str) -> Response:
+    """What the creation of a URL, which is at `address`, answers: an InvokeMode only if one was given."""
     return {
         "AuthType": url.auth_type,
         "Cors": _cors(url.cors),
         "CreationTime": _instant(url.created_us),
         "FunctionArn": url.arn,
-        "FunctionUrl": call.parts.doors.url(call.endpoint, KIND, url.name, url.region),
+        "FunctionUrl": address,
         "InvokeMode": url.invoke_mode,
     }
 
 
-def shown(call: Call[Parts], url: FunctionUrl) -> Response:
+def updated(url: FunctionUrl, address: str) -> Response:
+    """What the update of a URL answers: an InvokeMode only if one was ever given."""
+    return created(url, address) | {"LastModifiedTime": _instant(url.modified_us)}
+
+
+def shown(url: FunctionUrl, address: str) -> Response:
     """The FunctionUrlConfig."""
-    return changed(call, url) | {
-        "InvokeMode": url.invoke_mode or "BUFFERED",
-        "LastModifiedTime": _instant(url.modified_us),
-    }
+    return updated(url, address) | {"InvokeMode": url.invoke_mode or "BUFFERED"}
 
 
 def _cors(held: Cors | None) -> Response | None:
