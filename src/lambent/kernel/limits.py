@@ -317,9 +317,11 @@ TELEMETRY_FLUSH_S: Final = 1.0
 TELEMETRY_ANSWER_BYTES: Final = 64 * KIB
 TELEMETRY_READ_BYTES: Final = 4 * KIB
 
-# Cells. The users lie in a range that nothing else hands out (https://systemd.io/UIDS-GIDS/).
+# Cells. The users lie in a range that nothing else hands out (https://systemd.io/UIDS-GIDS/), in blocks of as many as
+# a server may have cells, up to the last number that is a user's everywhere.
 CELLS: Final = 65_536
-CELL_USERS_FROM: Final = 1_900_000_000
+CELL_USERS_FROM: Final = 1_900_131_072
+CELL_USER_BLOCKS: Final = 3_774
 CELL_USERS_NAMED: Final = 1_024
 CELL_MOUNT_FOLDER_BYTES: Final = 64 * KIB
 CELL_ROOT_BYTES: Final = 32 * MIB
@@ -335,8 +337,9 @@ CELL_RETRY_S: Final = 5.0
 CELL_WAIT_S: Final = 60.0
 ZYGOTE_UNUSED_S: Final = 600.0
 
-# File systems. Whom their files belong to where each cell has a user of its own: a user that no cell has.
-FILE_SYSTEM_USER: Final = CELL_USERS_FROM + CELLS
+# File systems. Whom their files belong to where each cell has a user of its own: one that no cell has, for ever the
+# same, for it is written on disks.
+FILE_SYSTEM_USER: Final = 1_900_065_536
 FILE_SYSTEMS_PROVEN: Final = 1_024
 
 # Outbound connections. The C library asks again after 5 s: by then two servers have been tried.

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import textwrap
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +16,9 @@ from lambent.compute.sandbox import egress, seccomp
 from lambent.compute.sandbox.api import Image, Program, Tenancy
 from lambent.compute.sandbox.cgroups import Cgroups
 from lambent.compute.sandbox.jail import JailSandbox
+from lambent.compute.sandbox.users import claim
 from lambent.kernel.clock import SystemClock
+from lambent.kernel.ids import SystemIds
 from lambent.kernel.tasks import Supervisor
 
 if TYPE_CHECKING:
@@ -63,7 +66,7 @@ class Building:
         self.folder = folder
         self.image = msgspec.structs.replace(CUSTOM, lone=lone)
         self.code = folder / "code"
-        self.code.mkdir()
+        self.code.mkdir(parents=True)
         self.clock = clock or SystemClock()
         self.supervisor = Supervisor(self.clock)
         self.sandbox = JailSandbox(
@@ -72,6 +75,7 @@ class Building:
             cgroups=cgroups or Cgroups.none(),
             share=share,
             filters=seccomp.filters(),
+            claim=partial(claim, SystemIds()),
             clock=self.clock,
             guard=guard,
             notify=None if guard is None else egress.notify_filter(),

@@ -162,6 +162,15 @@ async def test_code_of_others_is_not_in_sight(building: Building) -> None:
     assert output == ""
 
 
+@pytest.mark.skipif(LEVEL != "jail", reason="where the server is not root all guests are its own user")
+async def test_two_servers_do_not_share_users(building: Building, tmp_path: Path) -> None:
+    neighbour = Building(tmp_path / "neighbour")
+    users = [await each.run("id -u; id -un") for each in (building, neighbour)]
+    await neighbour.close()
+    assert len(set(users)) == 2
+    assert all(output.endswith("\nsbx_user1051\n") for _, output in users)
+
+
 async def test_two_cells_do_not_share_files_processes_or_sockets(building: Building) -> None:
     script = """
     import os, socket, sys, time
@@ -274,7 +283,8 @@ async def test_more_guests_come_before_the_first_and_beside_it(building: Buildin
     while text.count("\n") < 3:
         text += await line(reading)
     user, colour, nothing = text.splitlines()
-    assert int(user) == (limits.CELL_USERS_FROM + cell.seat if LEVEL == "jail" else 993)
+    lowest = building.sandbox._walls.privileges.first_user
+    assert int(user) == (lowest + cell.seat if LEVEL == "jail" else 993)
     assert (colour, nothing) == ("red", "/dev/null")
     cell.enter(program("/var/task/run"), first)
     assert await line(cell.output) == "sees\n"

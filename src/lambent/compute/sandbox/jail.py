@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lambent.compute.runtimes import Runtime
     from lambent.compute.sandbox.cells import Guard
     from lambent.compute.sandbox.cgroups import Cgroup, Cgroups
+    from lambent.compute.sandbox.users import Users
     from lambent.compute.sandbox.zygotes import Zygote
     from lambent.kernel.clock import Clock
 
@@ -40,9 +41,9 @@ class JailSandbox:
 
     `code` is the folder that holds every package and layer, `volumes` are those with file systems, `share` says how
     many cores a function of so many megabytes may use (None: all that are free), `filters` are the seccomp programs of
-    guests. With a `guard` and its `notify` program cells may reach what the guard allows; without, nothing but the
-    server. What an earlier server with these control groups has left running is ended here, which may take
-    `CGROUP_SWEEP_S`. Made on the event loop.
+    guests, `claim` finds users for them where each cell has its own. With a `guard` and its `notify` program cells may
+    reach what the guard allows; without, nothing but the server. What an earlier server with these control groups has
+    left running is ended here, which may take `CGROUP_SWEEP_S`. Made on the event loop.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class JailSandbox:
         cgroups: Cgroups,
         share: Callable[[int], float | None],
         filters: tuple[bytes, ...],
+        claim: Callable[[], Users],
         clock: Clock,
         guard: Guard | None = None,
         notify: bytes | None = None,
@@ -63,6 +65,7 @@ class JailSandbox:
         self._code = code
         self._cgroups = cgroups
         self._share = share
+        self._claim = claim
         self._clock = clock
         self._guard = guard
         self._nurseries: dict[Image, Nursery] = {}
@@ -157,9 +160,20 @@ class JailSandbox:
             raise OSError("the sandbox is closed")
         nursery = self._nurseries.get(image)
         if nursery is None:
+            self._claim_users()
             nursery = self._nurseries[image] = Nursery(image, self._walls, self, self._clock)
             self._empty.clear()
         return nursery
+
+    def _claim_users(self) -> None:
+        """Once, before the first cell. Raises OSError where there are none."""
+        privileges = self._walls.privileges
+        if privileges.nested or privileges.first_user:
+            return
+        users = self._claim()
+        self._resources.callback(users.close)
+        privileges = msgspec.structs.replace(privileges, first_user=users.first)
+        self._walls = msgspec.structs.replace(self._walls, privileges=privileges)
 
     def _possible(self, image: Image) -> Image:
         """`image`, as far as there is a program for process 1."""
@@ -181,9 +195,10 @@ class JailSandbox:
 
     def _identity(self, seat: int) -> tuple[int, int]:
         """The user and the group of a cell's guests: a pair of its own, or the names that the server's go by inside."""
-        if self._walls.privileges.nested:
+        privileges = self._walls.privileges
+        if privileges.nested:
             return mounts.USER, mounts.GROUP
-        return limits.CELL_USERS_FROM + seat, limits.CELL_USERS_FROM + seat
+        return privileges.first_user + seat, privileges.first_user + seat
 
 
 async def refusal(sandbox: JailSandbox, runtime: Runtime) -> str | None:

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -18,6 +19,7 @@ from lambent.compute.sandbox.cgroups import cpu_share
 from lambent.compute.sandbox.hierarchies import find
 from lambent.compute.sandbox.jail import JailSandbox, refusal
 from lambent.compute.sandbox.process import ProcessSandbox
+from lambent.compute.sandbox.users import claim
 from lambent.kernel.clock import SystemClock
 from lambent.kernel.ids import SystemIds
 from lambent.kernel.settings import Settings
@@ -105,6 +107,7 @@ def walled(
         cgroups=find(name, privileged=level == "jail"),
         share=cpu_share if settings.metered_cpu else _unlimited,
         filters=seccomp.filters(),
+        claim=partial(claim, ids),
         clock=clock,
         guard=None if policy is None else egress.Egress(policy, clock, ids, supervisor),
         notify=None if policy is None else egress.notify_filter(),

@@ -73,6 +73,8 @@ class Privileges(msgspec.Struct, frozen=True):
     is, and a user namespace makes it the root of the walls, and one within that a user without rights behind them."""
 
     nested: bool
+    first_user: int = 0
+    """The number of the first of the cells' own users, and of the first of their groups."""
     user: int | None = None
     group: int | None = None
 
@@ -81,7 +83,7 @@ class Privileges(msgspec.Struct, frozen=True):
         """The numbers of the users that guests may have and that have a name."""
         if self.nested:
             return (mounts.USER,)
-        return tuple(range(limits.CELL_USERS_FROM, limits.CELL_USERS_FROM + limits.CELL_USERS_NAMED))
+        return tuple(range(self.first_user, self.first_user + limits.CELL_USERS_NAMED))
 
     @classmethod
     def of(cls, level: str) -> Privileges:
