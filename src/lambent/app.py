@@ -104,7 +104,7 @@ class App:
             blobs = Blobs(folder, clock)
             sessions = await keys.key(store, ids, "sessions")
             authority = SessionAuthority(settings, clock, ids, sessions)
-            roles = StoredRoles(store)
+            roles = StoredRoles(store, supervisor)
             links = CodeLinks(await keys.key(store, ids, "links"), clock)
             choice = await levels.choose(settings, folder, clock, ids, supervisor)
             unowned = await stack.enter_async_context(AsyncExitStack())
@@ -136,7 +136,7 @@ class App:
             doors = Doors(settings.public_url)
             sweeper = Sweeper(store, clock)
             services = (
-                iam.build(iam.Parts(store=store, clock=clock, ids=ids)),
+                iam.build(iam.Parts(store=store, roles=roles, clock=clock, ids=ids)),
                 lambda_.build(
                     lambda_.Parts(
                         store=store,

@@ -269,6 +269,7 @@ ROLE_POLICIES_CHARACTERS: Final = 10_240
 TRUST_POLICY_CHARACTERS: Final = 2_048
 IAM_TAGS: Final = 50
 IAM_PAGE_ITEMS: Final = 100
+ROLES_CACHED: Final = 1_000
 
 # STS: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 SESSION_POLICY_CHARACTERS: Final = 2_048

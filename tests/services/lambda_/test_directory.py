@@ -23,7 +23,7 @@ from lambent.services.lambda_.records import (
     settled,
     updating,
 )
-from lambent.services.lambda_.records.configuration import Configuration, Logging
+from lambent.services.lambda_.records.configuration import Configuration, CustomerRuntime, Logging
 from lambent.services.lambda_.store import aliases, permissions
 from lambent.services.lambda_.store import functions as store
 from lambent.store.blobs import Blobs
@@ -281,10 +281,70 @@ async def test_an_update_serves_the_old_configuration_until_it_is_settled(direct
     done = await directory.settle(10, lambda old: settled(old, "4"), lambda: "v")
     assert [one.revision_id for one in done] == ["4"]
     assert awaited.is_set()
-    assert revision(directory) is None
-    await look(directory)
     assert revision(directory) == "two"
+    assert await look(directory) == "two"
     assert await directory.settle(10, lambda old: settled(old, "5"), lambda: "v") == []
+
+
+def pending(**changes: object) -> Function:
+    return msgspec.structs.replace(function(), **{"state": "Pending", "update": None} | changes)
+
+
+async def test_the_first_invocation_of_a_function_that_was_settled_reads_nothing(
+    directory: Directory, slow: SlowStore
+) -> None:
+    await create(directory, pending())
+    await directory.settle(10, lambda old: settled(old, "4"), lambda: "v")
+    reads = slow.reads
+    assert revision(directory) == "one"
+    assert slow.reads == reads
+
+
+async def test_of_what_cannot_be_run_nothing_is_kept(directory: Directory) -> None:
+    custom = msgspec.structs.replace(
+        function().configuration, customer_runtime=CustomerRuntime(arn="arn:aws:lambda:x", alias="x")
+    )
+    await create(directory, pending(configuration=custom))
+    await directory.settle(10, lambda old: settled(old, "4"), lambda: "v")
+    assert revision(directory) is None
+
+
+@pytest.mark.parametrize("ends_first", [True, False], ids=["ends-first", "is-under-way"])
+async def test_a_change_beside_a_settlement_is_never_hidden_by_it(
+    directory: Directory, slow: SlowStore, ends_first: bool
+) -> None:
+    await create(directory, pending())
+    slow.after_write.clear()
+    slow.has_written.clear()
+    settling = asyncio.ensure_future(directory.settle(10, lambda old: settled(old, "4"), lambda: "v"))
+    await slow.has_written.wait()
+    held, slow.after_write = slow.after_write, asyncio.Event()
+    if ends_first:
+        slow.after_write.set()
+    slow.has_written.clear()
+    change = asyncio.ensure_future(update(directory, "two"))
+    await slow.has_written.wait()
+    if ends_first:
+        await change
+    held.set()
+    await settling
+    assert revision(directory) is None
+    slow.after_write.set()
+    await change
+    assert await look(directory) == revision(directory) == "two"
+    assert not (directory._changing or directory._reading)
+
+
+async def test_what_invocations_use_does_not_make_room_for_what_they_may_never_use(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FUNCTIONS_CACHED", 1)
+    await create(directory, function("g"))
+    await look(directory, "g")
+    await create(directory, pending())
+    await directory.settle(10, lambda old: settled(old, "4"), lambda: "v")
+    assert revision(directory) is None
+    assert directory.known(function("g").key, LATEST) is not None
 
 
 async def test_a_function_that_was_deleted_meanwhile_is_not_settled(directory: Directory, slow: SlowStore) -> None:

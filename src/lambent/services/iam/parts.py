@@ -10,6 +10,7 @@ from lambent.services.iam.managed import ManagedPolicies
 if TYPE_CHECKING:
     from lambent.kernel.clock import Clock
     from lambent.kernel.ids import Ids
+    from lambent.services.iam.roles import StoredRoles
     from lambent.store.api import Store
 
 
@@ -18,6 +19,7 @@ class Parts:
     """The equipment of every operation of IAM."""
 
     store: Store
+    roles: StoredRoles
     clock: Clock
     ids: Ids
     managed: ManagedPolicies = field(default_factory=ManagedPolicies)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lambent.kernel import access, limits
 from lambent.kernel.errors import AwsError
 from lambent.services.lambda_ import routes
-from lambent.services.lambda_.records import activated
+from lambent.services.lambda_.records import LATEST, activated
 from lambent.services.lambda_.store import functions, permissions, versions
 
 if TYPE_CHECKING:
@@ -118,7 +118,14 @@ class Directory:
             return [new for _, new, _ in done]
 
         with self._unkept(*(function.key for function in waiting)):
+            tickets = [(function.key, self._ticket(function.key)) for function in waiting]
             done = await self._store.write(work)
+            unchanged = {
+                key for key, ticket in tickets if self._reading.get(key) is ticket and self._changing[key] == 1
+            }
+        for function in done:
+            if function.key in unchanged:
+                self._expect(function)
         self._settled.set()
         self._settled = asyncio.Event()
         return done
@@ -136,7 +143,7 @@ class Directory:
 
     async def _read(self, key: FunctionKey, work: Callable[[Transaction], T]) -> tuple[T, bool]:
         """What `work` reads of `key`, and whether it may be kept."""
-        ticket = self._reading[key] = object()
+        ticket = self._ticket(key)
         try:
             result = await self._store.read(work)
         finally:
@@ -144,6 +151,17 @@ class Directory:
             if undisturbed:
                 del self._reading[key]
         return result, undisturbed and not self._changing[key]
+
+    def _ticket(self, key: FunctionKey) -> object:
+        """What stands in `_reading` until a change of `key` ends, or the next one looks."""
+        ticket = self._reading[key] = object()
+        return ticket
+
+    def _expect(self, function: Function) -> None:
+        """Keep what the first invocation of a function that is now complete will ask for, where there is room."""
+        route = routes.of_latest(function)
+        if route is not None and len(self._routes) < limits.FUNCTIONS_CACHED:
+            self._remember(function.key, LATEST, route)
 
     async def _change(self, key: FunctionKey, work: Callable[[Transaction], T]) -> T | AwsError:
         def watched(tx: Transaction) -> T:

@@ -15,7 +15,7 @@ from lambent.services.lambda_.store import aliases, functions, scaling, versions
 
 if TYPE_CHECKING:
     from lambent.kernel.ids import Ids
-    from lambent.services.lambda_.records import FunctionKey, Version
+    from lambent.services.lambda_.records import Function, FunctionKey, Version
     from lambent.store.api import Transaction
 
 _DRAW_BYTES = 4
@@ -62,6 +62,15 @@ def find(tx: Transaction, key: FunctionKey, qualifier: str) -> Route | None:
     if version is None or any(other is None for other, _ in others):
         return None
     return Route(version, *others[0]) if others else Route(version)
+
+
+def of_latest(function: Function) -> Route | None:
+    """What invocations of `function` run that name no version; None where that takes a look at more than the function,
+    or where it cannot be invoked."""
+    held = function.serving or function.configuration
+    if function.state != "Active" or held.instances is not None or not refusals.runs(held):
+        return None
+    return Route(function.version())
 
 
 def _version(tx: Transaction, key: FunctionKey, label: str, qualifier: str) -> FunctionVersion | None:

@@ -26,7 +26,7 @@ async def put_role_permissions_boundary(call: Call[Parts], request: Request) -> 
         role = steps.role(tx, call.account, request["RoleName"])
         store.update_role(tx, msgspec.structs.replace(role, boundary=boundary))
 
-    await call.parts.store.write(work)
+    await call.parts.roles.change(work)
     return {}
 
 
@@ -40,5 +40,5 @@ async def delete_role_permissions_boundary(call: Call[Parts], request: Request) 
         role = steps.role(tx, call.account, request["RoleName"])
         store.update_role(tx, msgspec.structs.replace(role, boundary=None))
 
-    await call.parts.store.write(work)
+    await call.parts.roles.change(work)
     return {}

@@ -45,7 +45,7 @@ async def create_role(call: Call[Parts], request: Request) -> Response:
         if not store.insert_role(tx, role):
             raise errors.role_exists(role.name)
 
-    await call.parts.store.write(work)
+    await call.parts.roles.change(work)
     return {"Role": _shown(role) | {"PermissionsBoundary": _boundary(role), "Tags": _tags(role)}}
 
 
@@ -118,7 +118,7 @@ async def delete_role(call: Call[Parts], request: Request) -> Response:
             raise errors.role_has_policies()
         store.delete_role(tx, role)
 
-    await call.parts.store.write(work)
+    await call.parts.roles.change(work)
     return {}
 
 
@@ -164,7 +164,7 @@ async def _change(call: Call[Parts], request: Request, changed: Callable[[Role],
         store.update_role(tx, role)
         return role
 
-    return await call.parts.store.write(work)
+    return await call.parts.roles.change(work)
 
 
 def _shown(role: Role) -> dict[str, Any]:

@@ -12,9 +12,17 @@ if TYPE_CHECKING:
 
 def check_runs(held: Configuration) -> None:
     """Raise the not-built error where a function of this configuration is stored, and cannot be run yet."""
-    for member, asked in (
-        ("PackageType Image", held.image is not None),
-        ("RuntimeConfig", held.customer_runtime is not None),
-    ):
-        if asked:
-            raise errors.not_built("Invoke", member)
+    member = _unbuilt(held)
+    if member is not None:
+        raise errors.not_built("Invoke", member)
+
+
+def runs(held: Configuration) -> bool:
+    """Whether `check_runs` would raise nothing."""
+    return _unbuilt(held) is None
+
+
+def _unbuilt(held: Configuration) -> str | None:
+    if held.image is not None:
+        return "PackageType Image"
+    return None if held.customer_runtime is None else "RuntimeConfig"
