@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lambent.compute.sandbox import process
+from lambent.compute.sandbox.api import Usage
 from lambent.compute.sandbox.killing import opened
 
 if TYPE_CHECKING:
+    from tests.compute.programs import Yard
     from tests.compute.workshop import Workshop
 
 
@@ -167,6 +170,47 @@ async def test_an_answer_over_the_limit_is_an_error(shop: Workshop, size: int) -
                 "errorType": "Function.ResponseSizeTooLarge",
                 "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
             }
+
+
+@pytest.mark.parametrize("where", ["import", "handler"])
+async def test_the_end_of_the_memory_is_an_error_type_of_its_own(yard: Yard, where: str) -> None:
+    cgroups = getattr(yard.engine._sandbox, "_cgroups", None)
+    if cgroups is None or "memory" not in cgroups.controls:
+        pytest.skip("memory cannot be limited here")
+    hoard = "hoard = os.urandom(1 << 20) * 200"
+    source = f"import os\ndef handler(event, context): {hoard}"
+    function = yard.function(source if where == "handler" else f"import os\n{hoard}")
+    invocation = yard.invocation()
+    outcome = await yard.run(function, invocation)
+    text = f"RequestId: {invocation.request_id} Error: Runtime exited with error: signal: killed"
+    assert json.loads(outcome.payload) == {"errorType": "Runtime.OutOfMemory", "errorMessage": text}
+    told = "\tStatus: error\tError Type: Runtime.OutOfMemory"
+    (report,) = yard.lines("^REPORT")
+    assert "\tMemory Size: 128 MB\tMax Memory Used: 128 MB\t" in report
+    assert report.endswith(told)
+    phases = [line.partition("Phase: ")[2] for line in yard.lines("^INIT_REPORT")]
+    assert phases == ([] if where == "handler" else [f"init{told}", f"invoke{told}"])
+
+
+@pytest.mark.parametrize(
+    ("end", "kind"), [("os.kill(os.getpid(), 9)", "Runtime.OutOfMemory"), ("os._exit(3)", "Runtime.ExitError")]
+)
+async def test_only_who_was_killed_has_run_out_of_memory(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch, end: str, kind: str
+) -> None:
+    """What the kernel tells of control groups is said here by the test, which needs none so."""
+    exhausted = Usage(peak_memory=0, out_of_memory=True)
+    monkeypatch.setattr(process._ProcessCell, "usage", lambda _cell: exhausted)
+    error = await shop.failure(shop.function(f"import os\ndef handler(e, c): {end}"))
+    assert error["errorType"] == kind
+    assert shop.facts.messages[-1].endswith(f"\tStatus: error\tError Type: {kind}\n")
+
+
+async def test_an_error_of_the_function_is_none_of_the_platforms(shop: Workshop) -> None:
+    outcome = await shop.invoke(shop.function("def handler(e, c): 1 / 0"), tail=True)
+    assert outcome.error == "Unhandled"
+    assert outcome.log_tail is not None
+    assert b"Status" not in outcome.log_tail, "AWS's REPORT says nothing of it either"
 
 
 async def test_an_environment_that_dies_between_invocations_is_replaced(shop: Workshop) -> None:

@@ -22,6 +22,11 @@ def of_process(status: int) -> str:
     return f"exit status {status}" if status else "exit code 0"
 
 
+def kind_of_runtime(status: int, *, out_of_memory: bool) -> str:
+    """The error type for the end of a runtime; `status` as above. `out_of_memory`: somebody was killed for that."""
+    return "Runtime.OutOfMemory" if out_of_memory and status == -signal.SIGKILL else "Runtime.ExitError"
+
+
 def of_runtime(status: int) -> str:
     """The sentence for the end of a runtime; `status` as above."""
     if status == 0:

@@ -150,13 +150,19 @@ class Environment(Dwelling):
             self._init_over("error", kind)
         else:
             self._tell_init_done("error", kind)
-            self._answer(error, "error", kind)
+            self._fail_with(error, "error", kind)
             self._finish()
 
-    def answered(self, payload: bytes, kind: str | None) -> None:
-        """Of the guests: the answer to the running event."""
+    def answered(self, payload: bytes, *, failed: bool) -> None:
+        """Of the guests: the answer to the running event. Of an error that the function itself tells only the caller
+        hears: for the platform, a runtime that goes on has succeeded."""
         self._take_output()
-        self._answer(payload, "success" if kind is None else "error", kind)
+        self._answer(payload, failed=failed)
+
+    def broken(self, payload: bytes, kind: str) -> None:
+        """Of the guests: the answer to the running event is none."""
+        self._take_output()
+        self._fail_with(payload, "error", kind)
 
     def too_large(self) -> None:
         """Of the guests: the answer was too large, and AWS keeps no environment that gave one."""
@@ -165,7 +171,7 @@ class Environment(Dwelling):
         kind = "Function.ResponseSizeTooLarge"
         self.printed()
         self.retired = True
-        self._answer(endings.error(kind, problem), "error", kind)
+        self._fail_with(endings.error(kind, problem), "error", kind)
 
     def streaming(self, content_type: str) -> Sink:
         """Of the guests: the answer begins. Its caller takes it from here on."""
@@ -218,11 +224,12 @@ class Environment(Dwelling):
         """Of the guests: the runtime has ended."""
         self._progress.measure(self._guests)
         self.printed()
+        kind = endings.kind_of_runtime(status, out_of_memory=self._guests is not None and self._guests.out_of_memory)
         match self.state:
             case State.INIT:
-                self._init_over("error", "Runtime.ExitError")
+                self._init_over("error", kind)
             case State.BUSY:
-                self._break_off("Runtime.ExitError", endings.of_runtime(status))
+                self._break_off(kind, endings.of_runtime(status))
             case _:
                 self._end("failure")
 
@@ -313,18 +320,24 @@ class Environment(Dwelling):
         if running.stream is not None:
             running.stream.fail(kind, payload)
         if running.outcome is None:
-            self._answer(payload, status, kind_told)
+            self._fail_with(payload, status, kind_told)
         else:  # the answer is on its way, but somebody was not done
             running.status, running.error_type = status, kind_told
         self._finish()
 
-    def _answer(self, payload: bytes, status: Status, error_type: str | None) -> None:
+    def _fail_with(self, payload: bytes, status: Status, error_type: str | None) -> None:
+        """Answer with what is no success of the runtime's either."""
+        running = self._running
+        assert running is not None
+        running.status, running.error_type = status, error_type
+        self._answer(payload, failed=True)
+
+    def _answer(self, payload: bytes, *, failed: bool) -> None:
         """Note the answer, and give it to who waits unless the end of the log is wanted with it."""
         running = self._running
         assert running is not None
         running.ended = self._clock.monotonic()
-        running.status, running.error_type = status, error_type
-        running.outcome = Outcome(payload=payload, error=None if status == "success" else "Unhandled")
+        running.outcome = Outcome(payload=payload, error="Unhandled" if failed else None)
         if not running.invocation.tail:
             running.resolve()
 
@@ -342,6 +355,7 @@ class Environment(Dwelling):
         assert running is not None
         self._running = None
         self._alarm.clear()
+        running.over = self._clock.monotonic()
         if not running.started:
             self._end_init(running, running.status, running.error_type)
         if not running.runtime_done:

@@ -47,9 +47,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_UNKNOWN = "Runtime.Unknown"
-"""What AWS's platform calls a function's own error, of which its Python client tells the caller alone."""
-
 Door = Literal["packets", "http"]
 
 
@@ -160,6 +157,11 @@ class Guests:
         usage = self._cell.usage()
         return self._household.tenancy.memory_mb * limits.MIB if usage.out_of_memory else usage.peak_memory
 
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether the kernel has ended somebody for want of memory."""
+        return self._cell.usage().out_of_memory
+
     def freeze(self) -> None:
         """Stop the clock for all of them."""
         self._cell.freeze()
@@ -225,7 +227,7 @@ class Guests:
             if kind == b"B":
                 self._watcher.too_large()
             else:
-                self._watcher.answered(body, None if kind == b"R" else _UNKNOWN)
+                self._watcher.answered(body, failed=kind == b"E")
             self._runtime_done()
 
     def printed(self) -> None:
@@ -248,13 +250,19 @@ class Guests:
     def answered(self, sequence: int, body: bytes) -> None:
         if self._takes_answer(sequence):
             self.drain()
-            self._watcher.answered(body, None)
+            self._watcher.answered(body, failed=False)
             self._watcher.settling()
 
-    def failed(self, sequence: int, body: bytes, kind: str) -> None:
+    def failed(self, sequence: int, body: bytes, kind: str) -> None:  # noqa: ARG002 a listener's shape
         if self._takes_answer(sequence):
             self.drain()
-            self._watcher.answered(body, kind)
+            self._watcher.answered(body, failed=True)
+            self._watcher.settling()
+
+    def broken(self, sequence: int, body: bytes, kind: str) -> None:
+        if self._takes_answer(sequence):
+            self.drain()
+            self._watcher.broken(body, kind)
             self._watcher.settling()
 
     def too_large(self, sequence: int) -> None:
@@ -455,7 +463,7 @@ def discard(cell: Cell) -> None:
 
 
 class _Error(msgspec.Struct, rename="camel"):
-    error_type: str = _UNKNOWN
+    error_type: str = "Runtime.Unknown"
     error_message: str = ""
 
 

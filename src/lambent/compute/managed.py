@@ -162,8 +162,11 @@ class ManagedEnvironment(Dwelling):
     def settled(self) -> None:
         """Of the guests; extensions have no part in invocations here."""
 
-    def answered(self, payload: bytes, kind: str | None) -> None:
+    def answered(self, payload: bytes, *, failed: bool) -> None:
         """Of the guests, for runtimes that answer in packets; there is none here."""
+
+    def broken(self, payload: bytes, kind: str) -> None:
+        """As `answered`."""
 
     def too_large(self) -> None:
         """As `answered`."""
@@ -188,10 +191,11 @@ class ManagedEnvironment(Dwelling):
         """Of the guests: the runtime has ended, with all its workers."""
         self._progress.measure(self._guests)
         self.printed()
+        kind = endings.kind_of_runtime(status, out_of_memory=self._guests is not None and self._guests.out_of_memory)
         if self.state is State.INIT:
-            self._init_over("error", "Runtime.ExitError")
+            self._init_over("error", kind)
         elif self.state is State.IDLE:
-            self._break_off("Runtime.ExitError", endings.of_runtime(status), "error")
+            self._break_off(kind, endings.of_runtime(status), "error")
             self._end("failure")
 
     def gone(self) -> None:
@@ -341,6 +345,7 @@ class ManagedEnvironment(Dwelling):
 
     def _report(self, task: _Task) -> None:
         running = task.running
+        running.over = self._clock.monotonic()
         task.alarm.cancel()
         running.resolve()
         self._progress.over(running)
@@ -377,6 +382,9 @@ class _Ear:
         self._environment.answer(sequence, body, None)
 
     def failed(self, sequence: int, body: bytes, kind: str) -> None:
+        self._environment.answer(sequence, body, kind)
+
+    def broken(self, sequence: int, body: bytes, kind: str) -> None:
         self._environment.answer(sequence, body, kind)
 
     def too_large(self, sequence: int) -> None:

@@ -24,8 +24,11 @@ class Watcher(Protocol):
     def init_failed(self, error: bytes, kind: str) -> None:
         """The runtime says that INIT has failed, with the JSON that callers get."""
 
-    def answered(self, payload: bytes, kind: str | None) -> None:
-        """The answer to the event; where the function has failed, its error JSON and the type of the error."""
+    def answered(self, payload: bytes, *, failed: bool) -> None:
+        """The answer to the event; where the function has `failed`, its error JSON."""
+
+    def broken(self, payload: bytes, kind: str) -> None:
+        """The answer is none that can be passed on: the platform's error JSON, and the type of the error."""
 
     def too_large(self) -> None:
         """The answer exceeds INVOKE_PAYLOAD_BYTES."""

@@ -40,13 +40,20 @@ class Running(msgspec.Struct):
     stream: Stream | None = None
     ended: float = 0.0
     """When the answer came."""
+    over: float = 0.0
+    """When everybody had done with it."""
+
+    @property
+    def responded(self) -> bool:
+        """Whether the function has given a result, and not an error or nothing."""
+        return self.stream is not None or (self.outcome is not None and self.outcome.error is None)
 
     @property
     def produced(self) -> int:
-        """Bytes of the answer."""
+        """Bytes of the function's result; AWS counts none of an error."""
         if self.stream is not None:
             return self.stream.size
-        return 0 if self.outcome is None else len(self.outcome.payload)
+        return len(self.outcome.payload) if self.outcome is not None and self.responded else 0
 
     def resolve(self) -> None:
         """Give the outcome to who waits for it."""
@@ -81,7 +88,7 @@ class Progress:
     def runtime_done(self, running: Running) -> None:
         """The runtime asks for the next event, after an answer to this one or without."""
         if self._journal.attended:
-            self._tell_runtime_done(running, self._response(running))
+            self._tell_runtime_done(running, self._response(running) if running.responded else None)
         running.runtime_done = True
 
     def over(self, running: Running) -> None:
@@ -132,12 +139,14 @@ class Progress:
             self._journal.runtime_done(
                 running.invocation.request_id,
                 running.status,
-                duration_ms=self._duration(running),
+                duration_ms=(self._clock.monotonic() - running.began) * 1000,
                 produced_bytes=running.produced,
                 response=response,
                 error_type=running.error_type,
             )
 
     def _duration(self, running: Running) -> float:
-        """Milliseconds until the answer was there, or until now."""
-        return ((running.ended or self._clock.monotonic()) - running.began) * 1000
+        """Milliseconds until everybody had done with it, extensions included; at the end of its time exactly that."""
+        if running.status == "timeout":
+            return self._plan.function.timeout_s * 1000.0
+        return (running.over - running.began) * 1000

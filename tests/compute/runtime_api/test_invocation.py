@@ -194,7 +194,7 @@ async def test_a_truncated_answer_fails_and_is_told_so(bench: Bench) -> None:
     refused = await guest.answer()
     assert refused.error == (400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
     told = await bench.environment.hears()
-    assert (told[0], told[1], told[3]) == ("failed", 1, "Runtime.TruncatedResponse")
+    assert (told[0], told[1], told[3]) == ("broken", 1, "Runtime.TruncatedResponse")
     await (await bench.guest()).send("GET", NEXT)
     assert await bench.environment.hears() == ("waiting", 1)
 
@@ -228,7 +228,7 @@ async def test_an_unknown_response_mode_fails_the_invocation(bench: Bench) -> No
     refused = await guest.call("POST", RESPONSE, b"1", Lambda_Runtime_Function_Response_Mode="gzip")
     assert refused.error[:2] == (400, "InvalidFunctionResponseMode")
     told = await bench.environment.hears()
-    assert (told[0], told[3]) == ("failed", "Runtime.InvalidResponseModeHeader")
+    assert (told[0], told[3]) == ("broken", "Runtime.InvalidResponseModeHeader")
 
 
 async def test_a_closed_one_cuts_the_guests_and_takes_no_more(bench: Bench) -> None:

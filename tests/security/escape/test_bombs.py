@@ -75,7 +75,7 @@ def test_a_fork_bomb_ends_with_its_environment(server: ServerProcess, neighbour:
 def test_memory_runs_out_inside_and_is_told_as_aws_tells_it(small: Attacker, neighbour: Attacker) -> None:
     answer = while_served(neighbour, lambda: small.answer("memory", mebibytes=1024))
     assert answer["FunctionError"] == "Unhandled"
-    assert answer["Payload"]["errorType"] == "Runtime.ExitError"
+    assert answer["Payload"]["errorType"] == "Runtime.OutOfMemory"
     assert "signal: killed" in answer["Payload"]["errorMessage"]
     assert small("status")["Seccomp"] == "2"
 

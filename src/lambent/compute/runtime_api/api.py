@@ -86,7 +86,7 @@ class Sink(Protocol):
 
 class Listener(Protocol):
     """The environment, as its runtime is heard. `sequence` is that of the running event; for each, exactly one of
-    `answered`, `failed`, `too_large` and `streaming` is called, and `waiting` after it."""
+    `answered`, `failed`, `broken`, `too_large` and `streaming` is called, and `waiting` after it."""
 
     def ready(self) -> None:
         """The runtime asks for its first event: it is initialised. After a restore `restored` is called instead."""
@@ -99,9 +99,12 @@ class Listener(Protocol):
         for an event that is not `streaming`, and a whole one for an event that is."""
 
     def failed(self, sequence: int, body: bytes, kind: str) -> None:
-        """The function has failed: the JSON that the caller gets, and an error type such as `Runtime.Unknown`. Also
-        where the answer broke off (`Runtime.TruncatedResponse`) or its mode is unknown
-        (`Runtime.InvalidResponseModeHeader`); the body is the platform's then."""
+        """The function has failed, and its runtime says so: the JSON that the caller gets, and an error type such as
+        `Runtime.Unknown`."""
+
+    def broken(self, sequence: int, body: bytes, kind: str) -> None:
+        """The answer broke off (`Runtime.TruncatedResponse`) or its mode is unknown
+        (`Runtime.InvalidResponseModeHeader`); the body is the platform's."""
 
     def too_large(self, sequence: int) -> None:
         """The answer exceeds INVOKE_PAYLOAD_BYTES and was not kept (`Function.ResponseSizeTooLarge`)."""

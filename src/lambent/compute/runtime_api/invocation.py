@@ -81,6 +81,6 @@ def fail(parts: Parts, request: Request, request_id: bytes) -> Intake:
 
 
 def _unknown_mode(runtime: Machine, request: Request, event: Event) -> Intake:
-    runtime.listener.failed(event.sequence, failures.INVALID_MODE_BODY, failures.INVALID_MODE)
+    runtime.listener.broken(event.sequence, failures.INVALID_MODE_BODY, failures.INVALID_MODE)
     runtime.sent(event)
     return Dropped(request.peer, answers.UNKNOWN_MODE)

@@ -45,7 +45,7 @@ class Result:
         if self._runtime.over:
             return
         if not self._body.too_large:
-            self._runtime.listener.failed(self._event.sequence, failures.TRUNCATED_BODY, failures.TRUNCATED)
+            self._runtime.listener.broken(self._event.sequence, failures.TRUNCATED_BODY, failures.TRUNCATED)
         self._runtime.sent(self._event)
 
     def _tell(self, body: bytes, trailers: Mapping[bytes, bytes]) -> None:
