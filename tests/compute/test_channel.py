@@ -79,6 +79,16 @@ async def test_a_guest_that_answers_without_reading_is_hung_up_on(guest: Guest) 
     guest.channel.event(3, b"", b"harmless")
 
 
+async def test_what_a_guest_says_last_is_heard_though_it_has_left_something_unread(guest: Guest) -> None:
+    guest.channel.event(1, b"", b"unread")
+    guest.say(b"R", b"first")
+    guest.say(b"R", b"last")
+    guest.end.close()
+    assert await guest.hears() == (b"R", 1, b"first")
+    assert await guest.hears() == (b"R", 1, b"last")
+    assert await guest.hears() is None
+
+
 async def test_the_parts_of_a_message_are_joined(guest: Guest) -> None:
     full = bytes(limits.CHANNEL_PACKET_BYTES - 21)
     for _ in range(3):

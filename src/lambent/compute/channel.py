@@ -137,6 +137,8 @@ class Channel:
             packet = self._socket.recv(limits.CHANNEL_PACKET_BYTES)
         except (BlockingIOError, InterruptedError):
             return False
+        except ConnectionResetError:  # said once where it left something unread, before what it has said itself
+            return True
         except OSError:
             packet = b""
         if not packet and self._closed_there():

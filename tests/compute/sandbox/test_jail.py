@@ -451,6 +451,19 @@ async def test_a_package_that_is_not_there_ends_the_cell_and_is_told(
     assert "No such file or directory" in caplog.text
 
 
+async def test_why_a_cell_ends_is_told_though_it_was_told_more(
+    building: Building, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone, ended = farewells(building, monkeypatch), Ended()
+    cell = await building.cell(task=building.code / "none")
+    cell.enter(program("/bin/true"), ended)  # which nobody reads any more
+    async with asyncio.timeout(10):
+        while await gone.get() is not cell:
+            pass  # the cell with which the level was tried
+    assert await ended.status == -signal.SIGKILL
+    assert "No such file or directory" in caplog.text
+
+
 async def test_cells_are_made_ahead_and_replaced(building: Building, monkeypatch: pytest.MonkeyPatch) -> None:
     made: asyncio.Queue[object] = asyncio.Queue()
     tell = building.sandbox.made
