@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -388,10 +389,11 @@ def rests(pid: int) -> dict[int, int]:
     """How often a process and those below it that live have waited for something."""
     found = {}
     for each in (pid, *map(int, descendants(pid))):
-        text = Path(f"/proc/{each}/status").read_text()
-        if "\nState:\tZ" in text:  # the guest, of which the zygote tells before it takes leave of it
-            continue
-        found[each] = int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+        with suppress(FileNotFoundError, ProcessLookupError):  # it may go meanwhile
+            text = Path(f"/proc/{each}/status").read_text()
+            if "\nState:\tZ" in text:  # the guest, of which the zygote tells before it takes leave of it
+                continue
+            found[each] = int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
     return found
 
 
@@ -734,7 +736,8 @@ def end_a_guest(server: int) -> None:
 def descendants(pid: int) -> list[str]:
     """The processes below a process."""
     found = []
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        for child in (thread / "children").read_text().split():
-            found += [child, *descendants(int(child))]
+    with suppress(FileNotFoundError, ProcessLookupError):  # it may go meanwhile
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                found += [child, *descendants(int(child))]
     return found
