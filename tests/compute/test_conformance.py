@@ -119,6 +119,8 @@ CASES: dict[str, Case] = {
     "bad-handler": case("", None, {"handler": "handler"}),
     "no-module": case("", None, {"handler": "gone.handler"}),
     "built-in-module": case("", None, {"handler": "sys.exit"}),
+    "relative-handler": case("", None, {"handler": "./inner/part.handler"}),
+    "absolute-handler": case("", None, {"handler": "/inner/part.handler"}),
     "folder-handler": case("", "x", {"handler": "inner/part.handler"}),
     "init-raises": case("raise KeyError('k')"),
     "init-prints": case("print('loading')\ndef handler(event, context): return 1"),
@@ -146,6 +148,10 @@ CASES: dict[str, Case] = {
     "broken-client-context": body("return 1", client_context=b"{"),
     "broken-identity": body("return 1", cognito_identity=b"[1"),
     "surrogate": answer("'\\ud800'"),
+    "surrogate-logged": body(
+        "try:\n    logging.error('\\ud800')\nexcept UnicodeEncodeError as error:\n    return error.reason"
+    ),
+    "surrogate-raised": body("raise ValueError('\\ud800')"),
     "bytes-of-no-encoding": answer("b'\\xff\\x00'"),
     "exit-at-import": case("import sys\nprint('going')\nsys.exit(7)"),
     "exit-with-words": body("sys.exit('words')"),
@@ -158,6 +164,12 @@ CASES: dict[str, Case] = {
     "logging-debug": body("logging.getLogger().setLevel('DEBUG')" + LOGGING),
     "logging-json": body(LOGGING, None, JSON_LOGS),
     "logging-json-debug": body(LOGGING, None, {"log_format": "JSON", "log_level": "DEBUG"}),
+    "logging-json-extra": body(
+        "taken = ('errorType', 'errorMessage', 'stackTrace', 'location', 'requestId', '_frame_type', 'tenantId')\n"
+        "logging.error('said', extra={name: 'mine' for name in taken} | {'nothing': None, 'own': {1}})",
+        None,
+        JSON_LOGS,
+    ),
     "logging-json-error": body(LOGGING, None, {"log_format": "JSON", "log_level": "ERROR"}),
     "print-order": body(
         "print('a'); print('b', file=sys.stderr); sys.stdout.write('c'); print('d'); os.write(1, b'e\\n')"
@@ -184,12 +196,12 @@ CASES: dict[str, Case] = {
 # What differs, and why: of these, the answers are compared and not the logs.
 LOGGED_APART = {
     "too-large": "AWS's client learns of it from the Runtime API only, and ends with a traceback of its own",
+    "surrogate-raised": "as with an interrupt",
     "interrupt": "the interpreter's own traceback has the frames of the client",
 }
 # Here the frames are not compared.
 FRAMES_APART = {
     "no-arguments": "the only frame is the client's own: ours shows none",
-    "init-raises": "AWS's client imports by way of importlib, whose frame it shows",
 }
 
 

@@ -126,7 +126,7 @@ class Wire:
 
     def log(self, text):
         """Write `text` to the log as one event, whatever lines it has."""
-        body = text.encode("utf-8", "replace")
+        body = text.encode()  # which fails as in AWS's client where there are lone surrogates
         room = PIPE_ATOMIC - 19
         sent = 0
         with self._lock:
@@ -256,12 +256,12 @@ class LambdaContext:
         self.invoked_function_arn = arn
         self.tenant_id = tenant_id
         self._epoch_deadline_time_in_ms = deadline_ms
-        self._w3c = {}
+        self._w3c_fields = {}
         if isinstance(client_context, dict):
             trace = client_context.pop("w3c", None)
             if isinstance(trace, dict):
                 names = ("traceparent", "tracestate", "baggage")
-                self._w3c = {name: trace[name] for name in names if isinstance(trace.get(name), str)}
+                self._w3c_fields = {name: trace[name] for name in names if isinstance(trace.get(name), str)}
         self.client_context = None
         if client_context is not None:
             self.client_context = _filled(ClientContext(), client_context)
@@ -276,27 +276,15 @@ class LambdaContext:
         return max(self._epoch_deadline_time_in_ms - int(time.time() * 1000), 0)
 
     def w3c(self):
-        return dict(self._w3c)
+        return dict(self._w3c_fields)
 
     def log(self, message):
         runtime.wire.log(str(message))
 
     def __repr__(self):
-        return _shown(
-            self,
-            (
-                "aws_request_id",
-                "log_group_name",
-                "log_stream_name",
-                "function_name",
-                "memory_limit_in_mb",
-                "function_version",
-                "invoked_function_arn",
-                "client_context",
-                "identity",
-                "tenant_id",
-            ),
-        )
+        names = "aws_request_id log_group_name log_stream_name function_name memory_limit_in_mb function_version "
+        names += "invoked_function_arn client_context identity tenant_id"
+        return _shown(self, names.split())
 
 
 class LoggingHook:
@@ -370,15 +358,14 @@ class Runtime:
         if module.split(".")[0] in sys.builtin_module_names:
             problem = "Cannot use built-in module %s as a handler module" % module
             raise Fault("Runtime.BuiltInModuleConflict", problem)
+        path = module.replace("/", ".")
+        load = sys.modules["_frozen_importlib"]._gcd_import
+        if path.startswith("."):
+            from importlib import import_module as load  # AWS's client imports by it; it refuses what is relative
         try:
-            loaded = sys.modules["_frozen_importlib"]._gcd_import(module.replace("/", "."))
-        except ImportError as error:
-            raise Fault("Runtime.ImportModuleError", "Unable to import module '%s': %s" % (module, error)) from None
-        except SyntaxError as error:
-            trace = ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)]
-            raise Fault(
-                "Runtime.UserCodeSyntaxError", "Syntax error in module '%s': %s" % (module, error), trace
-            ) from None
+            loaded = load(path)
+        except (ImportError, SyntaxError) as error:
+            raise late("failures").unloadable(module, error) from None
         try:
             return getattr(loaded, name)
         except AttributeError:

@@ -14,6 +14,15 @@ _SHOWN = (
 )
 
 
+def unloadable(module, error):
+    """The fault of a handler's module that cannot be imported."""
+    if isinstance(error, ImportError):
+        return client.Fault("Runtime.ImportModuleError", "Unable to import module '%s': %s" % (module, error))  # noqa: F821
+    problem = "Syntax error in module '%s': %s" % (module, error)
+    trace = ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)]
+    return client.Fault("Runtime.UserCodeSyntaxError", problem, trace)  # noqa: F821
+
+
 def report(failure, request_id=""):
     """The error JSON of `failure`, an exc_info triple; it is logged on the way."""
     kind, error, trace = failure
@@ -31,7 +40,20 @@ def _frames(trace):
     entries = [(_shown(f.filename), f.lineno, f.name, f.line) for f in traceback.extract_tb(trace)]
     while entries and entries[0][0] == client.FILE:  # noqa: F821
         del entries[0]
+    if entries and entries[0][2] == "_gcd_import":
+        entries.insert(0, _import_module())
     return traceback.format_list(entries)
+
+
+def _import_module():
+    """The frame of `importlib.import_module`, by which AWS's client imports, and ours without that package."""
+    import dis
+    import importlib
+    import linecache
+
+    code = importlib.import_module.__code__
+    number = max(line for _, line in dis.findlinestarts(code) if line)
+    return _shown(code.co_filename), number, code.co_name, linecache.getline(code.co_filename, number).strip()
 
 
 def _shown(text):

@@ -29,6 +29,7 @@ _OWN = {
     "process",
     "aws_request_id",
     "tenant_id",
+    "_frame_type",
 }
 
 
@@ -92,6 +93,7 @@ def _json_formatter(logging):
                 "logger": record.name,
                 **_failure(record),
                 "requestId": record.aws_request_id,
+                "location": None,
             }
             if record.exc_info:
                 entry["location"] = "%s:%s:%s" % (record.pathname, record.funcName, record.lineno)
@@ -107,8 +109,9 @@ def _json_formatter(logging):
 
 
 def _failure(record):
+    """What is said of an exception. Where there is none, the names are taken all the same: `extra` cannot set them."""
     if not record.exc_info:
-        return {}
+        return {"stackTrace": None, "errorType": None, "errorMessage": None}
     import traceback
 
     kind, error, trace = record.exc_info
