@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from lambent.compute.sandbox import hierarchies, levels
+from lambent.compute.sandbox import hierarchies, levels, looks
 from lambent.compute.sandbox.cgroups import CONTROLLERS
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _control_groups() -> Finding:
 def control_groups(groups: Cgroups) -> Finding:
     """What `groups` control."""
     if groups.lacking:
-        return Finding("control groups", "fair", groups.lacking, delegation())
+        return Finding("control groups", "fair", looks.lacking(groups), delegation())
     return Finding("control groups", "good", f"limit {', '.join(CONTROLLERS)} of functions")
 
 

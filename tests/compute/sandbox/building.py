@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from lambent.compute.sandbox.branches import Branch
     from lambent.compute.sandbox.cells import Guard, JailCell
     from lambent.kernel.clock import Clock
 
@@ -174,7 +175,7 @@ async def ready(cell: JailCell, **variables: str) -> str:
     return packet[16:17].decode()
 
 
-async def answer(cell: JailCell, event: bytes = b"{}") -> bytes:
+async def answer(cell: JailCell | Branch, event: bytes = b"{}") -> bytes:
     """What the runtime client answers to an event."""
     head = b"id\n99999999999999\narn\n\n\n\n"
     lead = (1).to_bytes(4, "big") + len(event).to_bytes(4, "big") + len(head).to_bytes(2, "big")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import select
@@ -96,10 +97,11 @@ class Attacker:
         return answer["Payload"]
 
     def answer(self, probe: str, **arguments: Any) -> dict[str, Any]:
-        """The answer of Invoke, its payload read."""
+        """The answer of Invoke, its payload and the end of its log read."""
         event = json.dumps({"probe": probe, "with": arguments})
-        answer = self._functions.invoke(FunctionName=self._name, Payload=event)
-        return answer | {"Payload": json.loads(answer["Payload"].read())}
+        answer = self._functions.invoke(FunctionName=self._name, Payload=event, LogType="Tail")
+        log = base64.b64decode(answer["LogResult"]).decode()
+        return answer | {"Payload": json.loads(answer["Payload"].read()), "LogResult": log}
 
     def delete(self) -> None:
         """Delete the function, which ends its environments."""

@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lambent.kernel.limits import ENVIRONMENT_OPEN_FILES, ENVIRONMENT_PROCESSES, MIB
-from tests.security.escape.conftest import CANARY, Attacker, marked, read, wait_for_end
+from tests.security.escape.conftest import CANARY, Attacker, marked, wait_for_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.security.escape.conftest import Host
     from tests.support import ServerProcess
 
 STORAGE_MB = 512
 KILLED = 9
-
-
-@pytest.fixture
-def memory_limited(small: Attacker, host: Host) -> None:
-    small("status")
-    if not any(holds_memory(line) for pid in host.inhabitants() for line in read(f"/proc/{pid}/cgroup").splitlines()):
-        pytest.skip("the server has no control group for memory: root could not make one, or nobody delegated one")
-
-
-def holds_memory(line: str) -> bool:
-    """Whether a line of /proc/<pid>/cgroup is of a group of a server's that limits memory."""
-    _, controllers, path = line.split(":", 2)
-    below = "/lambent-" in path
-    return below and ("memory" in controllers.split(",") or Path(f"/sys/fs/cgroup{path}/memory.max").exists())
 
 
 def while_served(neighbour: Attacker, bomb: Callable[[], Any]) -> Any:
@@ -71,18 +55,21 @@ def test_a_fork_bomb_ends_with_its_environment(server: ServerProcess, neighbour:
     assert bomb("status")["Seccomp"] == "2", "the function has a new environment"
 
 
-@pytest.mark.usefixtures("memory_limited")
 def test_memory_runs_out_inside_and_is_told_as_aws_tells_it(small: Attacker, neighbour: Attacker) -> None:
     answer = while_served(neighbour, lambda: small.answer("memory", mebibytes=1024))
     assert answer["FunctionError"] == "Unhandled"
     assert answer["Payload"]["errorType"] == "Runtime.OutOfMemory"
     assert "signal: killed" in answer["Payload"]["errorMessage"]
+    assert "Memory Size: 128 MB\tMax Memory Used: 128 MB" in answer["LogResult"]
     assert small("status")["Seccomp"] == "2"
 
 
-@pytest.mark.usefixtures("memory_limited")
 def test_the_process_that_uses_the_memory_up_is_the_one_that_is_killed(small: Attacker) -> None:
     assert small("memory_of_children", mebibytes=1024) == KILLED
+
+
+def test_memory_that_processes_share_runs_out_inside(small: Attacker) -> None:
+    assert small("shared_memory_of_children", mebibytes=2048) == KILLED
 
 
 def test_storage_is_full_at_its_size_and_is_not_memory(small: Attacker, neighbour: Attacker) -> None:

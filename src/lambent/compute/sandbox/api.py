@@ -83,7 +83,7 @@ class Usage(msgspec.Struct, frozen=True):
     peak_memory: int
     """The most bytes that were resident at once, measured; 0 where the level cannot tell any more."""
     out_of_memory: bool
-    """Whether the kernel has killed a process of the cell because its memory was used up."""
+    """Whether a process of the cell was killed because its memory was used up."""
 
 
 class Guest(Protocol):

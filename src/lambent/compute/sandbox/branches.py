@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from lambent.compute.sandbox.api import Exits, Guest, Program, Tenancy
     from lambent.compute.sandbox.cgroups import Cgroup
+    from lambent.compute.sandbox.looks import Watch
 
 
 class Trunk(Protocol):
@@ -36,6 +37,9 @@ class Trunk(Protocol):
 
     def send_signal(self, slot: int, number: signal.Signals) -> None:
         """Signal the guest in `slot`; harmless when it is gone."""
+
+    def watch(self, root: str) -> Watch:
+        """A watch over a branch whose root is at that path. Raises OSError."""
 
     async def socket(self) -> Socket:
         """As `api.Cell.socket`."""
@@ -177,6 +181,8 @@ class Branch(Ends):
         self._slot = 0
         self._exits: Exits | None = None
         self._status = -1
+        self._watch: Watch | None = None
+        """Once there is a root to know it by."""
         self._usage = Usage(peak_memory=0, out_of_memory=False)
         self._theirs: list[int] = []
         self._open()
@@ -197,6 +203,8 @@ class Branch(Ends):
         share = self._tree.share(tenancy.memory_mb)
         self._cgroup.limit(memory_mb=tenancy.memory_mb, files_mb=tenancy.ephemeral_mb)
         self._cgroup.throttle(share)
+        if self._watch is not None:
+            self._watch.hold(tenancy.memory_mb * limits.MIB)
 
     def pace(self) -> None:
         """Nothing to do: no INIT runs in it, and it had its share from the beginning."""
@@ -233,18 +241,22 @@ class Branch(Ends):
     def freeze(self) -> None:
         if self._alive:
             self._cgroup.freeze()
+            if self._watch is not None:
+                self._watch.rest()
 
     def thaw(self) -> None:
         if self._alive:
             self._cgroup.thaw()
+            if self._watch is not None:
+                self._watch.wake()
 
     def usage(self) -> Usage:
         if not self._over:
             resident = high_water(self._status) if self._status >= 0 else 0
-            killed = self._usage.out_of_memory or self._cgroup.oom_kills() > 0
-            self._usage = Usage(
-                peak_memory=max(self._usage.peak_memory, resident, self._cgroup.peak()), out_of_memory=killed
-            )
+            seen, kills = (self._watch.most, self._watch.kills) if self._watch else (0, 0)
+            killed = self._usage.out_of_memory or self._cgroup.oom_kills() + kills > 0
+            peak = max(self._usage.peak_memory, resident, seen, self._cgroup.peak())
+            self._usage = Usage(peak_memory=peak, out_of_memory=killed)
         return self._usage
 
     def kill(self) -> None:
@@ -263,12 +275,21 @@ class Branch(Ends):
         self._answered = True
         if descriptors:
             self._hold_runtime_api(internet(descriptors[0]))
+        problem = problem or self._be_watched()
         if not self._alive:
             self._undo()
         elif problem:
             self.laid.set_exception(OSError(problem))
         else:
             self.laid.set_result(None)
+
+    def _be_watched(self) -> str:
+        """Why that cannot be, for people; empty where it can."""
+        try:
+            self._watch = self._tree.trunk.watch(f"{mounts.BRANCHES}/{self.number}")
+        except OSError as error:
+            return str(error)
+        return ""
 
     def _undo(self) -> None:
         """Nobody has entered."""
@@ -298,6 +319,8 @@ class Branch(Ends):
             return
         self.usage()
         self._over = True
+        if self._watch is not None:
+            self._watch.end()
         if self._status >= 0:
             os.close(self._status)
         self._close_untaken()

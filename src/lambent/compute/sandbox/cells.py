@@ -16,6 +16,7 @@ from lambent.compute.sandbox import mounts
 from lambent.compute.sandbox.api import Usage
 from lambent.compute.sandbox.branches import Branches
 from lambent.compute.sandbox.descriptors import Ends, Socket, high_water, internet
+from lambent.compute.sandbox.looks import Watch
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lambent.compute.sandbox.api import Exits, Program, Tenancy, Volume
     from lambent.compute.sandbox.branches import Branch
     from lambent.compute.sandbox.cgroups import Cgroup
+    from lambent.compute.sandbox.looks import Looks
 
 _DESCRIPTORS: Final = 16
 FIRST: Final = 0
@@ -71,6 +73,7 @@ class Outfit(NamedTuple):
     volumes: tuple[Path, ...]
     share: Callable[[int], float | None]
     guard: Guard | None
+    looks: Looks
 
 
 class JailCell(Ends):
@@ -92,6 +95,8 @@ class JailCell(Ends):
         self._code = outfit.code
         self._share = outfit.share
         self._guard = outfit.guard
+        self._looks = outfit.looks
+        self._watch = Watch(outfit.looks)
         self._volumes = outfit.volumes
         self._attachment: Attachment | None = None
         self._reason = ""
@@ -119,6 +124,7 @@ class JailCell(Ends):
             self._say(b"V" + "\0".join(self._placed(tenancy.volumes)).encode())
         self._say(b"T" + "\0".join(order).encode())
         self._tenancy = tenancy
+        self._watch.hold(tenancy.memory_mb * limits.MIB)
 
     def _placed(self, volumes: tuple[Volume, ...]) -> list[str]:
         return [word for each in volumes for word in (mounts.hidden(each.source, self._volumes), each.target)]
@@ -152,7 +158,12 @@ class JailCell(Ends):
     async def branch(self, gone: Callable[[], None]) -> Branch:
         if self._branches is None:
             raise OSError("nobody has entered yet")
+        self._watch.rest()  # the first guest waits to be forked, and does nothing else
         return await self._branches.make(gone)
+
+    def watch(self, root: str) -> Watch:
+        """A watch over a branch whose root is at that path. Raises OSError."""
+        return self._watch.branch(root)
 
     async def socket(self) -> Socket:
         answer: asyncio.Future[Socket] = self._loop.create_future()
@@ -166,15 +177,18 @@ class JailCell(Ends):
     def freeze(self) -> None:
         if self.alive:
             self._cgroup.freeze()
+            self._watch.rest()
 
     def thaw(self) -> None:
         if self.alive:
             self._cgroup.thaw()
+            self._watch.wake()
 
     def usage(self) -> Usage:
         if self._status >= 0:
-            peak = max(self._usage.peak_memory, high_water(self._status), self._cgroup.peak())
-            killed = self._usage.out_of_memory or self._cgroup.oom_kills() > 0
+            resident = max(high_water(self._status), self._watch.most)
+            peak = max(self._usage.peak_memory, resident, self._cgroup.peak())
+            killed = self._usage.out_of_memory or self._cgroup.oom_kills() + self._watch.kills > 0
             self._usage = Usage(peak_memory=peak, out_of_memory=killed)
         return self._usage
 
@@ -262,6 +276,7 @@ class JailCell(Ends):
         self._hold(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, channel), output, frames)
         self._hold_runtime_api(internet(api))
         self._endpoint = self._untaken["endpoint"] = internet(endpoint)
+        self._watch = self._looks.watch(self._inhabitant())
         if self._guard is not None:
             datagrams, listener, notifications = guarded
             self._attachment = self._guard.attach(notifications, internet(datagrams), internet(listener))
@@ -270,6 +285,10 @@ class JailCell(Ends):
             self._keeper.made(self)
         else:
             self._kill_first()
+
+    def _inhabitant(self) -> int:
+        """A pidfd of a process that sees the cell's own files."""
+        return self._process
 
     def _kill_first(self) -> None:
         with contextlib.suppress(ProcessLookupError):  # it has ended of itself
@@ -324,6 +343,7 @@ class JailCell(Ends):
         if self._attachment is not None:
             self._attachment.close()
         self.usage()
+        self._watch.end()
         for descriptor in (self._process, self._status):
             if descriptor >= 0:
                 os.close(descriptor)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from lambent.compute.sandbox import mounts, sleeper
+from lambent.compute.sandbox import looks, mounts, sleeper
 from lambent.compute.sandbox.api import Image
 from lambent.compute.sandbox.cells import JailCell, Outfit
 from lambent.compute.sandbox.lone import LoneCell
+from lambent.compute.sandbox.looks import Looks
 from lambent.compute.sandbox.nurseries import Nursery
 from lambent.compute.sandbox.zygotes import Privileges, Walls, group_name
 from lambent.kernel import limits
@@ -79,13 +80,15 @@ class JailSandbox:
         self._resources = ExitStack()
         scripts = self._resources.enter_context(as_file(files("lambent.compute.bootstraps") / "cell"))
         self._walls = Walls(Privileges.of(level), cgroups, code, volumes, scripts, filters, sleeper.program(), notify)
+        controls = cgroups.controls
+        self._looks = Looks(clock, freezes="freeze" in controls, needless="memory" in controls)
         cgroups.sweep()
         asyncio.get_running_loop().add_reader(cgroups.descriptor, cgroups.attend)
 
     @property
     def unlimited(self) -> str:
         """Which limits functions are not held to, and why, for people; empty where to all."""
-        return self._cgroups.lacking
+        return self._cgroups.lacking if self._looks.obstacle else looks.lacking(self._cgroups)
 
     def accompany(self) -> bool:
         """Make no lone cells any more; False where none were made anyway."""
@@ -109,6 +112,7 @@ class JailSandbox:
         for nursery in tuple(self._nurseries.values()):
             nursery.close()
         await self._empty.wait()
+        await asyncio.to_thread(self._looks.close)
         await asyncio.to_thread(self._cgroups.sweep)
         asyncio.get_running_loop().remove_reader(self._cgroups.descriptor)
         self._cgroups.close()
@@ -181,7 +185,8 @@ class JailSandbox:
 
     def _cell(self, zygote: Zygote, seat: int, control: socket.socket, cgroup: Cgroup) -> JailCell:
         """The cell that was born last."""
-        outfit = Outfit(seat, control, cgroup, self, self._code, self._walls.volumes, self._share, self._guard)
+        places = self._code, self._walls.volumes
+        outfit = Outfit(seat, control, cgroup, self, *places, self._share, self._guard, self._looks)
         return LoneCell(outfit, zygote, self._born) if zygote.lone else JailCell(outfit)
 
     def _seat(self) -> int:

@@ -71,6 +71,9 @@ class LoneCell(JailCell):
         self._guest, *others = descriptors
         super()._furnished(others)
 
+    def _inhabitant(self) -> int:
+        return self._guest
+
     def _hung_up(self) -> None:
         """The guest runs the function's program, or has ended, which the zygote tells, or never was."""
         if self._process < 0:

@@ -3,6 +3,7 @@
 # ruff: noqa: PTH106, PTH108, PTH118, PTH123 what is probed are the system's own calls
 
 import errno
+import mmap
 import os
 import signal
 import tempfile
@@ -69,6 +70,17 @@ def memory_of_children(mebibytes):
     child = os.fork()
     if child == 0:
         memory(mebibytes)
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
+def shared_memory_of_children(mebibytes):
+    """Take memory that is mapped to be shared, without a file, in another process; how that one ends."""
+    child = os.fork()
+    if child == 0:
+        shared = mmap.mmap(-1, mebibytes * MEBIBYTE)
+        for place in range(0, len(shared), mmap.PAGESIZE):
+            shared[place] = 1
         os._exit(0)
     return os.waitpid(child, 0)[1]
 
