@@ -24,6 +24,7 @@ SETTINGS = {
 
 UNITS = {
     "_BYTES": "bytes",
+    "_BYTES_PER_S": "bytes per second",
     "_CHARACTERS": "characters",
     "_DAYS": "days",
     "_DIGITS": "digits",
@@ -31,6 +32,7 @@ UNITS = {
     "_LENGTH": "characters",
     "_MB": "MB",
     "_MB_PER_CPU": "MB for each core",
+    "_PER_MB": "for each MB",
     "_MS": "milliseconds",
     "_S": "seconds",
     "_US": "microseconds",
@@ -44,11 +46,13 @@ _LIMIT = re.compile(r"(?P<name>[A-Z0-9_]+): Final = .*")
 def page() -> str:
     """The text of the page, in the order of the module."""
     lines = [HEAD]
+    before = ""
     for line in SOURCE.read_text().splitlines():
-        if heading := _HEADING.fullmatch(line):
+        if heading := None if before.startswith("#") else _HEADING.fullmatch(line):
             lines += _section(heading["title"], heading["url"])
         elif (limit := _LIMIT.fullmatch(line)) and limit["name"] not in ("KIB", "MIB"):
             lines.append(_row(limit["name"]))
+        before = line
     return "\n".join(lines) + "\n"
 
 
