@@ -6,6 +6,7 @@ It is run as `python -m lambent.front LINK PASSAGE`, with the descriptors of its
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import logging
 import signal
@@ -26,6 +27,8 @@ from lambent.wire.models import Models
 if TYPE_CHECKING:
     from lambent.wire.fronts.messages import Hello
 
+_PR_SET_PDEATHSIG = 1
+
 
 async def _serve(link: int, passage: int) -> None:
     clock, ids = SystemClock(), SystemIds()
@@ -43,9 +46,16 @@ async def _serve(link: int, passage: int) -> None:
     await tasks.stop()
 
 
+def _end_with_the_server() -> None:
+    """Have the kernel kill this process with its parent: one that hangs would not hear that its link has ended."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
 def main() -> None:
     """Serve over the descriptors that the arguments name, until the server says so or is gone."""
     link, passage = map(int, sys.argv[1:])
+    _end_with_the_server()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # where a whole group is told to end, the server decides when
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(link, passage))

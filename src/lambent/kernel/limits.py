@@ -60,6 +60,8 @@ FRONT_PACKET_BYTES: Final = 64 * KIB
 FRONT_PACKETS_PER_TURN: Final = 64
 FRONT_PATIENCE_S: Final = 2.0
 FRONT_START_S: Final = 60.0
+FRONT_PULSE_S: Final = 5.0
+FRONT_PULSES: Final = 3
 FRONT_TASKS_RESTING: Final = 256
 
 # Signatures: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambent.kernel import limits
 from lambent.kernel.authority import Principal
-from lambent.kernel.clock import SystemClock
+from lambent.kernel.clock import SystemClock, VirtualClock, settle
 from lambent.kernel.settings import Settings
 from lambent.kernel.tasks import Supervisor
 from lambent.wire.fronts.desk import Desk
 from lambent.wire.fronts.link import Link
-from lambent.wire.fronts.messages import Ask, FromServer, Gone, Hello, Output, Ready, Refusal
+from lambent.wire.fronts.messages import Ask, FromServer, Gone, Hello, Output, Ping, Pong, Ready, Refusal
 from lambent.wire.http import HttpResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from lambent.kernel.clock import Clock
 
 PATIENCE_S = 20
 CALLER = Principal("123456789012", "arn:aws:iam::123456789012:root", "123456789012")
@@ -60,12 +64,24 @@ class Office:
             return await self.heard.get()
 
 
+class StandingClock(VirtualClock):
+    """A clock on which time passes while nothing runs: what falls due meanwhile is seen at the end of it."""
+
+    async def advance(self, seconds: float) -> None:
+        self._elapsed += seconds
+        while self._timers and self._timers[0][0] <= self._elapsed:
+            callback = heapq.heappop(self._timers)[2].callback
+            if callback is not None:
+                callback()
+        await settle()
+
+
 @asynccontextmanager
-async def opened() -> AsyncIterator[tuple[Office, Desk]]:
+async def opened(clock: Clock | None = None) -> AsyncIterator[tuple[Office, Desk]]:
     """A desk whose front is ready."""
     link, passage = socket.socketpair(), socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     office, tasks = Office(), Supervisor(SystemClock())
-    desk = Desk(office, office.perform, tasks, passage[0])
+    desk = Desk(office, office.perform, clock or SystemClock(), tasks, passage[0])
     await asyncio.get_running_loop().create_connection(lambda: office.link, sock=link[1])
     office.link.send(Ready())
     await desk.open(link[0], Hello(Settings(), b"key", (), 30))
@@ -118,5 +134,69 @@ async def test_the_connections_of_a_front_are_counted_until_it_is_gone() -> None
         async with asyncio.timeout(PATIENCE_S):
             await desk.gone.wait()
         assert (desk.lent, desk.ready, desk.free) == (0, False, False)
+        ours.close()
+        theirs.close()
+
+
+async def test_a_front_that_answers_is_kept_and_asked_only_while_it_has_clients() -> None:
+    clock = VirtualClock()
+    async with opened(clock) as (office, desk):
+        ours, theirs = socket.socketpair()
+        await clock.advance(10 * limits.FRONT_PULSE_S)
+        desk.lend(theirs.fileno())
+        for _ in range(10):
+            await clock.advance(limits.FRONT_PULSE_S)
+            assert await office.next() == Ping()
+            office.link.send(Pong())
+            office.link.send(ask(1, "plain"))
+            await office.next()  # what was sent before it has been heard
+        assert desk.free
+        office.link.send(Gone())
+        office.link.send(ask(1, "plain"))
+        await office.next()
+        await clock.advance(10 * limits.FRONT_PULSE_S)
+        assert office.heard.empty()
+        ours.close()
+        theirs.close()
+
+
+async def test_a_front_that_does_not_answer_is_lent_no_more_and_then_given_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = VirtualClock()
+    async with opened(clock) as (office, desk):
+        ours, theirs = socket.socketpair()
+        desk.lend(theirs.fileno())
+        await clock.advance(limits.FRONT_PULSE_S)
+        assert desk.free
+        await clock.advance(limits.FRONT_PULSE_S)
+        assert not desk.free
+        office.link.send(Pong())
+        office.link.send(ask(1, "plain"))
+        while not isinstance(await office.next(), Output):
+            pass
+        assert desk.free
+        await clock.advance(limits.FRONT_PULSES * limits.FRONT_PULSE_S)
+        assert not desk.gone.is_set()
+        await clock.advance(limits.FRONT_PULSE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            await desk.gone.wait()
+        assert "a front with 1 connections does not answer any more" in caplog.text
+        ours.close()
+        theirs.close()
+
+
+async def test_a_server_that_has_stood_still_does_not_take_its_fronts_for_hung() -> None:
+    clock = StandingClock()
+    async with opened(clock) as (office, desk):
+        ours, theirs = socket.socketpair()
+        desk.lend(theirs.fileno())
+        for _ in range(3):
+            await clock.advance(100 * limits.FRONT_PULSE_S)
+            assert await office.next() == Ping()
+            assert not desk.gone.is_set()
+            office.link.send(Pong())
+            office.link.send(ask(1, "plain"))
+            await office.next()
         ours.close()
         theirs.close()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 from lambent.kernel import limits
 from lambent.wire import heads
 from lambent.wire.fronts.link import Link
-from lambent.wire.fronts.messages import Ask, Finish, FromFront, Gone, Hello, Output, Ready, Refusal
+from lambent.wire.fronts.messages import Ask, Finish, FromFront, Gone, Hello, Output, Ping, Pong, Ready, Refusal
 from lambent.wire.fronts.passage import Passage
+from lambent.wire.fronts.pulse import Pulse
 from lambent.wire.http import HttpResponse
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from lambent.kernel.call import Response
+    from lambent.kernel.clock import Clock
     from lambent.kernel.tasks import Supervisor
 
     Performer = Callable[[Ask], Awaitable[Response | HttpResponse]]
@@ -38,7 +40,9 @@ class Staff(Protocol):
 class Desk:
     """Takes over both sockets. `perform` gives the output of a call, or the response that is its error."""
 
-    def __init__(self, staff: Staff, perform: Performer, tasks: Supervisor, passage: socket.socket) -> None:
+    def __init__(
+        self, staff: Staff, perform: Performer, clock: Clock, tasks: Supervisor, passage: socket.socket
+    ) -> None:
         self.lent = 0
         """The connections that the front has."""
         self.ready = False
@@ -53,6 +57,7 @@ class Desk:
         self._loop = asyncio.get_running_loop()
         self._link: Link[FromFront] = Link(FromFront, self._heard, self._lost)
         self._passage = Passage(passage, self._arrived, self._dropped)
+        self._pulse = Pulse(clock, lambda: self.lent > 0, lambda: self._link.send(Ping()), self._hung)
         self._resting: list[asyncio.Future[Ask]] = []
         self._standing = asyncio.Event()
 
@@ -65,11 +70,12 @@ class Desk:
     @property
     def free(self) -> bool:
         """Whether a connection can be lent."""
-        return self.ready and not self._passage.blocked
+        return self.ready and not self._passage.blocked and not self._pulse.doubtful
 
     def lend(self, descriptor: int, read: bytes = b"") -> None:
         """Let the front serve a connection. The caller closes its own descriptor of it."""
         self.lent += 1
+        self._pulse.watch()
         self._passage.hand(descriptor, read)
 
     def finish(self) -> None:
@@ -83,6 +89,7 @@ class Desk:
         for rest in self._resting:
             rest.cancel()
         self._resting.clear()
+        self._pulse.stop()
         self._passage.close()
         self._link.close()
 
@@ -95,6 +102,8 @@ class Desk:
         elif isinstance(message, Gone):
             self.lent -= 1
             self._staff.changed()
+        elif isinstance(message, Pong):
+            self._pulse.answered()
         else:
             assert isinstance(message, Ready)
             self.ready = True
@@ -129,6 +138,10 @@ class Desk:
         log.warning("a connection was lost between the server and a front: there are too many descriptors")
         self.lent -= 1
         self._staff.changed()
+
+    def _hung(self) -> None:
+        log.error("a front with %d connections does not answer any more and is ended", self.lent)
+        self._link.close()
 
     def _lost(self) -> None:
         self.gone.set()

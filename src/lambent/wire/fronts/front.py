@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lambent.wire import heads
 from lambent.wire.fronts.connection import FrontConnection
 from lambent.wire.fronts.link import Link
-from lambent.wire.fronts.messages import Ask, Finish, FromServer, Gone, Hello, Output, Ready, Refusal
+from lambent.wire.fronts.messages import Ask, Finish, FromServer, Gone, Hello, Output, Ping, Pong, Ready, Refusal
 from lambent.wire.fronts.passage import Passage
 from lambent.wire.http import HttpResponse
 from lambent.wire.stamp import Stamp
@@ -96,6 +96,8 @@ class Front:
             case Refusal(number, status, headers, body):
                 connection, _, _ = self._asked.pop(number)
                 connection.answer(HttpResponse(status, headers, body))
+            case Ping():
+                self._link.send(Pong())
 
     def _lost(self) -> None:
         self._over.set()  # without the server there is nobody to ask, and nobody who would know of the clients

@@ -133,7 +133,7 @@ class Lobby:
     ) -> int:
         """The front's exit code, once it has ended. Raises TimeoutError for one that does not get ready."""
         link.setblocking(False)
-        desk = Desk(self, self._perform, self._tasks, passage)
+        desk = Desk(self, self._perform, self._clock, self._tasks, passage)
         self._desks.add(desk)
         try:
             async with deadline(self._clock, limits.FRONT_START_S):

@@ -43,6 +43,10 @@ class Finish(msgspec.Struct, frozen=True, array_like=True, tag=3):
     """Answer what has been asked, close every connection, and end."""
 
 
+class Ping(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """Say Pong, if you can."""
+
+
 # From a front.
 
 
@@ -70,5 +74,9 @@ class Gone(msgspec.Struct, frozen=True, array_like=True, tag=12):
     """A connection that was handed over is closed."""
 
 
-FromServer = Hello | Output | Refusal | Finish
-FromFront = Ready | Ask | Gone
+class Pong(msgspec.Struct, frozen=True, array_like=True, tag=13):
+    """A Ping was read."""
+
+
+FromServer = Hello | Output | Refusal | Finish | Ping
+FromFront = Ready | Ask | Gone | Pong
