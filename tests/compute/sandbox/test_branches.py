@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ VARIABLES = {**CLIENT, "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
 @pytest.fixture
 async def building(tmp_path: Path) -> AsyncIterator[Building]:
     before = open_files()
-    cgroups = hierarchies.find("branches-of-tests", privileged=True) if LEVEL == "jail" else Cgroups.none()
+    cgroups = hierarchies.find(f"branches-{os.getpid()}", privileged=True) if LEVEL == "jail" else Cgroups.none()
     site = Building(tmp_path, cgroups)
     problem = None if sys.platform.startswith("linux") else "it needs Linux"
     problem = problem or await jail.refusal(site.sandbox, CUSTOM.runtime)
