@@ -14,8 +14,10 @@ import pytest
 from lambent.compute.sandbox import process
 from lambent.compute.sandbox.api import Usage
 from lambent.compute.sandbox.killing import opened
+from lambent.kernel.errors import AwsError
 
 if TYPE_CHECKING:
+    from lambent.compute.sandbox.api import Cell, Image
     from tests.compute.programs import Yard
     from tests.compute.workshop import Workshop
 
@@ -219,6 +221,36 @@ async def test_an_environment_that_dies_between_invocations_is_replaced(shop: Wo
     os.kill(first, signal.SIGKILL)
     await gone(first)
     assert await shop.result(function) != first
+
+
+async def test_a_cell_that_is_gone_before_anybody_moves_in_is_an_error_and_no_bug(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if yard.level == "process":
+        pytest.skip("a cell with nobody in it does not end of itself")
+    sandbox, gone, another = yard.engine._sandbox, asyncio.Event(), os.pipe()
+    make, tell = sandbox.cell, sandbox.gone  # type: ignore[attr-defined]
+
+    async def ended(image: Image) -> Cell:
+        cell = await make(image)
+        number = cell._output
+        cell.kill()
+        await gone.wait()
+        os.dup2(another[0], number)
+        numbers.append(number)
+        return cell
+
+    numbers: list[int] = []
+    function = yard.function("def handler(event, context):\n    return event")
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox, "gone", lambda *words: (tell(*words), gone.set()))
+        patch.setattr(sandbox, "cell", ended)
+        with pytest.raises(AwsError) as failure:
+            await yard.result(function)
+    assert failure.value.code == "ServiceException"
+    for each in (*another, *numbers):
+        os.close(each)  # nobody has closed what has the number now
+    assert await yard.result(function, 1) == 1
 
 
 async def test_a_lone_surrogate_in_an_answer_ends_the_runtime_where_aws_client_does(shop: Workshop) -> None:

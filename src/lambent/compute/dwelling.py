@@ -89,11 +89,10 @@ class Dwelling(abc.ABC):
     def _move_in(self, cell: Cell) -> None:
         """Raises OSError where nothing can be started, NoEntrypoint where there is nothing to start; `cell` is gone."""
         try:
-            household = self.plan.household(cell)
+            self._guests = self._guests_in(cell, self.plan.household(cell))
         except (NoEntrypoint, OSError):
             discard(cell)
             raise
-        self._guests = self._guests_in(cell, household)
         try:
             self._guests.start()
         except OSError:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -454,10 +455,12 @@ class Guests:
 
 def discard(cell: Cell) -> None:
     """Clear a cell away that nobody has moved into."""
-    os.close(cell.output)
-    os.close(cell.frames)
-    for each in (cell.channel, cell.runtime_api, cell.endpoint):
-        if each is not None:
+    with suppress(ProcessLookupError):  # nothing is left of it
+        if (endpoint := cell.endpoint) is not None:  # first, for who moves in looks at it first
+            endpoint.close()
+        os.close(cell.output)
+        os.close(cell.frames)
+        for each in (cell.channel, cell.runtime_api):
             each.close()
     cell.kill()
 

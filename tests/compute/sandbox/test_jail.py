@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lambent.compute.guests import discard
 from lambent.compute.runtimes import Runtime
 from lambent.compute.sandbox import egress, hierarchies, jail, sleeper
 from lambent.compute.sandbox.api import Image
@@ -451,6 +452,25 @@ async def test_a_package_that_is_not_there_ends_the_cell_and_is_told(
     with pytest.raises(ProcessLookupError):
         cell.enter(program("/bin/true"), Ended())
     assert "No such file or directory" in caplog.text
+
+
+async def test_nobody_takes_what_belonged_to_a_cell_that_is_gone(
+    building: Building, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = farewells(building, monkeypatch)
+    cell = await building.sandbox.cell(building.image)
+    output = cell._output
+    os.kill(building.sandbox._nurseries[building.image]._zygote._pid, signal.SIGKILL)  # type: ignore[union-attr]
+    async with asyncio.timeout(10):
+        while await gone.get() is not cell:
+            pass
+    with pytest.raises(ProcessLookupError):
+        cell.output  # noqa: B018 it is taken by looking
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, output)
+    discard(cell)
+    os.close(output)  # which was not closed, though it has the number now
+    os.close(nothing)
 
 
 async def test_why_a_cell_ends_is_told_though_it_was_told_more(

@@ -102,7 +102,8 @@ class Exits(Protocol):
 
 
 class Cell(Protocol):
-    """The walls of one environment."""
+    """The walls of one environment. What nobody has taken of its ends is closed once nothing is left of it, which may
+    be at any time; to take it then raises ProcessLookupError."""
 
     @property
     def paths(self) -> Paths:

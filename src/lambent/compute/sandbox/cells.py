@@ -113,7 +113,7 @@ class JailCell(Ends):
 
     @property
     def endpoint(self) -> socket.socket:
-        self._untaken.pop("endpoint", None)
+        self._take("endpoint")
         return self._endpoint
 
     def furnish(self, tenancy: Tenancy) -> None:

@@ -43,6 +43,7 @@ class Ends:
 
     def __init__(self) -> None:
         self._untaken: dict[str, Socket | int] = {}
+        self._closed = False
         self._channel: Socket
         self._output: int
         self._frames: int
@@ -50,23 +51,29 @@ class Ends:
 
     @property
     def channel(self) -> Socket:
-        self._untaken.pop("channel", None)
+        self._take("channel")
         return self._channel
 
     @property
     def output(self) -> int:
-        self._untaken.pop("output", None)
+        self._take("output")
         return self._output
 
     @property
     def frames(self) -> int:
-        self._untaken.pop("frames", None)
+        self._take("frames")
         return self._frames
 
     @property
     def runtime_api(self) -> Socket:
-        self._untaken.pop("runtime_api", None)
+        self._take("runtime_api")
         return self._runtime_api
+
+    def _take(self, name: str) -> None:
+        """Raises ProcessLookupError where that end is closed, and its number may be something else's."""
+        if self._closed and name in self._untaken:
+            raise ProcessLookupError("the cell is gone")
+        self._untaken.pop(name, None)
 
     def _hold(self, channel: Socket, output: int, frames: int) -> None:
         self._channel, self._output, self._frames = channel, output, frames
@@ -76,5 +83,6 @@ class Ends:
         self._runtime_api = self._untaken["runtime_api"] = listener
 
     def _close_untaken(self) -> None:
+        self._closed = True
         for each in self._untaken.values():
             os.close(each) if isinstance(each, int) else each.close()
