@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from typing import TYPE_CHECKING
@@ -941,6 +942,23 @@ async def test_a_door_that_closes_lets_its_requests_finish() -> None:
         assert await client.rest() == b""
         async with asyncio.timeout(PATIENCE_S):
             await server.server._nobody.wait()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_door_may_close_at_any_moment_of_its_first_visit(turns: int, caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(echo) as server:
+        made, port = listener()
+        door = server.server.add(made, Supervisor(SystemClock()))
+        with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as visitor:
+            await settle(turns)
+            door.close()
+            await settle()
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.to_thread(visitor.recv, 1) == b""
+        assert len(server.server._doors) == 1
+        with pytest.raises(ConnectionRefusedError):
+            await server.connect(port)
+    assert not caplog.records
 
 
 async def test_a_crowd_at_one_door_shuts_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ def household(furniture: Furniture, cell: Cell) -> Household:
         runtime=Program(command=_command(furniture, cell), variables=values),
         extensions=furniture.extensions,
         obstacle=furniture.obstacle,
-        extension_variables=variables.of_extensions(values),
+        extension_variables=variables.of_extensions(values) if furniture.extensions else {},
         serve=furniture.serve,
     )
 

@@ -6,11 +6,12 @@ import asyncio
 import heapq
 import itertools
 import time
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
 
 
 class Timer(Protocol):
@@ -154,13 +155,28 @@ async def settle(rounds: int = 50) -> None:
         await asyncio.sleep(0)
 
 
-@asynccontextmanager
-async def deadline(clock: Clock, seconds: float | None) -> AsyncIterator[None]:
+def deadline(clock: Clock, seconds: float | None) -> AbstractAsyncContextManager[None]:
     """Raise TimeoutError in the body once `seconds` have passed on `clock`; None waits without limit."""
-    async with asyncio.timeout(None) as scope:
-        timer = None if seconds is None else clock.call_later(seconds, lambda: scope.reschedule(0))
-        try:
-            yield
-        finally:
-            if timer is not None:
-                timer.cancel()
+    return _Deadline(clock, seconds)
+
+
+class _Deadline:
+    """No generator: the loop would keep a list of those, which costs more than all the rest."""
+
+    def __init__(self, clock: Clock, seconds: float | None) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._scope = asyncio.timeout(None)
+        self._timer: Timer | None = None
+
+    async def __aenter__(self) -> None:
+        await self._scope.__aenter__()
+        if self._seconds is not None:
+            self._timer = self._clock.call_later(self._seconds, lambda: self._scope.reschedule(0))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._scope.__aexit__(kind, error, trace)

@@ -41,6 +41,7 @@ def compile_pattern(pattern: str) -> Any | None:
     """`pattern` compiled, to be used with `fullmatch`; None where RE2 cannot test it."""
     options = re2.Options()
     options.log_errors = False
+    options.never_capture = True  # nobody asks what a group has met, and each is one more to be counted
     try:
         return re2.compile(translate(pattern), options)
     except (re2.error, Untranslatable):

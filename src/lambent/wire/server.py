@@ -155,13 +155,13 @@ class HttpServer:
         return number
 
     def add(self, listener: socket.socket, tasks: Supervisor) -> Door:
-        """Serve, from the next turn of the loop on, on a TCP socket that listens already, until the door is closed;
+        """Serve, from when somebody first comes, on a TCP socket that listens already, until the door is closed;
         `listener` is the server's from now on.
 
-        Costs some ten microseconds and a few kilobytes, and takes no more connections than one program needs.
+        Costs next to nothing until then, and takes no more connections than one program needs.
         """
         door = self._door(limits.HTTP_CONNECTIONS_ADDED)
-        tasks.start("serve a further socket", door.listen(listener))
+        door.attend(_Unused(listener, lambda: tasks.start("serve a further socket", door.listen(listener))))
         return door
 
     async def close(self, patience: float = limits.STOP_PATIENCE_S) -> None:
@@ -198,6 +198,30 @@ class HttpServer:
         door = Door(self, limit, elsewhere)
         self._doors.add(door)
         return door
+
+
+class _Unused:
+    """A listening socket through which nobody has come yet. `come` is called once somebody has, and takes it over."""
+
+    def __init__(self, listener: socket.socket, come: Callable[[], object]) -> None:
+        self._listener = listener
+        self._come = come
+        self._waits = True
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(listener.fileno(), self._used)
+
+    def close(self) -> None:
+        if self._waits:
+            self._wait_no_more()
+            self._listener.close()
+
+    def _used(self) -> None:
+        self._wait_no_more()
+        self._come()
+
+    def _wait_no_more(self) -> None:
+        self._waits = False
+        self._loop.remove_reader(self._listener.fileno())
 
 
 async def _bind(host: str, port: int) -> list[socket.socket]:

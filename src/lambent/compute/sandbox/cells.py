@@ -15,7 +15,7 @@ import msgspec
 from lambent.compute.sandbox import mounts
 from lambent.compute.sandbox.api import Usage
 from lambent.compute.sandbox.branches import Branches
-from lambent.compute.sandbox.descriptors import Ends, Socket, high_water, internet
+from lambent.compute.sandbox.descriptors import Ends, Socket, high_water, internet, received
 from lambent.compute.sandbox.looks import Watch
 from lambent.kernel import limits
 
@@ -118,13 +118,19 @@ class JailCell(Ends):
 
     def furnish(self, tenancy: Tenancy) -> None:
         order = [mounts.temporary(tenancy.ephemeral_mb)]
-        order += [str(folder.relative_to(self._code)) for folder in (tenancy.task, *tenancy.layers)]
+        order += [self._named(folder) for folder in (tenancy.task, *tenancy.layers)]
         self._cgroup.limit(memory_mb=tenancy.memory_mb, files_mb=tenancy.ephemeral_mb)
         if tenancy.volumes:  # before the packages: with them everything hidden goes
             self._say(b"V" + "\0".join(self._placed(tenancy.volumes)).encode())
         self._say(b"T" + "\0".join(order).encode())
         self._tenancy = tenancy
         self._watch.hold(tenancy.memory_mb * limits.MIB)
+
+    def _named(self, folder: Path) -> str:
+        """A package's folder as it is called within the one of all code."""
+        name, above = str(folder), f"{self._code}/"
+        assert name.startswith(above)
+        return name.removeprefix(above)
 
     def _placed(self, volumes: tuple[Volume, ...]) -> list[str]:
         return [word for each in volumes for word in (mounts.hidden(each.source, self._volumes), each.target)]
@@ -224,14 +230,12 @@ class JailCell(Ends):
     def _hear(self) -> bool:
         """Take one packet; False where there is none."""
         try:
-            packet, descriptors, flags, _ = socket.recv_fds(
-                self._control, limits.CELL_PACKET_BYTES, _DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-            )
+            packet, descriptors, lost = received(self._control, _DESCRIPTORS)
         except BlockingIOError:
             return False
         except ConnectionResetError:  # said once where it left something unread, before what it has said itself
             return True
-        if flags & socket.MSG_CTRUNC:
+        if lost:
             self._short_of_descriptors(descriptors)
             return True
         match packet[:1]:

@@ -159,7 +159,7 @@ class Cgroup:
         found: set[int] = set()
         for folder in self._folders:
             with _EndedIsHarmless():
-                found.update(map(int, _read(folder, "cgroup.procs").split()))
+                found.update(map(int, _read_all(folder, "cgroup.procs").split()))
         return found
 
     def usage(self) -> int:
@@ -245,7 +245,7 @@ class MemoryWatch:
     def members(self) -> set[int]:
         """The ids of the processes."""
         with _EndedIsHarmless():
-            return set(map(int, _read(self._folder, "cgroup.procs").split()))
+            return set(map(int, _read_all(self._folder, "cgroup.procs").split()))
         return set()
 
     def arm(self, threshold: int) -> None:
@@ -380,12 +380,12 @@ def plain_name(name: str) -> str:
 
 
 def _limit_memory(folder: str, unified: bool, size: int) -> None:
-    """Limit memory and take swap away. In version 1 the sum of both must never be below the memory alone."""
+    """Limit memory and take swap away, which are unlimited yet. In version 1 the sum of both must never be below the
+    memory alone."""
     if unified:
         write(folder, "memory.max", str(size))
         _write_where_built(folder, "memory.swap.max", "0")
         return
-    _write_where_built(folder, "memory.memsw.limit_in_bytes", "-1")
     write(folder, "memory.limit_in_bytes", str(size))
     _write_where_built(folder, "memory.memsw.limit_in_bytes", str(size))
 
@@ -450,6 +450,15 @@ def _counter(text: str, name: str) -> int:
 
 
 def _read(folder: str, file: str) -> str:
+    """A file that the kernel writes in one piece, which is all but lists of processes."""
+    descriptor = os.open(f"{folder}/{file}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, CGROUP_READ_BYTES).decode("ascii")
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(folder: str, file: str) -> str:
     descriptor = os.open(f"{folder}/{file}", os.O_RDONLY | os.O_CLOEXEC)
     try:
         parts = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from array import array
 from typing import Final, TypeAlias
 
 from lambent.kernel import limits
@@ -11,6 +12,12 @@ from lambent.kernel import limits
 Socket: TypeAlias = socket.socket
 """Its name in a class that has a method of this name."""
 _STATUS_BYTES: Final = 4 * limits.KIB
+_SIZE: Final = array("i").itemsize
+# Plain numbers: arithmetic with members of an enumeration is many times as dear.
+_LEVEL: Final = int(socket.SOL_SOCKET)
+_RIGHTS: Final = int(socket.SCM_RIGHTS)
+_CLOSED: Final = int(socket.MSG_CMSG_CLOEXEC)
+_LOST: Final = int(socket.MSG_CTRUNC)
 
 
 def internet(descriptor: int) -> socket.socket:
@@ -18,6 +25,17 @@ def internet(descriptor: int) -> socket.socket:
     made = socket.socket(fileno=descriptor)
     made.setblocking(False)
     return made
+
+
+def received(source: socket.socket, most: int) -> tuple[bytes, list[int], bool]:
+    """A packet, up to `most` descriptors that came with it, and whether some were lost. `socket.recv_fds` would leave
+    them open in every program that the server starts. Raises BlockingIOError and ConnectionResetError."""
+    packet, told, flags, _ = source.recvmsg(limits.CELL_PACKET_BYTES, socket.CMSG_LEN(most * _SIZE), _CLOSED)
+    descriptors = array("i")
+    for level, kind, data in told:
+        if level == _LEVEL and kind == _RIGHTS:
+            descriptors.frombytes(data[: len(data) - len(data) % _SIZE])
+    return packet, descriptors.tolist(), bool(flags & _LOST)
 
 
 def pipe() -> tuple[int, int]:

@@ -36,7 +36,14 @@ class LoneCell(JailCell):
     def enter(self, program: Program, exits: Exits) -> JailGuest:
         self._say(b"E" + packed(program))
         self._exits[FIRST] = exits
+        # All that is to be heard from here on is why it ends, which is read when it has ended.
+        self._loop.remove_reader(self._control.fileno())
         return JailGuest(self, FIRST)
+
+    def pace(self) -> None:
+        super().pace()
+        if FIRST in self._exits:
+            self._mute()  # the function's program runs, and knows nothing of this socket
 
     def start(self, program: Program, output: int, exits: Exits) -> JailGuest:  # noqa: ARG002 the contract's
         raise OSError(f"{program.command[0]}: nobody is let in beside the first guest")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from lambent.compute.sandbox import mounts, seccomp
+from lambent.compute.sandbox.descriptors import received
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ class Zygote:
     def _hear(self) -> bool:
         """Take one packet; False where there is none."""
         try:
-            packet, descriptors, _, _ = socket.recv_fds(self._control, limits.CELL_PACKET_BYTES, 1)
+            packet, descriptors, _ = received(self._control, 1)
         except BlockingIOError:
             return False
         except ConnectionResetError:  # said once where it left something unread, before what it has said itself

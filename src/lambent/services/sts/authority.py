@@ -121,6 +121,7 @@ def _is_account(text: str) -> bool:
     return len(text) == 12 and text.isascii() and text.isdigit()
 
 
+@lru_cache(limits.ROLES_CACHED)
 def _stand_in(role_arn: str) -> str:
     digest = hashlib.sha256(role_arn.encode()).digest()
     return "AROA" + base64.b32encode(digest).decode()[:17]
