@@ -944,7 +944,7 @@ async def test_a_door_that_closes_lets_its_requests_finish() -> None:
             await server.server._nobody.wait()
 
 
-@pytest.mark.parametrize("turns", range(6))
+@pytest.mark.parametrize("turns", range(4))
 async def test_a_door_may_close_at_any_moment_of_its_first_visit(turns: int, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(echo) as server:
         made, port = listener()
@@ -954,7 +954,8 @@ async def test_a_door_may_close_at_any_moment_of_its_first_visit(turns: int, cap
             door.close()
             await settle()
             with contextlib.suppress(ConnectionResetError):
-                assert await asyncio.to_thread(visitor.recv, 1) == b""
+                told = await asyncio.to_thread(visitor.recv, 100)
+                assert not told or b" 503 " in told
         assert len(server.server._doors) == 1
         with pytest.raises(ConnectionRefusedError):
             await server.connect(port)

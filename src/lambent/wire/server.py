@@ -98,10 +98,11 @@ class Door:
         return self._closed
 
     def opened(self, connection: Connection) -> bool:
-        """Take note of a new connection; False where there are too many."""
+        """Take note of a new connection; False where there are too many, and where the door has been closed since it
+        was accepted."""
         self.connections.add(connection)
         self._server.filled(self)
-        return self._count() <= self._limit
+        return not self._closed and self._count() <= self._limit
 
     def _count(self) -> int:
         return len(self.connections) + (0 if self._elsewhere is None else self._elsewhere())
