@@ -62,14 +62,27 @@ async def test_an_upgrade_that_is_offered_is_not_taken(bench: Bench, framing: st
 async def test_a_connection_ends_where_its_client_wants_it(bench: Bench, head: str) -> None:
     guest = await bench.guest()
     guest.writer.write(head.encode())
-    assert (await guest.answer()).body == b"pong"
+    answer = await guest.answer()
+    assert (answer.body, answer.headers["connection"]) == (b"pong", "close")
     assert await guest.closed() == b""
+
+
+async def test_an_answer_before_others_says_nothing_of_an_end(bench: Bench) -> None:
+    assert "connection" not in (await (await bench.guest()).call("GET", "/2018-06-01/ping")).headers
+
+
+async def test_lines_may_lack_their_carriage_returns(bench: Bench) -> None:
+    guest = await bench.guest()
+    await bench.running(guest)
+    guest.writer.write(f"{RESPONSE}Content-Length: 2\r\n\r\nok".replace("\r", "").encode())
+    assert (await guest.answer()).status == 202
+    assert await bench.environment.hears() == ("answered", 1, b"ok")
 
 
 async def test_what_is_not_http_is_refused(bench: Bench) -> None:
     guest = await bench.guest()
     guest.writer.write(b"hello there\r\n\r\n")
-    assert (await guest.closed()).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert (await guest.closed()).startswith(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n")
 
 
 async def test_an_answer_with_broken_framing_fails(bench: Bench) -> None:

@@ -246,3 +246,17 @@ async def _cut(guest: Guest) -> bool:
         return await guest.closed() == b""
     except (ConnectionResetError, asyncio.IncompleteReadError):
         return True
+
+
+async def test_an_empty_response_mode_is_none(bench: Bench) -> None:
+    guest = await bench.guest()
+    await bench.running(guest)
+    assert (await guest.call("POST", RESPONSE, b"1", Lambda_Runtime_Function_Response_Mode="")).status == 202
+    assert await bench.environment.hears() == ("answered", 1, b"1")
+
+
+async def test_no_request_id_is_a_wrong_one_before_any_event_too(bench: Bench) -> None:
+    guest = await bench.guest()
+    for path in ("response", "error"):
+        refused = await guest.call("POST", f"{RUNTIME}/invocation//{path}", b"1")
+        assert refused.error == (400, "InvalidRequestID", "Invalid request ID")

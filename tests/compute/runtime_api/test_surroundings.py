@@ -45,6 +45,13 @@ async def test_metadata_is_for_whoever_has_the_token(bench: Bench) -> None:
     assert answer.headers["cache-control"] == "private, max-age=43200, immutable"
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", [f"{RUNTIME}/restore/next", f"{RUNTIME}/restore/error", "/2021-04-23/credentials"])
+async def test_what_belongs_to_snap_start_is_unknown_without_it(bench: Bench, method: str, path: str) -> None:
+    answer = await (await bench.guest()).call(method, path)
+    assert (answer.status, answer.body) == (404, b"404 page not found\n")
+
+
 async def test_credentials_are_served_with_snap_start_only(bench: Bench) -> None:
     assert (await (await bench.guest()).call("GET", "/2021-04-23/credentials", Authorization="right")).status == 404
     other = Bench(snap_start=True)

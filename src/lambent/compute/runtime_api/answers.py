@@ -45,6 +45,12 @@ def refusal(refused: Refusal) -> bytes:
     return error(refused.status, refused.kind, refused.message)
 
 
+def closing(data: bytes) -> bytes:
+    """The beginning of an answer, with the word that no other follows it on its connection."""
+    status, end, rest = data.partition(b"\r\n")
+    return b"%b%bConnection: close\r\n%b" % (status, end, rest)
+
+
 def event_head(event: Event) -> bytes:
     """The head of the answer that hands `event` to the runtime; the payload follows it.
 
@@ -87,7 +93,7 @@ BAD_REQUEST = answer(400, b"400 Bad Request", TEXT)
 UNKNOWN_MODE = error(400, "InvalidFunctionResponseMode", "Invalid Lambda-Runtime-Function-Response-Mode")
 TRUNCATED = error(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 UNAUTHORIZED = answer(401, b"Unauthorized\n", TEXT)
-NOT_FOUND = answer(404, b"404 page not found\n", TEXT)
+NOT_FOUND = answer(404, b"404 page not found\n", TEXT, b"X-Content-Type-Options: nosniff\r\n")
 NO_CREDENTIALS = answer(404, b"cannot get credentials for the provided token\n", TEXT)
 TOO_LARGE = error(413, "RequestEntityTooLarge", _TOO_LARGE_MESSAGE)
 HEAD_TOO_LARGE = answer(431, b"431 Request Header Fields Too Large", TEXT)

@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
-        self._parser: Any = httptools.HttpRequestParser(self)
+        self._parser: Any = _parser(self)
         self._method = b""
         self._url = b""
         self._fields: dict[bytes, bytes] = {}
@@ -121,6 +121,8 @@ class Connection(asyncio.Protocol):
         self._received = 0
         if self._silent:
             return
+        if self._last:
+            data = answers.closing(data)
         if len(more) > limits.HTTP_SLICE_BYTES:
             self._transport.write(data)
             self._transport.write(more)
@@ -195,7 +197,7 @@ class Connection(asyncio.Protocol):
         """Go on in HTTP/1.1, as for a client that offers HTTP/2. llhttp takes such a request to end at its head, so
         what follows needs another parser, which is told only how the body is framed."""
         body = self._has_body()
-        self._parser = httptools.HttpRequestParser(_AfterHead(self) if body else self)
+        self._parser = _parser(_AfterHead(self) if body else self)
         if body:
             length = self._fields.get(b"content-length")
             framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: " + length
@@ -242,7 +244,7 @@ class Connection(asyncio.Protocol):
     def _give_up(self, answer: bytes) -> None:
         """Answer what cannot be read on, and close."""
         self._lose()
-        self._transport.write(answer)
+        self._transport.write(answers.closing(answer))
         self._close()
 
     def _lose(self) -> None:
@@ -262,6 +264,13 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         self._silent = True
         self._transport.close()
+
+
+def _parser(protocol: object) -> httptools.HttpRequestParser:
+    """One that takes lines without a carriage return as well, as AWS's server does: shell scripts write them."""
+    parser = httptools.HttpRequestParser(protocol)
+    parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_optional_lf_after_cr=True)
+    return parser
 
 
 class _AfterHead:

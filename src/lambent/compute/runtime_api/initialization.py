@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from lambent.compute.runtime_api import answers, failures
 from lambent.compute.runtime_api.invocation import Asking
-from lambent.compute.runtime_api.parts import NotServed
 from lambent.compute.runtime_api.request import Whole
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lambent.compute.runtime_api.parts import Machine, Parts
+    from lambent.compute.runtime_api.parts import Parts
     from lambent.compute.runtime_api.request import Intake, Request
 
 
@@ -27,19 +26,12 @@ def init_error(parts: Parts, request: Request) -> Intake:
 
 def restore_next(parts: Parts, request: Request) -> Intake:
     """GET .../restore/next: answered, with nothing, when the environment is restored."""
-    runtime = _restored(parts)
-    return Asking(runtime, request.peer, runtime.ask_restore)
+    return Asking(parts.runtime, request.peer, parts.runtime.ask_restore)
 
 
 def restore_error(parts: Parts, request: Request) -> Intake:
     """POST .../restore/error."""
-    return _error(request, _restored(parts).restore_error)
-
-
-def _restored(parts: Parts) -> Machine:
-    if not parts.about.snap_start:
-        raise NotServed
-    return parts.runtime
+    return _error(request, parts.runtime.restore_error)
 
 
 def _error(request: Request, tell: Callable[[bytes, str], None]) -> Intake:

@@ -58,7 +58,7 @@ def respond(parts: Parts, request: Request, request_id: bytes) -> Intake:
     runtime = parts.runtime
     event = runtime.answer(request_id, request.fields.get(_NONCE), State.RESPONDING)
     mode = request.fields.get(_MODE)
-    if mode is None:
+    if not mode:
         return Result(runtime, request.peer, event)
     if mode.lower() != b"streaming":
         return _unknown_mode(runtime, request, event)

@@ -33,12 +33,17 @@ _TABLE: Final[Mapping[bytes, tuple[bytes, Callable[[Parts, Request], Intake]]]] 
     b"/2026-01-15/metadata/execution-environment": (b"GET", surroundings.metadata),
 }
 
+_SNAP_START = frozenset(
+    {b"/2018-06-01/runtime/restore/next", b"/2018-06-01/runtime/restore/error", b"/2021-04-23/credentials"}
+)
+"""What is there with SnapStart only."""
+
 
 def begin(parts: Parts, request: Request) -> Intake:
     """What takes the body of `request` and answers it."""
     try:
         known = _TABLE.get(request.path)
-        if known is None:
+        if known is None or (request.path in _SNAP_START and not parts.about.snap_start):
             return _answer(parts, request)
         method, endpoint = known
         return endpoint(parts, request) if request.method == method else _not_allowed(request, method)

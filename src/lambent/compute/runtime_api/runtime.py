@@ -115,7 +115,7 @@ class Runtime:
 
     def answer(self, request_id: bytes, nonce: bytes | None, state: State) -> Event:
         """The event that is answered with a result (`RESPONDING`) or an error (`FAILING`) whose body follows."""
-        if request_id != self._request_id or (nonce is not None and nonce != self._nonce):
+        if not request_id or request_id != self._request_id or (nonce is not None and nonce != self._nonce):
             raise Refusal(400, "InvalidRequestID", "Invalid request ID")
         if self.state is not State.RUNNING:
             raise self._not_allowed(state)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambent.compute.runtime_api import answers
-from lambent.compute.runtime_api.parts import NotServed
 from lambent.compute.runtime_api.request import Dropped
 
 if TYPE_CHECKING:
@@ -40,7 +39,5 @@ def credentials(parts: Parts, request: Request) -> Intake:
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
     """
-    if not parts.about.snap_start:
-        raise NotServed
     given = parts.host.credentials(request.text(b"authorization"))
     return Dropped(request.peer, answers.NO_CREDENTIALS if given is None else answers.answer(200, given))
