@@ -366,6 +366,43 @@ async def test_endless_trailers_are_refused() -> None:
         assert await client.rest() == b""
 
 
+@pytest.mark.parametrize("beginning", [b"0\r\nTrailer: ", b"0\r\n", b"5;"], ids=["value", "name", "extension"])
+async def test_what_never_ends_between_the_bytes_of_a_body_is_refused(beginning: bytes) -> None:
+    async with serving(echo) as server:
+        client = await server.connect()
+        head = b"POST / HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+        await client.send(head + beginning)
+        sending = asyncio.ensure_future(client.send(b"a" * (4 * limits.HTTP_HEAD_BYTES)))
+        assert (await client.answer()).status in (400, 431)
+        await sending
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunks"])
+async def test_the_bodies_of_pipelined_requests_are_bounded_together(*, chunked: bool) -> None:
+    gate = asyncio.Event()
+
+    async def handler(http: HttpRequest) -> HttpResponse:
+        await gate.wait()
+        return HttpResponse(200, [], b"%d" % len(await http.body.read(limits.MIB)))
+
+    body = bytes(limits.HTTP_BODY_BUFFER_BYTES - limits.HTTP_SLICE_BYTES)
+    request = post(len(body)) + body
+    if chunked:
+        request = CHUNKED[: CHUNKED.index(b"3;")] + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    async with serving(handler) as server:
+        client = await server.connect()
+        total = 2 * limits.HTTP_PIPELINED
+        sending = asyncio.ensure_future(client.send(request * total))
+        await settle(2_000)
+        connection = only_connection(server)
+        assert len(connection._jobs) <= 3
+        assert connection._received <= 6 * len(request)
+        gate.set()
+        for _ in range(total):
+            assert (await client.answer()).body == b"%d" % len(body)
+        await sending
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_large_body_goes_through_both_ways(chunked: bool) -> None:
     body = bytes(range(256)) * 28_000

@@ -19,7 +19,7 @@ from lambent.kernel import limits
 from lambent.kernel.body import BodyBroken, BodyTooLarge, WholeBody
 from lambent.wire import heads
 from lambent.wire.http import HttpRequest
-from lambent.wire.job import Job, dispose
+from lambent.wire.job import Job, dispose, has_room
 from lambent.wire.patience import Patience
 from lambent.wire.pump import pump
 from lambent.wire.upgrade import AfterHead
@@ -120,7 +120,7 @@ class Connection(asyncio.Protocol):
         self._received += len(data)
         if self._lingering:
             return
-        if not self._held and len(data) <= limits.HTTP_SLICE_BYTES and len(self._jobs) < limits.HTTP_PIPELINED:
+        if not self._held and len(data) <= limits.HTTP_SLICE_BYTES and (not self._jobs or has_room(self._jobs)):
             self._parse(data)
         else:
             self._held.append(memoryview(data))
@@ -158,12 +158,6 @@ class Connection(asyncio.Protocol):
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         self._writable = None
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether nothing is under way: no request, not a part of one, and no answer that is not sent."""
-        began = self._in_head or self._held or self._job is not None or self._task is not None
-        return not (began or self._last or self._lost or self._transport.get_write_buffer_size())
 
     # What the server asks.
 
@@ -213,8 +207,9 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             if self._in_head or self._job is not None or not self._last:
                 self._refuse(400)
-        # The headers of an unfinished head, or trailers.
-        if len(self._headers) > limits.HTTP_HEADERS or (self._in_head and self._message_bytes > limits.HTTP_HEAD_BYTES):
+        # An unfinished head; or trailers and what else is between the bytes of a body.
+        unfinished = self._in_head or self._job is not None
+        if len(self._headers) > limits.HTTP_HEADERS or (unfinished and self._message_bytes > limits.HTTP_HEAD_BYTES):
             self._refuse(431)
 
     def _refuse_upgrade(self, rest: memoryview) -> None:
@@ -230,7 +225,7 @@ class Connection(asyncio.Protocol):
 
     def _parse_held(self) -> None:
         """Parse what was sent ahead, a slice at a time, until the line is full; hold the client back meanwhile."""
-        while self._held and len(self._jobs) < limits.HTTP_PIPELINED:
+        while self._held and has_room(self._jobs):
             view = self._held[0]
             # No request can begin within a body whose length is known: what there is of it is one slice.
             upload = None if self._job is None else self._job.upload
@@ -271,11 +266,13 @@ class Connection(asyncio.Protocol):
         heads.check_framing(request, version)
         job = Job(request, modern=version == "1.1")
         self._in_head = False
+        self._message_bytes = 0
         self._last = self._last or not parser.should_keep_alive()
         self._job = job
         self._open_body(job)
 
     def on_body(self, data: bytes) -> None:
+        self._message_bytes = 0
         upload = None if self._job is None else self._job.upload
         if upload is not None:
             upload.feed(data)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lambent.kernel import limits
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from lambent.wire.http import HttpRequest
     from lambent.wire.upload import Upload
@@ -22,6 +24,19 @@ class Job:
         self.modern = modern
         self.refusal = refusal
         self.upload: Upload | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of its body that are kept until it is handled; of one that is still arriving none, as its own limit
+        counts them."""
+        if self.upload is None:
+            return self.request.body.length or 0
+        return self.upload.size if self.upload.complete else 0
+
+
+def has_room(line: Sequence[Job]) -> bool:
+    """Whether further requests may be read behind those of `line`: it is bounded in their number and their bodies."""
+    return len(line) < limits.HTTP_PIPELINED and sum(job.held_bytes for job in line) <= limits.HTTP_BODY_BUFFER_BYTES
 
 
 async def dispose(body: bytes | AsyncIterator[bytes]) -> None:

@@ -65,6 +65,11 @@ class Upload:
         return self._ended
 
     @property
+    def size(self) -> int:
+        """What is here and not read takes so many bytes."""
+        return self._size
+
+    @property
     def held_back(self) -> bool:
         """Whether the sender waits for the reader, rather than the reader for the sender."""
         return self._held

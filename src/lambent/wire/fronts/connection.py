@@ -71,6 +71,7 @@ class FrontConnection(asyncio.Protocol):
         self._asked = False
         self._clogged = False
         self._last = False
+        self._held_back = False
         self._half_closed = False
         self._given = False
 
@@ -88,6 +89,7 @@ class FrontConnection(asyncio.Protocol):
         if not self._asked and not self._clogged:
             self._read()
         elif len(self._unread) > limits.HTTP_BODY_BUFFER_BYTES:
+            self._held_back = True
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
@@ -146,11 +148,18 @@ class FrontConnection(asyncio.Protocol):
         if self._asked or self._clogged or self._transport.is_closing():
             return
         if self._unread:
-            if not self._half_closed:
-                self._transport.resume_reading()
             self._read()
+            if self._held_back:
+                self._let_go()
         elif self._half_closed:
             self._transport.close()
+
+    def _let_go(self) -> None:
+        """Read on, unless what was read already is enough for now."""
+        enough = self._asked and len(self._unread) > limits.HTTP_BODY_BUFFER_BYTES
+        if not (enough or self._half_closed or self._given):
+            self._held_back = False
+            self._transport.resume_reading()
 
     def _read(self) -> None:
         """Take the next request where it is whole; hand the connection on where it is none for a front."""

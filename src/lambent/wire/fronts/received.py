@@ -45,7 +45,13 @@ class Received(Connection):
         if self._hot:
             self._loop.call_soon(self._give)  # behind the sending of the answer
 
+    @property
+    def _at_rest(self) -> bool:
+        """Whether nothing is under way: no request, not a part of one, and no answer that is not sent."""
+        began = self._in_head or self._held or self._job is not None or self._task is not None
+        return not (began or self._last or self._lost or self._transport.get_write_buffer_size())
+
     def _give(self) -> None:
         """Give the connection to a front, where nothing of it is under way here."""
-        if self.at_rest and self._lend(self._transport.get_extra_info("socket").fileno()):
+        if self._at_rest and self._lend(self._transport.get_extra_info("socket").fileno()):
             self._transport.abort()
