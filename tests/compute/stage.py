@@ -48,7 +48,8 @@ def version(name: str = "f", number: str = "$LATEST", revision: str = "1", accou
 
 class Actor:
     """An environment that does what the event says: `{"after": seconds, "then": "answer" | "crash" | "hang"}`, or after
-    its answer `settle` and `linger`: it takes a moment, or a while, before it is free.
+    its answer `settle`, `linger` and `stumble`: it takes a moment, or a while, before it is free, or crashes after a
+    moment.
 
     How it starts is one word: `ready`, `unsound` (INIT fails, and is repeated in the first invocation), `slow`,
     `fails` (nothing can be started), `dies` (gone in the middle of INIT), `bug` (it raises).
@@ -62,6 +63,7 @@ class Actor:
         self.entrance = entrance
         self.state = State.STARTING
         self.retired = False
+        self.withering = False
         self.initialised = False
         self.idle_since = 0.0
         self.expires = stage.clock.time() + stage.lasting_s
@@ -71,10 +73,11 @@ class Actor:
         self.tenants: set[str | None] = set()
 
     def start(self) -> None:
+        if self.entrance == "bug":
+            self.state = State.GONE
+            raise RuntimeError("a bug")
         self.stage.living.append(self)
         self.state = State.INIT
-        if self.entrance == "bug":
-            raise RuntimeError("a bug")
         if self.entrance == "fails":
             self.state = State.GONE
             self.stage.living.remove(self)
@@ -111,9 +114,10 @@ class Actor:
             self.answer.set_result(
                 Outcome(payload=b"", error="Unhandled" if how in ("crash", "hang", "stop") else None)
             )
-        if how in ("settle", "linger"):
+        if how in ("settle", "linger", "stumble"):
             self.owner.settling(self)
-            self.later(SETTLING_S if how == "settle" else LINGERING_S, lambda: self.end(served, "answer"))
+            then = "crash" if how == "stumble" else "answer"
+            self.later(LINGERING_S if how == "linger" else SETTLING_S, lambda: self.end(served, then))
             return
         self.stage.over(self.call)
         self.initialised = True
@@ -137,6 +141,12 @@ class Actor:
             self.vanish()
         else:
             self.later(DYING_S, self.vanish)
+
+    def wither(self) -> None:
+        """It ends by itself, and the owner is told once nothing is left."""
+        self.withering = self.retired = True
+        self.state = State.STOPPING
+        self.later(DYING_S, self.vanish)
 
     def vanish(self) -> None:
         if self.state is not State.GONE:
@@ -199,6 +209,8 @@ class Stage:
 
     def begun(self, actor: Actor) -> None:
         assert actor.call in self.calls
+        waiting = self.pool._homes[actor].waiting.values()
+        assert all(int(actor.call) < int(other.request_id) for other in waiting), "who came first goes first"
         self.ran.append((actor.call, actor))
         assert len(self.busy) <= self.limit
 
@@ -236,6 +248,9 @@ class Stage:
             elif error.code == "TooManyRequestsException":
                 assert reason == expected or (expected is None and self.housed(function) >= self.houses(function))
             return str(reason)
+        except RuntimeError as bug:
+            self.over(call)
+            return str(bug)
         except asyncio.CancelledError:
             if all(begun != call for begun, _ in self.ran):
                 self.over(call)
@@ -324,11 +339,14 @@ class Stage:
             assert not group.blank
             idle = [*group.idle, *group.provision.idle]
             assert not (idle and group.waiting), "somebody waits while an environment is idle"
-            assert all(actor.state is State.IDLE and not actor.retired for actor in idle)
+            assert all(actor.withering or (actor.state is State.IDLE and not actor.retired) for actor in idle)
             assert not (idle and group.retired)
             assert group.lacking <= 0, "fewer are coming than wait"
             assert not group.ordered or group.lacking == 0, "more are ordered than are needed"
             assert not group.wants_start or pool._starts._under_way == self.starts, "a start was forgotten"
+            assert not any(group.provision.spares(actor) for actor in group.provision.idle), (
+                "more are ready than wanted"
+            )
             assert group.provision.lacking <= 0 or group.provision.wants_start or group.provision.pause
             assert group.members == {actor for actor in self.living if pool._homes.get(actor) is group}
 

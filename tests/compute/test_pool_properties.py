@@ -13,8 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from lambent.compute.state import State
 from lambent.kernel.clock import settle
-from tests.compute.stage import Stage, version
+from tests.compute.stage import TIMEOUT_S, Stage, version
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 NAMES = st.sampled_from(["f", "g"])
 NUMBERS = st.sampled_from(["1", "2"])
-ENTRANCES = st.sampled_from(["ready", "unsound", "slow", "fails", "dies", "refused", "lost"])
+ENTRANCES = st.sampled_from(["ready", "unsound", "slow", "fails", "dies", "refused", "lost", "bug"])
 AFTER = st.sampled_from([0.05, 0.0, 0.3, 1.0, 6.0])
-THEN = st.sampled_from(["answer", "answer", "settle", "linger", "answer", "crash", "hang"])
+THEN = st.sampled_from(["answer", "answer", "settle", "linger", "answer", "stumble", "crash", "hang"])
 PAUSE = st.sampled_from([0.25, 0.0, 0.05, 0.1, 1.0, 7.0])
 
 
@@ -38,14 +39,17 @@ class PoolMachine(RuleBasedStateMachine):
         starts=st.integers(1, 4),
         lasting_s=st.sampled_from([6 * 3600.0, 400.0]),
         abrupt=st.booleans(),
+        capacity=st.sampled_from([None, 1, 3]),
     )
-    def open(self, limit: int, scaling: int, starts: int, lasting_s: float, abrupt: bool) -> None:
+    def open(self, limit: int, scaling: int, starts: int, lasting_s: float, abrupt: bool, capacity: int | None) -> None:
         self.loop = asyncio.new_event_loop()
         self.calls: list[asyncio.Task[str]] = []
         self.revision = 1
 
         async def stage() -> Stage:
-            return Stage(limit=limit, scaling=scaling, starts=starts, lasting_s=lasting_s, abrupt=abrupt)
+            return Stage(
+                limit=limit, scaling=scaling, starts=starts, lasting_s=lasting_s, abrupt=abrupt, capacity=capacity
+            )
 
         self.stage = self.run(stage())
 
@@ -126,7 +130,14 @@ class PoolMachine(RuleBasedStateMachine):
         if idle:
             self.step(idle[index % len(idle)].vanish)
 
-    @rule(name=NAMES, units=st.sampled_from([None, 3, 0, 1, 2]))
+    @rule(index=st.integers(0, 100))
+    def wither(self, index: int) -> None:
+        """The same, and it takes a while until nothing is left of it."""
+        idle = [actor for actor in self.stage.living if actor.state is State.IDLE]
+        if idle:
+            self.step(idle[index % len(idle)].wither)
+
+    @rule(name=st.sampled_from(["f", "g", "t"]), units=st.sampled_from([None, 3, 0, 1, 2]))
     def reserve(self, name: str, units: int | None) -> None:
         self.step(lambda: self.stage.reserve(name, units))
 
@@ -141,6 +152,23 @@ class PoolMachine(RuleBasedStateMachine):
     @rule(name=NAMES, number=st.one_of(st.none(), NUMBERS))
     def retire(self, name: str, number: str | None) -> None:
         self.step(lambda: self.stage.pool.retire(version(name).arn, number))
+
+    @rule(name=NAMES, revision=st.sampled_from([0, 1]))
+    def retire_what_was_before(self, name: str, revision: int) -> None:
+        self.step(lambda: self.stage.pool.retire(version(name).arn, keep=str(self.revision - revision)))
+
+    @rule(name=NAMES)
+    def delete(self, name: str) -> None:
+        """A function goes with all that it has, and another one of its name may come."""
+
+        def delete() -> None:
+            self.revision += 1
+            self.stage.reserve(name, None)
+            for number in ("1", "2"):
+                self.stage.deprovision(self.version(name, number))
+            self.stage.pool.retire(version(name).arn)
+
+        self.step(delete)
 
     @rule()
     def update(self) -> None:
@@ -189,13 +217,19 @@ class PoolMachine(RuleBasedStateMachine):
         await stage.clock.advance(1.0)
         assert stage.pool.size == len(stage.living) == len(stage.pool._living) == 0
         await stage.close()
+        await stage.clock.advance(TIMEOUT_S)
+        assert all(timer.callback is None for _, _, timer in stage.clock._timers), "a timer was forgotten"
 
 
 class ClosingMachine(PoolMachine):
     """The same, closed in the middle of whatever goes on."""
 
     async def end(self) -> None:
-        await self.stage.close()
+        closing = asyncio.create_task(self.stage.close())
+        await settle(3)
+        late = self.stage.start(self.version("f", "1"))
+        await closing
+        assert late.result() != "answered"
         assert all(call.done() for call in self.calls)
         assert self.stage.pool.running == 0
 
