@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from lambent.compute.state import State
 from lambent.kernel.clock import settle
 from tests.compute.stage import TIMEOUT_S, Stage, version
+from tests.loops import sleepless
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -42,7 +43,7 @@ class PoolMachine(RuleBasedStateMachine):
         capacity=st.sampled_from([None, 1, 3]),
     )
     def open(self, limit: int, scaling: int, starts: int, lasting_s: float, abrupt: bool, capacity: int | None) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = sleepless()
         self.calls: list[asyncio.Task[str]] = []
         self.revision = 1
 
