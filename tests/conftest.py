@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvloop
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 
 from lambent.app import App
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 START_S = 30
 
 # `make test` draws the same examples every time; `make test-all` looks for new ones. How long drawing takes says
-# nothing on a busy machine.
-_UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "database": None}
-hypothesis_settings.register_profile("steady", derandomize=True, **_UNHURRIED)
-hypothesis_settings.register_profile("search", **_UNHURRIED)
+# nothing on a busy machine. What fails is told as it was found, with what repeats it: to make it smaller takes minutes,
+# in which the alarm of pytest-timeout counts as one more failure and is gone. The profile `small` does that, which
+# `--timeout 0` is for.
+_UNHURRIED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "database": None, "print_blob": True}
+_FOUND = (Phase.explicit, Phase.generate)
+hypothesis_settings.register_profile("steady", derandomize=True, phases=_FOUND, **_UNHURRIED)
+hypothesis_settings.register_profile("search", phases=_FOUND, **_UNHURRIED)
+hypothesis_settings.register_profile("small", derandomize=True, **_UNHURRIED)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
