@@ -165,3 +165,16 @@ async def test_other_functions_are_started_between_provisioned_ones() -> None:
     assert call.done()
     assert len(provisioned(stage)) < 50
     await stage.close()
+
+
+async def test_what_is_asked_for_again_is_tried_at_once() -> None:
+    stage = Stage(entrances=["unsound"] * 6)
+    stage.provision(version("f", "1"), 1)
+    await stage.clock.advance(35.0)
+    assert len(stage.made) == 6
+    stage.provision(version("f", "1"), 1)
+    await stage.clock.advance(INIT_S)
+    allocation = stage.pool.allocation(version("f", "1"))
+    assert allocation is not None
+    assert (allocation.status, len(stage.made)) == ("READY", 7)
+    await stage.close()

@@ -86,9 +86,18 @@ def test_what_is_asked_for_is_begun_and_then_ready(client: Any, shared: Recordin
 def test_another_number_replaces_the_first(client: Any, shared: Recording) -> None:
     put(client, "1", 4)
     put(client, "1", 2)
-    put(client, "1", 2)
     assert shared.engine.told == [("provision", "1", 4), ("provision", "1", 2)]
     assert figures(client, "1")[0] == 2
+
+
+def test_what_is_asked_for_again_is_tried_again(client: Any, shared: Recording) -> None:
+    put(client, "1", 2)
+    before = figures(client, "1")
+    client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=5)
+    assert shared.engine.told == [("provision", "1", 2)], "nothing has changed for it"
+    put(client, "1", 2)
+    assert shared.engine.told[1:] == [("provision", "1", 2)]
+    assert figures(client, "1") == before
 
 
 def test_what_is_deleted_is_given_back(client: Any, shared: Recording) -> None:

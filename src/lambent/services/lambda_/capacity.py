@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lambent.compute.squad import Bounds
 from lambent.kernel import limits
 from lambent.services.lambda_ import provisions
@@ -28,7 +30,7 @@ class Capacity:
         # Between reading and telling nobody else may tell, or what is older could come later.
         self._telling = asyncio.Lock()
         self._reserved: dict[FunctionKey, int] = {}
-        self._provisioned: dict[FunctionKey, list[tuple[FunctionVersion, int]]] = {}
+        self._provisioned: dict[FunctionKey, list[_Wanted]] = {}
         self._fielded: dict[FunctionKey, list[tuple[FunctionVersion, Bounds]]] = {}
 
     async def restore(self) -> None:
@@ -55,18 +57,19 @@ class Capacity:
         else:
             self._reserved[key] = executions
 
-    def _provision(self, key: FunctionKey, wanted: list[tuple[FunctionVersion, int]]) -> None:
-        """What is new comes first, so that an alias that moves is never without."""
+    def _provision(self, key: FunctionKey, wanted: list[_Wanted]) -> None:
+        """What is new comes first, so that an alias that moves is never without. What is asked for again is told again:
+        that is how a caller has the engine try at once what has failed."""
         told = self._provisioned.pop(key, [])
         if wanted:
             self._provisioned[key] = wanted
-        for version, count in wanted:
-            if (version, count) not in told:
-                self._engine.provision(version, count)
-        kept = {version.revision for version, _ in wanted}
-        for version, _ in told:
-            if version.revision not in kept:
-                self._engine.deprovision(version)
+        for one in wanted:
+            if one not in told:
+                self._engine.provision(one.version, one.count)
+        kept = {one.version.version for one in wanted}
+        for one in told:
+            if one.version.version not in kept:
+                self._engine.deprovision(one.version)
 
     def _field(self, key: FunctionKey, fielded: list[tuple[FunctionVersion, Bounds]]) -> None:
         """What takes the place of a version of the same name sends that away by itself."""
@@ -82,8 +85,20 @@ class Capacity:
                 self._engine.withdraw(version)
 
 
-def _wanted(tx: Transaction, key: FunctionKey) -> list[tuple[FunctionVersion, int]]:
-    return [one for config in concurrency.provisions(tx, key) for one in provisions.runnable(tx, config)]
+class _Wanted(msgspec.Struct, frozen=True):
+    """Environments that are to be ready of a version, and when that was asked for."""
+
+    version: FunctionVersion
+    count: int
+    modified_ms: int
+
+
+def _wanted(tx: Transaction, key: FunctionKey) -> list[_Wanted]:
+    return [
+        _Wanted(version, count, config.modified_ms)
+        for config in concurrency.provisions(tx, key)
+        for version, count in provisions.runnable(tx, config)
+    ]
 
 
 def _fielded(tx: Transaction, key: FunctionKey) -> list[tuple[FunctionVersion, Bounds]]:
