@@ -148,6 +148,7 @@ class Fleet:
             self._plan_renewal(squad, environment, max(lasting, limits.PROVISION_RETRY_MAX_S))
         self._serve(squad)
         self._scale(squad)
+        self._look_for_spare(squad)  # it may have come for bounds that are others by now
 
     def finished(self, environment: ManagedEnvironment) -> None:
         squad = self._homes[environment]
@@ -203,8 +204,9 @@ class Fleet:
             squad.settled.set()  # for room nobody waits: others may take it for as long as they are there
 
     def _has_room(self, squad: Squad) -> bool:
-        """Whether another environment fits on the machine and on what its capacity provider may take of it."""
-        if not squad.size:
+        """Whether another environment fits on the machine and on what its capacity provider may take of it. One that
+        is about to end is none that a version has."""
+        if not squad.staying and not squad.coming:
             return True
         taken = sum(each.size * each.vcpus for each in self._living)
         provided = sum(each.size * each.vcpus for each in self._living if each.provider == squad.provider)
@@ -226,6 +228,8 @@ class Fleet:
     def _brought_up(self, squad: Squad, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         squad.coming -= 1
+        if not task.cancelled() and task.exception() is not None:  # a bug, and nobody is to wait because of it
+            self._failed(squad, "Runtime.ExitError")
         self._forget(squad)
 
     def _failed(self, squad: Squad, problem: str) -> None:
