@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.compute.programs import LEVELS, Yard
+from tests.compute.programs import LEVELS, WALLED, Yard
 from tests.compute.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -29,8 +30,21 @@ async def shop(tmp_path: Path) -> AsyncIterator[Workshop]:
 @pytest.fixture(params=LEVELS)
 async def yard(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Yard]:
     """The same for runtimes and extensions of the tests' own, at each sandbox level."""
+    async with _checked(tmp_path, request.param) as yard:
+        yield yard
+
+
+@pytest.fixture
+async def walled(tmp_path: Path) -> AsyncIterator[Yard]:
+    """The same where there are walls."""
+    async with _checked(tmp_path, WALLED) as yard:
+        yield yard
+
+
+@asynccontextmanager
+async def _checked(folder: Path, level: str) -> AsyncIterator[Yard]:
     before = open_files()
-    yard = Yard(tmp_path, request.param)
+    yard = Yard(folder, level)
     if problem := await yard.refusal():
         await yard.close()
         pytest.skip(problem)

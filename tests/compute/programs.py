@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from lambent.compute.function import FunctionVersion
     from lambent.compute.sandbox.api import Sandbox
 
-LEVELS = ["process", "jail" if os.geteuid() == 0 else "userns"]
+WALLED = "jail" if os.geteuid() == 0 else "userns"
+LEVELS = ["process", WALLED]
 
 PYTHON = f"#!/usr/bin/env -S python3.{sys.version_info.minor} -S -u\n"
 
@@ -263,4 +264,16 @@ def departures(monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[Environment]:
     return queue
 
 
-__all__ = ["API", "EXTENSION", "LEVELS", "PYTHON", "RUNTIME", "WRAPPER", "Gate", "Yard", "departures", "executables"]
+__all__ = [
+    "API",
+    "EXTENSION",
+    "LEVELS",
+    "PYTHON",
+    "RUNTIME",
+    "WALLED",
+    "WRAPPER",
+    "Gate",
+    "Yard",
+    "departures",
+    "executables",
+]

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from textwrap import dedent
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lambent.kernel import limits
 from lambent.kernel.errors import AwsError
-from tests.compute.conftest import lasting, open_files
-from tests.compute.programs import WAIT, Yard
+from tests.compute.snapshots import WAITING, published, together
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from lambent.compute.function import FunctionVersion
-    from tests.compute.programs import Gate
+    from tests.compute.programs import Yard
     from tests.compute.workshop import Workshop
-
-WALLED = "jail" if os.geteuid() == 0 else "userns"
-
-WAITING = f"import os\n{WAIT}\n"
 
 ALIKE = (
     WAITING
@@ -62,32 +52,8 @@ def handler(event, context):
 
 
 @pytest.fixture
-async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
-    os.chmod(tmp_path, 0o755)  # noqa: PTH101
-    before = open_files()
-    yard = Yard(tmp_path, WALLED)
-    if problem := await yard.refusal():
-        await yard.close()
-        pytest.skip(problem)
-    yield yard
-    await yard.close()
-    assert yard.engine.size == 0
-    assert lasting(open_files() - before) == set(), "descriptors are left open"
-    assert len(asyncio.all_tasks()) == 1, "tasks are left behind"
-
-
-def published(yard: Yard, source: str | dict[str, str | bytes], **fields: Any) -> FunctionVersion:
-    return yard.function(source, **{"version": "1", "snap_start": True, **fields})
-
-
-async def together(yard: Yard, gate: Gate, function: FunctionVersion, events: list[Any]) -> list[Any]:
-    """The answers of environments of their own: nobody is answered before all are there. The handler says `here` and
-    waits."""
-    told = yard.facts.messages.count("here\n")
-    asked = [asyncio.ensure_future(yard.result(function, event)) for event in events]
-    await yard.facts.until("here\n", told + len(events))
-    gate.open(len(events))
-    return await asyncio.gather(*asked)
+def yard(walled: Yard) -> Yard:
+    return walled
 
 
 async def test_environments_share_what_init_made_and_nothing_random(yard: Yard) -> None:
@@ -238,12 +204,14 @@ async def test_it_has_no_rights_left_and_sees_no_other_root(yard: Yard) -> None:
     assert (refused, roots, folder) == (True, [], "/var/task")
 
 
-async def test_what_init_has_kept_open_leads_to_its_own_version_only(yard: Yard) -> None:
+async def test_what_init_has_hidden_from_renewal_leads_to_its_own_version_only(yard: Yard) -> None:
     source = """
     import os
-    ROOT = os.open("/", os.O_RDONLY)
+    HELD = os.open("/", os.O_RDONLY)
+    listed = os.listdir
+    os.listdir = lambda *places: [name for name in listed(*places) if name != str(HELD)]
     def handler(event, context):
-        return [os.listdir(os.open(name, os.O_RDONLY, dir_fd=ROOT)) for name in (".branches", ".lambent")]
+        return [listed(os.open(name, os.O_RDONLY, dir_fd=HELD)) for name in (".branches", ".lambent")]
     """
     function, other = published(yard, dedent(source)), published(yard, ALIKE)
     await yard.engine.snapshot(other)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from lambent.compute.sandbox import levels
+from tests.conftest import serving, settings_for
 from tests.support import create, server_process
 
 if TYPE_CHECKING:
@@ -32,33 +34,49 @@ def handler(event, context):
     }
 """
 
+ASKING = """
+import os
+import boto3
+LOGS = boto3.client("logs")
+LOGS.describe_log_groups()
+def handler(event, context):
+    found = [LOGS.describe_log_groups(logGroupNamePrefix=event)["logGroups"] for _ in range(100)]
+    names = {group["logGroupName"] for groups in found for group in groups}
+    return [os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"], sorted(names), os.getpid()]
+"""
 
-def call(functions: Any, qualifier: str) -> Any:
+
+def call(functions: Any, qualifier: str, event: Any = None) -> Any:
     """The decoded answer."""
-    answer = functions.invoke(FunctionName="kept", Qualifier=qualifier)
+    answer = functions.invoke(FunctionName="kept", Qualifier=qualifier, Payload=json.dumps(event))
     body = answer["Payload"].read()
     assert "FunctionError" not in answer, body
     return json.loads(body)
 
 
-def made(functions: Any) -> None:
+def made(functions: Any, source: str) -> None:
     """The function, where this machine can run it."""
     try:
-        create(functions, "kept", {"app.py": SOURCE}, "app.handler", Runtime=RUNTIME, SnapStart=SNAPSHOTS, Timeout=30)
+        create(functions, "kept", {"app.py": source}, "app.handler", Runtime=RUNTIME, SnapStart=SNAPSHOTS, Timeout=30)
     except ClientError as error:
         if "not supported" in str(error) or "InvalidRuntime" in str(error):
             pytest.skip(f"there is no {RUNTIME} here")
         raise
 
 
-@pytest.mark.timeout(180)
-def test_a_version_is_restored_and_made_again_after_a_crash(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
+def walled(folder: Path) -> None:
+    """Go on where functions may live behind walls."""
+    folder.chmod(0o755)
     if problem := asyncio.run(levels.obstacle("jail" if os.geteuid() == 0 else "userns")):
         pytest.skip(problem)
+
+
+@pytest.mark.timeout(180)
+def test_a_version_is_restored_and_made_again_after_a_crash(tmp_path: Path) -> None:
+    walled(tmp_path)
     with server_process(tmp_path) as server:
         functions = server.client("lambda")
-        made(functions)
+        made(functions, SOURCE)
         assert functions.publish_version(FunctionName="kept")["SnapStart"]["OptimizationStatus"] == "On"
         functions.get_waiter("published_version_active").wait(FunctionName="kept", Qualifier="1")
         first = call(functions, "1")
@@ -76,3 +94,19 @@ def test_a_version_is_restored_and_made_again_after_a_crash(tmp_path: Path) -> N
         assert again["born"] != first["born"]
         functions.delete_function(FunctionName="kept", Qualifier="1")
         assert server.stop() == 0
+
+
+@pytest.mark.timeout(180)
+def test_environments_do_not_read_each_others_answers(tmp_path: Path) -> None:
+    walled(tmp_path)
+    with serving(settings_for(tmp_path)) as server, ThreadPoolExecutor(3) as threads:
+        functions, logs = server.client("lambda"), server.client("logs")
+        events = ["first", "second", "third"]
+        for name in events:
+            logs.create_log_group(logGroupName=name)
+        made(functions, ASKING)
+        functions.publish_version(FunctionName="kept")
+        functions.get_waiter("published_version_active").wait(FunctionName="kept", Qualifier="1")
+        answers = list(threads.map(lambda event: call(functions, "1", event), events))
+        assert [answer[:2] for answer in answers] == [["snap-start", [event]] for event in events]
+        assert len({process for _, _, process in answers}) == len(events), "they ran one after another"

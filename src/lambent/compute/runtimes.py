@@ -30,7 +30,18 @@ log = logging.getLogger(__name__)
 _PYTHON = re.compile(r"python3\.(\d+)")
 _PYTHONS = range(9, 15)
 _CUSTOM = {"provided.al2": "al2", "provided.al2023": "al2023"}
-_CLIENT = ("bootstrap.py", "failures.py", "logs.py", "snapshots.py", "values.py", "workers.py")
+_CLIENT = (
+    "bootstrap.py",
+    "descriptors.py",
+    "failures.py",
+    "kinds.py",
+    "logs.py",
+    "obstacles.py",
+    "snapshots.py",
+    "sockets.py",
+    "values.py",
+    "workers.py",
+)
 
 
 class Runtime(msgspec.Struct, frozen=True, cache_hash=True):

@@ -24,6 +24,11 @@ class Parking:
         self._orders = orders
         self._fork = fork
 
+    @property
+    def descriptor(self):
+        """By which it is told."""
+        return self._orders.fileno()
+
     def wait(self):
         """Fork as ordered, until there is nobody any more who orders. Returns in the forks only."""
         while True:

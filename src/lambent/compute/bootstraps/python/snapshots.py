@@ -7,11 +7,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
 # ruff: noqa: F821 `client` is the bootstrap, set by its loader.
 
 import gc
-import os
 import sys
-import time
 
-GLANCES, GLANCE_S = 10, 0.01
 BEFORE_FAILED, AFTER_FAILED = 64, 65
 """How AWS's client ends where a hook has failed."""
 
@@ -21,38 +18,28 @@ def take(parking):
     lack something, there is no snapshot. Returns where the runtime is to go on: in restored processes, which have run
     their hooks, or in this one."""
     _guarded("Runtime.BeforeSnapshotError", BEFORE_FAILED, _before)
-    obstacle = "its process is not made to be forked" if parking is None else _obstacle()
-    if obstacle:
-        client.runtime.wire.log("SnapStart is not used for this version: " + obstacle + ".")
+    try:
+        renewals = _prepared(parking)
+    except client.late("obstacles").Obstacle as obstacle:
+        client.runtime.wire.log("SnapStart is not used for this version: %s." % obstacle)
         return
     gc.collect()
     gc.freeze()
     client.runtime.wire.answer(b"S")
     parking.wait()
     client.restored()
-    _guarded("Runtime.AfterRestoreError", AFTER_FAILED, _after)
+    _guarded("Runtime.AfterRestoreError", AFTER_FAILED, lambda: _after(renewals))
 
 
-def _obstacle():
-    """What a fork would not take along."""
-    threads = _threads()
-    if threads > 1:
-        return "%d threads run at the end of INIT" % threads
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return None
-    return "processes run at the end of INIT"
-
-
-def _threads():
-    """How many the kernel knows. One that a hook has joined may be a moment from its end, of which nobody is told."""
-    for _ in range(GLANCES):
-        threads = len(os.listdir("/proc/self/task"))
-        if threads == 1:
-            break
-        time.sleep(GLANCE_S)
-    return threads
+def _prepared(parking):
+    """What is to be done in each fork for its descriptors. Raises Obstacle where forks would not be whole."""
+    obstacles = client.late("obstacles")
+    if parking is None:
+        raise obstacles.Obstacle("its process is not made to be forked")
+    obstacles.look()
+    wire = client.runtime.wire
+    own = {1: None, 2: None, parking.descriptor: None, wire.output: 1}
+    return client.late("descriptors").survey({**own, client.CHANNEL: client.CHANNEL, client.FRAMES: client.FRAMES})
 
 
 def _before():
@@ -62,7 +49,8 @@ def _before():
         function(*arguments, **options)
 
 
-def _after():
+def _after(renewals):
+    client.late("descriptors").renew(renewals)
     for function, arguments, options in _registered("get_after_restore"):
         function(*arguments, **options)
 
