@@ -94,7 +94,10 @@ def handler(event, context):
     report = next(message for message in shop.facts.messages if message.startswith("INIT_REPORT"))
     assert report.endswith(" ms\tPhase: init\tStatus: error\tError Type: Runtime.Unknown\n")
     assert outcome.log_tail is not None
-    assert b"Init Duration" not in outcome.log_tail, "it was part of the invocation"
+    lines = [line for line in outcome.log_tail.decode().split("\n") if line and not line.startswith("\u00a0")]
+    told = ["importing", "[ERROR]", "Traceback", "INIT_REPORT", "importing", "START", "END", "REPORT"]
+    assert [line.split()[0] for line in lines] == told, "both of them, but for INIT_START"
+    assert "Init Duration" not in lines[-1], "it was part of the invocation"
     assert (await shop.invoke(function)).payload == b'"second try"'
 
 

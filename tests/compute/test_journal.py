@@ -476,17 +476,39 @@ async def test_a_quiet_invocation_is_told_in_one_go(plain: Desk) -> None:
 async def test_start_may_be_told_behind_a_repeated_init(plain: Desk) -> None:
     tails: list[bytes | None] = []
     messages = plain.after(
+        lambda journal: journal.init_start(),
         lambda journal: journal.write(["before\n"]),
-        lambda journal: journal.keep_tail(),
         lambda journal: journal.init_start("invoke"),
         lambda journal: journal.write(["[ERROR] no\n"]),
         lambda journal: journal.init_report("invoke", 1.0, "error", "X"),
         lambda journal: journal.start("r", tail=True),
         lambda journal: tails.append(journal.end("r", report())),
     )
-    heads = ["before", "[ERROR]", "INIT_REPORT", "START", "END", "REPORT"]
+    heads = ["INIT_START", "before", "[ERROR]", "INIT_REPORT", "START", "END", "REPORT"]
     assert [message.split()[0] for message in messages] == heads
     assert tails == ["".join(messages[1:]).encode()]
+
+
+async def test_the_tail_of_a_first_invocation_has_its_init() -> None:
+    desk = Desk(log_format="JSON")
+    desk.after(lambda journal: journal.init_start(), lambda journal: journal.write(["loading\n"]))
+    desk.journal.start("r", tail=True)
+    assert desk.journal.end("r", report()) == "".join(desk.told.messages).encode()
+    assert desk.told.messages[0].startswith('{"time":')
+    desk.journal.start("s", tail=True)
+    tail = desk.journal.end("s", report())
+    assert tail is not None
+    assert b"loading" not in tail
+
+
+@pytest.mark.parametrize("initialization", ["provisioned-concurrency", "snap-start"])
+async def test_an_init_that_nobody_waited_for_is_in_no_tail(initialization: Initialization) -> None:
+    desk = Desk(initialization)
+    desk.after(lambda journal: journal.init_start(), lambda journal: journal.write(["loading\n"]))
+    desk.journal.start("r", tail=True)
+    tail = desk.journal.end("r", report())
+    assert tail is not None
+    assert tail.startswith(b"START")
 
 
 async def test_the_tail_is_the_last_of_the_log(plain: Desk) -> None:

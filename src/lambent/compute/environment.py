@@ -105,8 +105,6 @@ class Environment(Dwelling):
         self._running = running = Running(invocation, answer, now, deadline)
         self._alarm.set(deadline, self._timed_out)
         if self._guests is None:
-            if invocation.tail:
-                self._journal.keep_tail()
             self._supervisor.start(f"init {self.function.name} again", self._init_again(running))
         else:
             self._send(self._guests)

@@ -50,6 +50,7 @@ class Journal:
         self._waiting: list[LogEvent] = []
         self._told = 0
         self._tail: _Tail | None = None
+        """From INIT until it is known whether the first invocation wants it, then while one does."""
         self._started: dict[str, Start] = {}
         """The invocations in progress, by request id."""
 
@@ -68,6 +69,9 @@ class Journal:
         Earlier subscriptions end."""
         self._relay.open()
         function, subject = self._function, self._subject
+        before_any = phase == "init" and subject.initialization == "on-demand"
+        if before_any and self._structured:
+            self._tail = _Tail()
         self._tell(
             events.InitStart(
                 initialization_type=subject.initialization,
@@ -80,6 +84,8 @@ class Journal:
                 instance_max_memory=function.memory_mb * limits.MIB,
             )
         )
+        if before_any and not self._structured:
+            self._tail = _Tail()  # AWS's has all of INIT but the line that tells of its start
 
     def init_runtime_done(self, phase: Phase, status: Status, error_type: str | None = None) -> None:
         """The runtime has asked for its first event, or has failed before it."""
@@ -125,16 +131,12 @@ class Journal:
         self._tell(events.RestoreReport(status=status, error_type=error_type, metrics=metrics))
         self._relay.seal()
 
-    def keep_tail(self) -> None:
-        """Keep what is told from now on for `end` to return: an invocation has come whose START is told later, because
-        INIT is repeated first."""
-        self._tail = _Tail()
-
     def start(
         self, request_id: str, *, tail: bool = False, trace_id: str | None = None, tenant_id: str | None = None
     ) -> None:
-        """An invocation begins. `tail`: `end` is to return the last of its log. `trace_id` is the tracing header that
-        the runtime gets. Where INIT is repeated within the invocation, AWS tells START behind its INIT_REPORT."""
+        """An invocation begins. `tail`: `end` is to return the last of its log, to which belongs, for the first one on
+        demand, all that INIT has told. `trace_id` is the tracing header that the runtime gets. Where INIT is repeated
+        within the invocation, AWS tells START behind its INIT_REPORT."""
         now = self._clock.time()
         start = self._started[request_id] = Start(request_id, now, loglines.sampled(trace_id), tenant_id)
         if self._relay.active:
