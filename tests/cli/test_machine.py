@@ -133,8 +133,8 @@ def test_limits_are_good_where_control_groups_hold_functions_to_all_of_them() ->
     found = machine.control_groups(Cgroups([tree]))
     assert (found.state, found.found) == ("good", "limit memory, cpu, pids of functions")
     found = machine.control_groups(Cgroups.none("no control group may be made here"))
-    instead = "memory is held by looking at it, which is not exact"
-    assert (found.state, found.found) == ("fair", f"no control group may be made here; {instead}")
+    assert found.state == "fair"
+    assert found.found.startswith("no control group may be made here; memory is still held")
     assert found.advice == machine.delegation()
 
 

@@ -301,14 +301,14 @@ OVERDRAFT_STEP_BYTES: Final = MIB
 OVERDRAFT_THREADS: Final = 4
 OVERDRAFT_END_S: Final = 1.0
 
-# Memory without control groups: a core can fill some 1.5 GiB in a second, and a look at a process takes 0.1 ms.
+# Memory without control groups: a core can fill some 1.5 GiB in a second, and a look at a process takes 0.05 ms.
 LOOK_LEAST_S: Final = 0.01
 LOOK_MOST_S: Final = 0.25
 LOOK_IDLE_S: Final = 60.0
 LOOK_GROWTH_BYTES_PER_S: Final = 2 * 1024 * MIB
 LOOK_IDLE_GROWTH_BYTES: Final = MIB
-LOOK_CORES: Final = 0.05
-LOOK_PROCESS_S: Final = 0.0001
+LOOK_CORES: Final = 0.1
+LOOK_PROCESS_S: Final = 0.00005
 LOOK_WALK_BYTES_PER_S: Final = 50 * 1024 * MIB
 LOOK_THREADS: Final = 2
 

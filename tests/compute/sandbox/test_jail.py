@@ -16,7 +16,7 @@ import pytest
 
 from lambent.compute.guests import discard
 from lambent.compute.runtimes import Runtime
-from lambent.compute.sandbox import egress, hierarchies, jail, sleeper
+from lambent.compute.sandbox import egress, hierarchies, jail, looks, sleeper
 from lambent.compute.sandbox.api import Image
 from lambent.compute.sandbox.cgroups import Cgroups, cpu_share
 from lambent.kernel import limits
@@ -527,7 +527,7 @@ async def test_a_refill_waits_and_a_zygote_that_nobody_needs_goes(
 
 async def test_limits_that_do_not_hold_are_told(tmp_path: Path) -> None:
     site = Building(tmp_path, Cgroups.none("nothing limits memory"))
-    assert site.sandbox.unlimited == "nothing limits memory; memory is held by looking at it, which is not exact"
+    assert site.sandbox.unlimited == looks.lacking(Cgroups.none("nothing limits memory"))
     await site.close()
 
 

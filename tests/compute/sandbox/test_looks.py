@@ -162,7 +162,7 @@ async def test_an_end_during_a_look_lets_go_after_it() -> None:
 
 
 def test_what_is_done_instead_is_told() -> None:
-    held = "memory is held by looking at it, which is not exact"
+    held = "memory is still held, though not exactly, by looking at it, and pids by RLIMIT_NPROC"
     assert lacking(Cgroups.none("none")) == f"none; {held}"
     memory = Tree("/nowhere", unified=True, controls=frozenset({"memory"}))
     assert lacking(Cgroups([memory], "nothing limits cpu")) == "nothing limits cpu"
@@ -235,6 +235,27 @@ async def test_the_largest_process_is_killed_and_the_others_go_on(building: Buil
     assert await line(cell.output) == str(int(signal.SIGKILL))
     assert await ended.status == 0
     assert cell.usage().out_of_memory
+
+
+async def test_as_many_are_killed_as_have_too_much(building: Building) -> None:
+    source = """
+        import os
+        for _ in range(5):
+            reading, writing = os.pipe()
+            if os.fork() == 0:
+                kept = b"x" * (40 << 20)
+                os.write(writing, b"1")
+                os.read(3, 1)
+            os.read(reading, 1)
+        print("ready", flush=True)
+        os.read(3, 1)
+    """
+    cell, _ = await python(building, textwrap.dedent(source), memory_mb=1024)
+    assert cell._watch._holdings is not None
+    cell._watch._holdings.memory = 100 * MIB
+    assert look(cell).used > 200 * MIB
+    assert cell._watch.kills >= 3
+    assert cell.alive
 
 
 @KINDS

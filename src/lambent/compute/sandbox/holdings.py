@@ -92,8 +92,8 @@ class Holdings:
         os.close(self._proc)
 
     def look(self) -> Seen:
-        """Add up what they hold, and kill the process that has most where it is more than the memory. That pages are
-        shared is found out only where it matters, as all of them have to be visited for it."""
+        """Add up what they hold, and kill who has most where it is more than the memory. That pages are shared is found
+        out only where it matters, as all of them have to be visited for it."""
         held = {process: self._held(process) for process in self._members()}
         used = sum(each.pages + each.tables for each in held.values())
         cost_s = LOOK_PROCESS_S * (1 + len(held))
@@ -101,9 +101,17 @@ class Holdings:
             cost_s += used / LOOK_WALK_BYTES_PER_S
             used = self._exact(held)
         self.most = max(self.most, used)
-        if used > self.memory:
-            self._kill(max(held, key=lambda process: held[process].pages))
+        self._relieve(held, used - self.memory)
         return Seen(used, cost_s)
+
+    def _relieve(self, held: dict[str, _Held], excess: int) -> None:
+        """Kill the largest until so many bytes are given back; where pages are shared that is too few, and the next
+        look finds the next. The kernel would kill them one after the other, but at once."""
+        for process in sorted(held, key=lambda each: held[each].pages, reverse=True):
+            if excess <= 0:
+                return
+            self._kill(process)
+            excess -= held[process].pages
 
     def _members(self) -> list[str]:
         entries = os.listdir(self._proc)  # noqa: PTH208 a descriptor

@@ -29,7 +29,7 @@ def lacking(cgroups: Cgroups) -> str:
     hold them to all."""
     if "memory" in cgroups.controls or not cgroups.lacking:
         return cgroups.lacking
-    return f"{cgroups.lacking}; memory is held by looking at it, which is not exact"
+    return f"{cgroups.lacking}; memory is still held, though not exactly, by looking at it, and pids by RLIMIT_NPROC"
 
 
 def pause_s(left: int, cost_s: float, watched: int) -> float:
