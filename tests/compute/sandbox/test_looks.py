@@ -184,9 +184,10 @@ async def building(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncItera
 
 
 def look(cell: JailCell | Branch) -> Seen:
-    """Look now, whatever the time."""
+    """Look now, whatever the time, and again, as a process counts from its second look on."""
     assert cell._watch is not None
     assert cell._watch._holdings is not None
+    cell._watch._holdings.look()
     return cell._watch._holdings.look()
 
 
@@ -252,8 +253,9 @@ async def test_as_many_are_killed_as_have_too_much(building: Building) -> None:
     """
     cell, _ = await python(building, textwrap.dedent(source), memory_mb=1024)
     assert cell._watch._holdings is not None
-    cell._watch._holdings.memory = 100 * MIB
     assert look(cell).used > 200 * MIB
+    cell._watch._holdings.memory = 100 * MIB
+    look(cell)
     assert cell._watch.kills >= 3
     assert cell.alive
 
@@ -263,8 +265,12 @@ async def test_pages_that_processes_share_count_once(building: Building) -> None
     source = """
         import os
         kept = b"x" * (64 << 20)
+        reading, writing = os.pipe()
         children = [os.fork(), os.fork()]  # four processes
+        os.write(writing, b"1")
         if all(children):
+            for _ in range(4):
+                os.read(reading, 1)
             print("ready", flush=True)
         os.read(3, 1)
     """
@@ -318,6 +324,20 @@ async def test_a_process_whose_first_thread_has_ended_is_seen(building: Building
     assert cell._watch._holdings is not None
     cell._watch._holdings.memory = 50 * MIB
     look(cell)
+    async with asyncio.timeout(20):
+        assert await ended.status == -signal.SIGKILL
+
+
+async def test_a_process_that_was_not_there_before_is_not_killed_yet(building: Building) -> None:
+    source = "kept = b'x' * (64 << 20)\nprint('ready', flush=True)\nimport os\nos.read(3, 1)\n"
+    cell, ended = await python(building, source)
+    fresh = Holdings(holdings.processes(cell._inhabitant()))
+    fresh.memory = 50 * MIB
+    assert fresh.look().used > 64 * MIB
+    assert (fresh.kills, fresh.most) == (0, 0)
+    fresh.look()
+    assert fresh.kills == 1
+    fresh.close()
     async with asyncio.timeout(20):
         assert await ended.status == -signal.SIGKILL
 

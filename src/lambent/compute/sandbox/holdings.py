@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lambent.kernel.limits import KIB, LOOK_PROCESS_S, LOOK_WALK_BYTES_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _CHEAP: Final = re.compile(rb"^(RssAnon|RssShmem|VmSwap|VmPTE):\s+(\d+) kB", re.MULTILINE)
 _EXACT: Final = re.compile(rb"^(Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+) kB", re.MULTILINE)
@@ -43,6 +43,8 @@ class _Held(NamedTuple):
     """Of one process, in bytes."""
 
     pages: int
+    shared: int
+    """As many of the pages are in mappings that others may have as well."""
     tables: int
 
 
@@ -74,6 +76,8 @@ class Holdings:
         self.most = 0
         """The most bytes that were seen at once."""
         self._proc = proc
+        self._known = set[str]()
+        """The processes that the last look has seen."""
         self._root = root
         self._roots = set[int]() if roots is None else roots
         """Those of all branches that share this /proc."""
@@ -92,17 +96,24 @@ class Holdings:
         os.close(self._proc)
 
     def look(self) -> Seen:
-        """Add up what they hold, and kill who has most where it is more than the memory. That pages are shared is found
-        out only where it matters, as all of them have to be visited for it."""
+        """Add up what they hold, and kill who has most where it is more than the memory.
+
+        A process counts from the second look on that sees it: until then it may be on its way to another program, with
+        all of its parent's memory for its own (`vfork`). That pages are shared is found out only where it matters, as
+        all of them have to be visited for it.
+        """
         held = {process: self._held(process) for process in self._members()}
-        used = sum(each.pages + each.tables for each in held.values())
+        settled = held.keys() & self._known
+        self._known = set(held)
+        used = _total(held.values())
         cost_s = LOOK_PROCESS_S * (1 + len(held))
-        if used > self.memory:
+        if used > self.memory or (used > self.most and len(held) > 1):
             cost_s += used / LOOK_WALK_BYTES_PER_S
-            used = self._exact(held)
-        self.most = max(self.most, used)
-        self._relieve(held, used - self.memory)
-        return Seen(used, cost_s)
+            held = {process: self._exact(process) for process in held}
+        counted = self._without_files({process: held[process] for process in settled})
+        self.most = max(self.most, counted)
+        self._relieve({process: held[process] for process in settled}, counted - self.memory)
+        return Seen(self._without_files(held), cost_s)
 
     def _relieve(self, held: dict[str, _Held], excess: int) -> None:
         """Kill the largest until so many bytes are given back; where pages are shared that is too few, and the next
@@ -129,7 +140,7 @@ class Holdings:
         if held is None:
             threads = (self._shown(f"{process}/task/{each}") for each in self._threads(process))
             held = next(filter(None, threads), None)
-        return held or _Held(0, 0)
+        return held or _Held(0, 0, 0)
 
     def _threads(self, process: str) -> list[str]:
         with suppress(FileNotFoundError, ProcessLookupError), _opened(self._proc, f"{process}/task") as folder:
@@ -140,20 +151,22 @@ class Holdings:
         """None of one that has ended."""
         sizes = _sizes(_CHEAP, _read(self._proc, f"{task}/status"))
         tables = sizes.pop(b"VmPTE", 0)
-        return _Held(sum(sizes.values()), tables) if tables else None
+        return _Held(sum(sizes.values()), sizes[b"RssShmem"], tables) if tables else None
 
-    def _exact(self, held: dict[str, _Held]) -> int:
-        """What they hold, pages that they share with others shared out."""
-        sizes = {process: _sizes(_EXACT, _read(self._proc, f"{process}/smaps_rollup")) for process in held}
-        shared = sum(each.pop(b"Pss_Shmem", 0) for each in sizes.values())
-        if shared:
-            shared = max(0, shared - self._files(next(iter(held))))
-        # Who cannot be asked, as the first thread has ended, counts for all that it shows.
-        pages = sum(sum(sizes[process].values()) if sizes[process] else held[process].pages for process in held)
-        return pages + shared + sum(each.tables for each in held.values())
+    def _exact(self, process: str) -> _Held:
+        """What a process holds, pages that it shares with others shared out. One whose first thread has ended cannot be
+        asked, and has all that it shows."""
+        held = self._held(process)
+        sizes = _sizes(_EXACT, _read(self._proc, f"{process}/smaps_rollup"))
+        return _Held(sum(sizes.values()), sizes[b"Pss_Shmem"], held.tables) if sizes else held
+
+    def _without_files(self, held: dict[str, _Held]) -> int:
+        """What they hold together, less the files that lie in memory, which are storage."""
+        shared = sum(each.shared for each in held.values())
+        return _total(held.values()) - (min(shared, self._files(next(iter(held)))) if shared else 0)
 
     def _files(self, process: str) -> int:
-        """The bytes of all files that lie in memory, which are storage, mapped or not."""
+        """The bytes of all files that lie in memory, mapped or not."""
         total = 0
         for place in _STORAGE:
             with (
@@ -166,8 +179,8 @@ class Holdings:
 
     def _kill(self, process: str) -> None:
         """Whoever may have taken over its number is of this cell, too."""
-        self.kills += 1  # first, as whoever sees it end asks at once
         with suppress(FileNotFoundError, ProcessLookupError), _opened(self._proc, process) as descriptor:
+            self.kills += 1  # first, as whoever sees it end asks at once
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
 
 
@@ -179,6 +192,10 @@ def _opened(proc: int, folder: str) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _total(held: Iterable[_Held]) -> int:
+    return sum(each.pages + each.tables for each in held)
 
 
 def _sizes(pattern: re.Pattern[bytes], text: bytes) -> dict[bytes, int]:
