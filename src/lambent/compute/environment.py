@@ -133,7 +133,7 @@ class Environment(Dwelling):
         """Of the guests."""
         assert self._guests is not None
         self._initialised = True
-        self._progress.measure(self._guests)
+        self._loop.call_soon(self._measure)  # behind the event that somebody waits to have sent
         self._tell_init_done("success", None)
         if self._running is not None:
             self._send(self._guests)
@@ -277,6 +277,9 @@ class Environment(Dwelling):
             return
         self.state = State.IDLE
         self._owner.ready(self)
+
+    def _measure(self) -> None:
+        self._progress.measure(self._guests)
 
     def _send(self, guests: Guests) -> None:
         running = self._running

@@ -225,7 +225,10 @@ class JailCell(Ends):
             raise ProcessLookupError("the cell is gone")
         if len(packet) > limits.CELL_PACKET_BYTES:
             raise OSError("the arguments and variables are too long")
-        socket.send_fds(self._control, [packet], descriptors)
+        if descriptors:
+            socket.send_fds(self._control, [packet], descriptors)
+        else:
+            self._control.send(packet)
 
     def _hear(self) -> bool:
         """Take one packet; False where there is none."""
