@@ -187,7 +187,7 @@ async def test_an_extension_that_fails_in_init_fails_the_function(
     function = yard.function(GREET, layers=(yard.layer({"bad": source}),))
     invocation = yard.invocation()
     outcome = await yard.run(function, invocation)
-    text = f"RequestId: {invocation.request_id} Error: bad: {problem or kind}"
+    text = f"RequestId: {invocation.request_id} Error: {problem or kind}"
     assert outcome.error == "Unhandled"
     assert json.loads(outcome.payload) == {"errorType": kind, "errorMessage": text}
     phases = [line.partition("Phase: ")[2] for line in yard.lines("^INIT_REPORT")]
@@ -198,14 +198,18 @@ async def test_an_extension_that_fails_in_init_fails_the_function(
 async def test_an_extension_that_is_not_executable_fails_the_function(yard: Yard) -> None:
     layer = yard.blobs.put(executables({}, {"extensions/plain": "#!/bin/sh\n"}))
     error = await yard.failure(yard.function(GREET, layers=(layer,)))
-    assert error["errorType"] == "PermissionDenied"
-    assert yard.lines("^EXTENSION")[0].startswith("EXTENSION\tName: plain\tState: LaunchError\tEvents: []")
+    assert error["errorType"] == "Extension.LaunchError"
+    assert error["errorMessage"].endswith(" Error: fork/exec /opt/extensions/plain: permission denied")
+    line = "EXTENSION\tName: plain\tState: LaunchError\tEvents: []\tError Type: PermissionDenied"
+    assert yard.lines("^EXTENSION") == [line] * 2
+    assert yard.lines("^REPORT")[0].endswith("\tStatus: error\tError Type: Extension.LaunchError")
 
 
 async def test_there_are_at_most_ten_extensions(yard: Yard) -> None:
     names = [f"x{number:02}" for number in range(limits.EXTENSIONS + 1)]
     function = yard.function(GREET, layers=(yard.layer(dict.fromkeys(names, TELLING)),))
-    assert (await yard.failure(function))["errorType"] == "TooManyExtensions"
+    assert (await yard.failure(function))["errorType"] == "Extension.LaunchError"
+    assert len(yard.lines("^EXTENSION.*\tError Type: TooManyExtensions$")) == 2
 
 
 @pytest.mark.parametrize(
@@ -223,7 +227,7 @@ async def test_an_extension_that_fails_within_an_invocation_ends_the_environment
     handler = "import time\ndef handler(event, context): time.sleep(60)"
     function = yard.function(handler, layers=(yard.layer({"bad": source, "other": TELLING}),))
     error = await yard.failure(function)
-    assert (error["errorType"], error["errorMessage"].partition("Error: ")[2]) == (kind, f"bad: {problem}")
+    assert (error["errorType"], error["errorMessage"].partition("Error: ")[2]) == (kind, problem)
     assert yard.lines("^REPORT")[0].endswith(f"Status: error\tError Type: {kind}")
     await yard.close()
     assert heard(yard, "other")[-1]["shutdownReason"] == "failure"

@@ -301,9 +301,9 @@ class Guests:
     def settled(self) -> None:
         self._look_round()
 
-    def extension_failed(self, name: str, kind: str, error: bytes) -> None:
+    def extension_failed(self, name: str, kind: str, error: bytes) -> None:  # noqa: ARG002 EXTENSION lines tell the name
         if not self._ending:
-            self._watcher.extension_failed(kind, f"{name}: {_sentence(error) or kind}")
+            self._watcher.extension_failed(kind, _sentence(error) or kind)
 
     # What the processes' ends tell.
 
@@ -341,9 +341,10 @@ class Guests:
         program = Program(command=command, variables=self._household.extension_variables)
         try:
             guest.process = self._cell.start(program, guest.writing, guest)
-        except OSError:
+        except OSError as error:
             guest.close()
-            asyncio.get_running_loop().call_soon(self._extensions.launch_failed, name)
+            reason = error.strerror or str(error)
+            asyncio.get_running_loop().call_soon(self._extensions.launch_failed, name, reason)
         else:
             self._others[name] = guest
             self._living.add(guest)

@@ -237,11 +237,19 @@ def test_an_extension_that_ends_before_its_time_has_crashed(status: int, words: 
     assert stage.state("b") == ("Exited", "Extension.Crash")
 
 
-def test_an_extension_that_cannot_start() -> None:
+@pytest.mark.parametrize(
+    ("reason", "error_type", "problem"),
+    [
+        ("PermissionDenied", "PermissionDenied", "fork/exec /opt/extensions/a: permission denied"),
+        ("TooManyExtensions", "TooManyExtensions", "ErrTooManyExtensions"),
+        ("Exec format error", "UnknownError", "fork/exec /opt/extensions/a: exec format error"),
+    ],
+)
+def test_an_extension_that_cannot_start(reason: str, error_type: str, problem: str) -> None:
     stage = Stage("a")
-    stage.extensions.launch_failed("a", "PermissionDenied")
-    assert stage.watcher.told == [("a", "PermissionDenied", b"")]
-    assert stage.state("a") == ("LaunchError", "PermissionDenied")
+    stage.extensions.launch_failed("a", reason)
+    assert stage.watcher.told == [("a", "Extension.LaunchError", problem.encode())]
+    assert stage.state("a") == ("LaunchError", error_type)
 
 
 def test_shutdown_reaches_its_subscribers_and_lets_everybody_exit() -> None:

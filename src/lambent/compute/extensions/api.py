@@ -35,9 +35,9 @@ class Watcher(Protocol):
 
     def extension_failed(self, name: str, kind: str, error: bytes) -> None:
         """An extension could not start, reported an error or ended before its time: the environment cannot go on.
-        `kind` is `Extension.InitError`, `Extension.ExitError`, `Extension.Crash`, `Extension.LaunchError`,
-        `PermissionDenied`, `TooManyExtensions` or an `Extension.X` that it chose; `error` is what it posted, how its
-        program ended (`exit status 1`), or empty. Told once: of the first of them."""
+        `kind` is `Extension.InitError`, `Extension.ExitError`, `Extension.Crash`, `Extension.LaunchError` or an
+        `Extension.X` that it chose; `error` is what it posted, how its program ended (`exit status 1`), or why it could
+        not be started. Told once: of the first of them."""
 
 
 class Waiter(Protocol):

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from lambent.kernel.ids import Ids
 
 _KNOWN_ERROR = re.compile(r"Extension\.[A-Z][a-zA-Z]+")
+_OBSTACLES = {"PermissionDenied": "permission denied", "TooManyExtensions": ""}
+"""What keeps an extension from being started and has a name of its own, with what the system says of it."""
 _EVENT_TYPES: tuple[EventType, ...] = ("INVOKE", "SHUTDOWN")
 
 
@@ -137,12 +139,16 @@ class Extensions:
 
     # What the environment tells.
 
-    def launch_failed(self, name: str, kind: str = "Extension.LaunchError") -> None:
-        """The external extension `name` could not be started; `PermissionDenied` where it is not executable."""
+    def launch_failed(self, name: str, reason: str) -> None:
+        """The external extension `name` could not be started: `PermissionDenied` where it is not executable,
+        `TooManyExtensions`, or what the system says. Its own lines tell the reason, others that it is a LaunchError."""
         agent = self._named[name]
         agent.state = State.LAUNCH_ERROR
-        agent.error_type = kind
-        self._fail(agent, kind, b"")
+        agent.error_type = reason if reason in _OBSTACLES else "UnknownError"
+        problem = f"fork/exec /opt/extensions/{name}: {_OBSTACLES.get(reason, reason.lower())}"
+        if reason == "TooManyExtensions":
+            problem = "ErrTooManyExtensions"
+        self._fail(agent, "Extension.LaunchError", problem.encode())
 
     def close_registration(self) -> None:
         """The runtime is initialised. `Watcher.settled` follows, unless `settled` is true already."""
