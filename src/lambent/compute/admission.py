@@ -11,9 +11,8 @@ environment is still starting can be used all the same.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from lambent.compute.scale import ScalingRate
 from lambent.kernel import limits
@@ -21,26 +20,10 @@ from lambent.kernel.arn import Arn
 from lambent.kernel.errors import AwsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lambent.compute.function import FunctionVersion
     from lambent.kernel.clock import Clock
-
-
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """The concurrency of one account in one region."""
-
-    limit: int
-    reserved: int
-    """The sum of all reservations."""
-    provisioned: int
-    """Provisioned concurrency of functions without a reservation."""
-    running: int
-    """Invocations in progress."""
-
-    @property
-    def unreserved(self) -> int:
-        """What functions without a reservation share, their provisioned concurrency included: AWS's
-        `UnreservedConcurrentExecutions`."""
-        return self.limit - self.reserved
 
 
 class _Allowance:
@@ -63,21 +46,6 @@ class _Account:
         self.running = 0
         self.unreserved = _Allowance(limit, "ConcurrentInvocationLimitExceeded")
         self.functions: dict[str, _Function] = {}
-
-    def figures(self) -> Figures:
-        functions = self.functions.values()
-        return Figures(
-            limit=self.limit,
-            reserved=sum(function.reserved or 0 for function in functions),
-            provisioned=sum(function.provisioned for function in functions if function.reserved is None),
-            running=self.running,
-        )
-
-    def count(self) -> None:
-        """Work out anew what functions without a reservation share and use."""
-        figures = self.figures()
-        self.unreserved.size = figures.unreserved - figures.provisioned
-        self.unreserved.used = sum(each.spilled for each in self.functions.values() if each.reserved is None)
 
 
 class _Function:
@@ -107,12 +75,25 @@ class _Function:
     def blank(self) -> bool:
         return self.reserved is None and not self.versions and self.rate.full
 
-    def count(self) -> None:
-        """Work out anew which units are whose, after a change of configuration."""
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Count anew which units are whose, for what is configured in the block. All other functions stay counted."""
+        shared = self.account.unreserved
+        shared.size += self._claimed
+        if self.reserved is None:
+            shared.used -= self.spilled
+        yield
+        shared.size -= self._claimed
+        self.allowance = shared if self.reserved is None else self.own
         self.own.size = (self.reserved or 0) - self.provisioned
         self.own.used = self.spilled
-        self.allowance = self.account.unreserved if self.reserved is None else self.own
-        self.account.count()
+        if self.reserved is None:
+            shared.used += self.spilled
+
+    @property
+    def _claimed(self) -> int:
+        """What it takes away from all others, in use or not."""
+        return self.provisioned if self.reserved is None else self.reserved
 
 
 class Share:
@@ -164,8 +145,8 @@ class Share:
 
     def provision(self, units: int) -> None:
         """Take `units` for this version alone, in place of what it had."""
-        self.provisioned = units
-        self._function.count()
+        with self._function.changing():
+            self.provisioned = units
 
     def house(self, environments: int) -> None:
         """Take leave to start one environment more for a tenant, where tenants of the function have so many, idle or
@@ -220,17 +201,13 @@ class Admission:
     def reserve(self, function_arn: str, units: int | None) -> None:
         """Reserve `units` for the function with that unqualified ARN, 0 to let it run nothing, None to reserve nothing.
 
-        Whether enough remains for the others is the caller's to check, by `figures`; invocations in progress go on.
+        Whether enough remains for the others is the caller's to check; invocations in progress go on.
         Raises ValueError where it is no ARN.
         """
         parsed = Arn.parse(function_arn)
         function = self._function(parsed.account, parsed.region, function_arn)
-        function.reserved = units
-        function.count()
-
-    def figures(self, account: str, region: str) -> Figures:
-        """The sums of `account` in `region`."""
-        return self._account(account, region).figures()
+        with function.changing():
+            function.reserved = units
 
     def _account(self, account: str, region: str) -> _Account:
         found = self._accounts.get((account, region))
