@@ -192,6 +192,21 @@ async def test_idle_environments_go_after_their_time_and_then_no_timer_is_left()
     await stage.close()
 
 
+async def test_many_idle_environments_are_looked_at_the_more_rarely() -> None:
+    stage = Stage(limit=400, starts=400, idle_s=50.0)
+    for number in range(300):
+        stage.start(version(str(number)), 0.0)
+        await stage.clock.advance(0.1)
+    looks: list[float] = []
+    stage.pool._idle._pressure = lambda: looks.append(stage.clock.monotonic()) or 0.0  # type: ignore[func-returns-value]
+    await stage.clock.advance(35.0)
+    assert 100 < stage.pool.size < 200, "half of them were due"
+    assert len(looks) <= 100
+    await stage.clock.advance(50.0)
+    assert stage.pool.size == 0
+    await stage.close()
+
+
 async def test_memory_pressure_shortens_the_time() -> None:
     stage = Stage(idle_s=600.0)
     stage.start(version(), 0.0)

@@ -72,7 +72,8 @@ class Idle:
         pressure = self._pressure()
         due = [self._look_at(group, now, pressure) for group in dict.fromkeys(self.environments.values())]
         if self.environments:
-            pause = max(min(due) - now, limits.IDLE_SWEEP_S)
+            # A look goes through all that are idle: however many these are, it is a small part of the server's time.
+            pause = max(min(due) - now, limits.IDLE_SWEEP_S, limits.IDLE_SWEEP_EACH_S * len(self.environments))
             self._sweep = self._clock.call_later(min(pause, limits.KEEP_ALIVE_SWEEP_S), self._look)
 
     def _look_at(self, group: Group, now: float, pressure: float) -> float:
