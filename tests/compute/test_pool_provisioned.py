@@ -56,6 +56,9 @@ async def test_what_crashes_or_dies_is_replaced() -> None:
     await stage.clock.advance(5.0)
     assert len(provisioned(stage)) == 2
     stage.living[0].vanish()
+    failed = stage.pool.allocation(version("f", "1"))
+    assert failed is not None
+    assert (failed.available, failed.reason) == (1, "ServiceException: The environment has ended.")
     await stage.clock.advance(5.0)
     allocation = stage.pool.allocation(version("f", "1"))
     assert allocation is not None

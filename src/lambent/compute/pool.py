@@ -207,7 +207,7 @@ class Pool:
             self._order(group)
 
     def gone(self, environment: Pooled) -> None:
-        self._lost(environment, unable.no_room())
+        self._lost(environment, unable.ended())
 
     def _group(self, function: FunctionVersion, tenant: str | None = None) -> Group:
         group = self._groups.get(key(function, tenant))

@@ -26,6 +26,11 @@ def no_room() -> AwsError:
     return AwsError("ServiceException", "This machine cannot start another environment now.", Type="Service")
 
 
+def ended() -> AwsError:
+    """The answer where an environment is gone that nobody has stopped."""
+    return AwsError("ServiceException", "The environment has ended.", Type="Service")
+
+
 def closing() -> AwsError:
     """The answer from the moment on at which the server begins to stop."""
     return AwsError("ServiceException", "The server is stopping.", Type="Service")
