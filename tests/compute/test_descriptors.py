@@ -57,7 +57,7 @@ OBSTACLES = {
     ),
     "half a pair": (
         "import socket; A, B = socket.socketpair(); A.shutdown(1)",
-        "one half is closed",
+        "closed by half",
     ),
     "netlink": (
         "import socket; S = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
@@ -149,6 +149,33 @@ async def test_what_is_written_is_written_to_its_own_file(yard: Yard) -> None:
     return [LOG.read(), open("/tmp/log").read()]
     """
     assert await two(yard, init, body) == [["init aaa"] * 2, ["init bbb"] * 2]
+
+
+async def test_folders_and_files_of_other_kinds_are_opened_again(yard: Yard) -> None:
+    init = """
+    import mmap, tempfile
+    os.mkdir("/tmp/folder")
+    FOLDER, MARK = os.open("/tmp/folder", os.O_RDONLY), os.open("/tmp", os.O_PATH)
+    ITSELF = open("/proc/self/stat")
+    DEVICE = open("/dev/urandom", "rb", buffering=0)
+    NAMED = tempfile.NamedTemporaryFile("w+")
+    with open("/tmp/gone", "w") as file: file.write("deleted")
+    GONE = open("/tmp/gone", buffering=1)
+    GONE.seek(2)
+    os.remove("/tmp/gone")
+    with open("/var/task/app.py", "rb") as file: SEEN = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    MANY = [open("/var/task/app.py") for _ in range(300)]
+    """
+    body = """
+    for folder in (FOLDER, MARK):
+        os.close(os.open(event, os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+    NAMED.write(event)
+    NAMED.flush()
+    return [os.listdir("/tmp/folder"), os.path.exists("/tmp/" + event), ITSELF.read().split()[0] == str(os.getpid()),
+            len(DEVICE.read(9)), open(NAMED.name).read(), GONE.read(), SEEN[:9].decode(), MANY[-1].read(9)]
+    """
+    answers = await two(yard, init, body)
+    assert answers == [[[event], True, True, 9, event, "leted", "import os", "import os"] for event in "ab"]
 
 
 async def test_a_database_that_is_kept_open(yard: Yard) -> None:

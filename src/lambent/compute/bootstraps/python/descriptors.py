@@ -25,6 +25,7 @@ class Open:
         self.device = status.st_rdev
         self.link = os.readlink("/proc/self/fd/%d" % number)
         self.flags = fcntl.fcntl(number, fcntl.F_GETFL)
+        self.partner = None  # of a socket: what is at its other end
 
     @property
     def access(self):

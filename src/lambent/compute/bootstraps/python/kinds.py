@@ -171,7 +171,10 @@ def _register_again(each, number, event):
 
 
 def _socket(each, opens):
-    return client.late("sockets").fate(each, [other for other in opens if other.kind == stat.S_IFSOCK])
+    sockets = [other for other in opens if other.kind == stat.S_IFSOCK]
+    if each is sockets[0]:
+        client.late("sockets").introduce(sockets)
+    return client.late("sockets").fate(each)
 
 
 def _renewal(*arguments):

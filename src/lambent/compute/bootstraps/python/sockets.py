@@ -27,18 +27,42 @@ BUFFERS = _socket.SO_RCVBUF, _socket.SO_SNDBUF
 """The kernel doubles what it is told."""
 TCP_SYN_SENT, TCP_CLOSE = 2, 7
 DRAINED = 1 << 16
+PLACE_BYTES = 4
 ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 it is compared
 NOBODY = bytes(OPTION_BYTES)
 """An address of the family AF_UNSPEC: who connects to it is not connected any more."""
 PEEK = _socket.MSG_PEEK | _socket.MSG_DONTWAIT
 
 
-def fate(each, opens):
-    """The renewal of one of the `opens`, which are all sockets of the function, or None. Raises Obstacle."""
+def introduce(opens):
+    """Let each of these sockets that has a partner among them know it: it sends its place, and who that comes out of is
+    its partner. Raises Obstacle."""
+    local = [each for each in opens if _is_local(each)]
+    for place, each in enumerate(local):
+        with _held(each) as one, contextlib.suppress(OSError):  # one whose other end is closed has no partner
+            one.send(place.to_bytes(PLACE_BYTES, "big"))
+    for each in local:
+        with _held(each) as one:
+            if _filled(one):
+                each.partner = local[int.from_bytes(one.recv(PLACE_BYTES), "big")]
+
+
+def _is_local(each):
+    """Whether it is connected on this machine."""
+    with _held(each) as one:
+        if one.family != _socket.AF_UNIX or _peer(one) is None:
+            return False
+        if _filled(one):
+            raise _obstacle("a socket with data in it")
+        return True
+
+
+def fate(each):
+    """The renewal of a socket that has been introduced, or None. Raises Obstacle."""
     with _held(each) as one:
         if one.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
             raise _obstacle("a socket that listens at " + _shown(one.getsockname()))
-        return _way(one)(each, one, opens)
+        return _way(one)(each, one)
 
 
 @contextlib.contextmanager
@@ -62,7 +86,7 @@ def _way(one):
     raise _obstacle("a socket of a kind that cannot be renewed")
 
 
-def _connection(_, one, __):
+def _connection(_, one):
     """Shut it down. Nobody is to be given what had arrived."""
     state = one.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, 1)[0]
     if state == TCP_SYN_SENT or (state == TCP_CLOSE and not _was_connected(one)):
@@ -83,7 +107,7 @@ def _was_connected(one):
     return True
 
 
-def _datagrams(each, one, _):
+def _datagrams(each, one):
     if _waiting(one) is not None:
         raise _obstacle("a socket with datagrams in it")
     peer = _peer(one)
@@ -106,10 +130,14 @@ def _new_datagrams(kind, options, peer):
     return made.detach()
 
 
-def _pair(each, one, opens):
-    """Two that are connected to each other: what is sent into the one comes out of the other."""
-    partner = _partner(one, [other for other in opens if other is not each])
-    if partner is None or opens.index(partner) < opens.index(each):
+def _pair(each, one):
+    """Two that are connected to each other: whichever has the lower number stands for both."""
+    partner = each.partner
+    if partner is None and _is_over(one):
+        return None
+    if partner is None or partner.partner is not each:
+        raise _obstacle("a socket whose other end is not here, or closed by half,")
+    if partner.number < each.number:
         return None
     if one.getsockname() or _peer(one):
         raise _obstacle("a socket at " + _shown(one.getsockname() or _peer(one)))
@@ -119,20 +147,15 @@ def _pair(each, one, opens):
     return client.late("descriptors").Renewal([each, partner], lambda: _new_pair(kind, options))
 
 
-def _partner(one, others):
-    """Which of the `others` it is; None if it is closed."""
-    if _filled(one) or any(_holds(other) for other in others):
-        raise _obstacle("a socket with data in it")
+def _is_over(one):
+    """Whether nothing will ever arrive, and nothing can be sent."""
+    if one.type == _socket.SOCK_DGRAM or _waiting(one) is None:
+        return False
     try:
         one.send(b"\0")
     except OSError:
-        if _waiting(one) is not None:  # the end, for there is no data
-            return None
-        raise _obstacle("a socket of which one half is closed") from None
-    for other in others:
-        if _holds(other, taken=1):
-            return other
-    raise _obstacle("a socket whose other end others may hold")
+        return True
+    return False
 
 
 def _new_pair(kind, options):
@@ -148,15 +171,6 @@ def _waiting(one):
     with contextlib.suppress(ConnectionError):
         return _peeked(one)
     return _peeked(one)
-
-
-def _holds(other, taken=0):
-    """Whether something has arrived at what may be the other end; so many bytes of it are taken out."""
-    with _held(other) as held:
-        found = held.family == _socket.AF_UNIX and _filled(held)
-        if found and taken:
-            held.recv(taken)
-        return found
 
 
 def _filled(one):
