@@ -17,7 +17,7 @@ import pytest
 from lambent.compute.guests import discard
 from lambent.compute.runtimes import Runtime
 from lambent.compute.sandbox import egress, hierarchies, jail, looks, sleeper
-from lambent.compute.sandbox.api import Image
+from lambent.compute.sandbox.api import Image, Tenancy
 from lambent.compute.sandbox.cgroups import Cgroups, cpu_share
 from lambent.kernel import limits
 from lambent.kernel.clock import VirtualClock
@@ -477,8 +477,12 @@ async def test_why_a_cell_ends_is_told_though_it_was_told_more(
     building: Building, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     gone, ended = farewells(building, monkeypatch), Ended()
-    cell = await building.cell(task=building.code / "none")
+    cell = await building.sandbox.cell(building.image)
+    hand = cell._inhabitant()
+    signal.pidfd_send_signal(hand, signal.SIGSTOP)  # else it could be gone before it is told more
+    cell.furnish(Tenancy(name="f", task=building.code / "none", memory_mb=256, ephemeral_mb=8))
     cell.enter(program("/bin/true"), ended)  # which nobody reads any more
+    signal.pidfd_send_signal(hand, signal.SIGCONT)
     async with asyncio.timeout(10):
         while await gone.get() is not cell:
             pass  # the cell with which the level was tried

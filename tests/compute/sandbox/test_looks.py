@@ -24,6 +24,7 @@ from lambent.kernel.limits import (
     LOOK_IDLE_S,
     LOOK_LEAST_S,
     LOOK_MOST_S,
+    LOOK_RETRY_S,
     MIB,
 )
 from tests.compute.conftest import open_files
@@ -55,13 +56,23 @@ class Scripted(Holdings):
         return Seen(self.sizes.pop(0) if len(self.sizes) > 1 else self.sizes[0], self.cost_s)
 
 
+class Failing(Scripted):
+    """That cannot be looked at the first time."""
+
+    def look(self) -> Seen:
+        seen = super().look()
+        if self.looks == 1:
+            raise OSError("too many open files")
+        return seen
+
+
 class Site:
     """One environment that is watched while a clock stands still."""
 
-    def __init__(self, *sizes: int, freezes: bool = False) -> None:
+    def __init__(self, *sizes: int, freezes: bool = False, kind: type[Scripted] = Scripted) -> None:
         self.clock = VirtualClock()
         self.looks = Prompt(self.clock, freezes=freezes, needless=False)
-        self.holdings = Scripted(*sizes)
+        self.holdings = kind(*sizes)
         self.watch = Watch(self.looks, self.holdings)
         self.watch.hold(MEMORY)
 
@@ -81,7 +92,10 @@ class Prompt(Looks):
 
     def look(self, holdings: Holdings) -> asyncio.Future[Seen]:
         done = asyncio.get_running_loop().create_future()
-        done.set_result(holdings.look())
+        try:
+            done.set_result(holdings.look())
+        except OSError as error:
+            done.set_exception(error)
         return done
 
 
@@ -133,6 +147,14 @@ async def test_who_is_frozen_is_not_looked_at() -> None:
     assert await site.looks_in(10 * LOOK_IDLE_S) == 0
     site.watch.wake()
     assert await site.looks_in(1) > 1
+    site.close()
+
+
+async def test_a_look_that_fails_is_told_and_another_follows(caplog: pytest.LogCaptureFixture) -> None:
+    site = Site(MIB, kind=Failing)
+    assert await site.looks_in(LOOK_RETRY_S) == 1
+    assert "too many open files" in caplog.text
+    assert await site.looks_in(LOOK_RETRY_S) > 1
     site.close()
 
 
@@ -302,6 +324,24 @@ async def test_files_in_tmp_are_storage_and_shared_mappings_are_memory(building:
     async with asyncio.timeout(20):
         assert await ended.status == -signal.SIGKILL
     assert cell.usage().out_of_memory
+
+
+@KINDS
+async def test_who_lets_nobody_look_into_it_is_seen_all_the_same(building: Building) -> None:
+    source = """
+        import ctypes, os
+        kept = b"x" * (100 << 20)
+        if ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0:  # PR_SET_DUMPABLE
+            print("ready", flush=True)
+        os.read(3, 1)
+    """
+    cell, ended = await python(building, textwrap.dedent(source), memory_mb=256)
+    assert look(cell).used > 100 * MIB
+    assert cell._watch._holdings is not None
+    cell._watch._holdings.memory = 50 * MIB
+    look(cell)
+    async with asyncio.timeout(20):
+        assert await ended.status == -signal.SIGKILL
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the number of a system call is this machine's")

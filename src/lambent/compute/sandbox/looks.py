@@ -153,13 +153,21 @@ class Watch:
     def _look(self, holdings: Holdings) -> None:
         self._timer = None
         self._looking = True
-        self._looks.look(holdings).add_done_callback(lambda look: self._looked(look.result(), holdings))
+        self._looks.look(holdings).add_done_callback(lambda look: self._looked(look, holdings))
 
-    def _looked(self, seen: Seen, holdings: Holdings) -> None:
+    def _looked(self, look: asyncio.Future[Seen], holdings: Holdings) -> None:
         self._looking = False
+        error = look.exception()
         if self._state == "ended":
             holdings.close()
-        elif self._state == "busy":
+        elif isinstance(error, OSError):  # the server has too many files open
+            log.warning("the memory of an environment cannot be looked at: %s", error)
+            self._look_after(limits.LOOK_RETRY_S, holdings)
+        else:
+            self._go_on(look.result(), holdings)
+
+    def _go_on(self, seen: Seen, holdings: Holdings) -> None:
+        if self._state == "busy":
             left = holdings.memory - seen.used
             self._look_after(pause_s(left, seen.cost_s, self._looks.busy), holdings)
         elif not self._looks.freezes:
