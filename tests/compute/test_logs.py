@@ -58,6 +58,18 @@ async def test_the_stream_is_named_by_day_version_and_environment(shop: Workshop
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[3\][0-9a-f]{32}", stream.name)
 
 
+@pytest.mark.parametrize("fields", [{"log_group": "shared"}, {"log_format": "JSON"}], ids=["group", "format"])
+async def test_where_logging_is_configured_the_stream_names_the_function(
+    shop: Workshop, fields: dict[str, str]
+) -> None:
+    source = "import os\ndef handler(e, c): return [c.log_stream_name, os.environ['AWS_LAMBDA_LOG_FORMAT']]"
+    function = shop.function(source, **fields)
+    name, log_format = await shop.result(function)
+    assert name == shop.facts.events[0][0].name
+    assert re.fullmatch(rf"\d{{4}}/\d\d/\d\d/{function.name}\[\$LATEST\][0-9a-f]{{32}}", name)
+    assert log_format == fields.get("log_format", "Text")
+
+
 async def test_the_memory_is_measured(shop: Workshop) -> None:
     source = "def handler(e, c): return len(bytearray(e * 1_000_000))"
     function = shop.function(source)

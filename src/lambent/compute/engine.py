@@ -358,11 +358,12 @@ class Engine:
 
     def _stream(self, function: FunctionVersion) -> LogStream:
         day = datetime.fromtimestamp(self._clock.time(), UTC).strftime("%Y/%m/%d")
+        name = function.name if function.logging_configured else ""
         return LogStream(
             account=function.account,
             region=function.region,
             group=function.log_group,
-            name=f"{day}/[{function.version}]{self._ids.bytes(16).hex()}",
+            name=f"{day}/{name}[{function.version}]{self._ids.bytes(16).hex()}",
         )
 
     async def _unsupported(self, function: FunctionVersion) -> AwsError:

@@ -87,6 +87,15 @@ class FunctionVersion(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The unqualified ARN of the function. Every invocation asks for it."""
         return arn("lambda", self.region, self.account, f"function:{self.name}")
 
+    @property
+    def logging_configured(self) -> bool:
+        """Whether its log is in JSON or in a group of another name: then others may share the group, and AWS names the
+        function in the streams and the format in the variables.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
+        """
+        return self.log_format == "JSON" or self.log_group != f"/aws/lambda/{self.name}"
+
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """One event for one function version."""

@@ -137,6 +137,8 @@ def _reserved(function: FunctionVersion, runtime: Runtime, place: Place) -> dict
         variables["_LAMBDA_TELEMETRY_LOG_FD"] = str(place.frames)
     if function.managed is not None:
         variables["AWS_LAMBDA_MAX_CONCURRENCY"] = str(function.managed.concurrency)
+    if function.logging_configured:
+        variables["AWS_LAMBDA_LOG_FORMAT"] = function.log_format
     if function.log_format == "JSON":
-        variables |= {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": function.log_level}
+        variables["AWS_LAMBDA_LOG_LEVEL"] = function.log_level
     return variables
