@@ -352,6 +352,7 @@ CELL_REFILL_S: Final = 0.05
 CELL_RETRY_S: Final = 5.0
 CELL_WAIT_S: Final = 60.0
 ZYGOTE_UNUSED_S: Final = 600.0
+ZYGOTE_END_S: Final = 5.0
 
 # File systems. Whom their files belong to where each cell has a user of its own: one that no cell has, for ever the
 # same, for it is written on disks.

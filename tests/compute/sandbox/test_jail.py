@@ -529,6 +529,73 @@ async def test_a_refill_waits_and_a_zygote_that_nobody_needs_goes(
     assert await building.run("true") == (0, "")
 
 
+async def test_whoever_comes_while_a_zygote_goes_is_served_by_the_next(
+    building: Building, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = farewells(building, monkeypatch)
+    (await building.cell()).kill()
+    nursery = building.sandbox._nurseries[building.image]
+    async with asyncio.timeout(20):
+        while nursery._living:
+            await gone.get()
+    zygote = nursery._zygote
+    nursery._unused()
+    assert await building.run("echo served") == (0, "served\n")
+    assert nursery._zygote is not zygote
+
+
+async def test_a_zygote_that_makes_nothing_is_replaced(tmp_path: Path, building: Building) -> None:
+    clock = VirtualClock()
+    site = Building(tmp_path / "again", clock=clock, lone=building.image.lone)
+    await site.cell()
+    stopped = site.sandbox._nurseries[site.image]._zygote
+    assert stopped is not None
+    os.kill(stopped._pid, signal.SIGSTOP)
+    waiting = asyncio.create_task(site.sandbox.cell(site.image))
+    await asyncio.sleep(0)
+    await clock.advance(limits.CELL_WAIT_S)
+    with pytest.raises(TimeoutError):
+        await waiting
+    assert await site.run("echo again") == (0, "again\n")
+    await site.close()
+
+
+async def test_a_zygote_that_does_not_end_is_ended(tmp_path: Path, building: Building) -> None:
+    clock = VirtualClock()
+    site = Building(tmp_path / "again", clock=clock, lone=building.image.lone)
+    ended = Ended()
+    (await site.cell()).enter(program("/bin/sleep", "60"), ended)
+    zygote = site.sandbox._nurseries[site.image]._zygote
+    assert zygote is not None
+    os.kill(zygote._pid, signal.SIGSTOP)
+    closing = asyncio.create_task(site.close())
+    await asyncio.sleep(0)
+    await clock.advance(limits.ZYGOTE_END_S)
+    async with asyncio.timeout(20):
+        await closing
+    assert await ended.status == -signal.SIGKILL
+
+
+@either
+async def test_a_zygote_that_cannot_be_told_its_plan_is_not_left_behind(tmp_path: Path, lone: bool) -> None:
+    cgroups = hierarchies.find(f"test-{os.getpid()}", privileged=LEVEL == "jail")
+    if not cgroups.controls:
+        pytest.skip(f"there are no control groups here: {cgroups.lacking}")
+    site = Building(tmp_path, cgroups, lone=lone)
+    others = zygotes()
+    for tree in cgroups._trees:
+        os.rmdir(tree.folder)  # noqa: PTH106 as the server does
+    with pytest.raises(FileNotFoundError):
+        cgroups.doors()
+    before = open_files()
+    for _ in range(2):
+        with pytest.raises(OSError, match="No such file or directory"):
+            await site.sandbox.cell(site.image)
+    assert zygotes() <= others
+    assert len(open_files()) <= len(before) + 1  # the claim to users
+    await site.close()
+
+
 async def test_limits_that_do_not_hold_are_told(tmp_path: Path) -> None:
     site = Building(tmp_path, Cgroups.none("nothing limits memory"))
     assert site.sandbox.unlimited == looks.lacking(Cgroups.none("nothing limits memory"))

@@ -35,6 +35,9 @@ class Trunk(Protocol):
     def expect(self, exits: Exits) -> int:
         """A new slot; `exits` is told of the end of its guest."""
 
+    def forget(self, slot: int) -> None:
+        """Nobody comes for that slot after all."""
+
     def send_signal(self, slot: int, number: signal.Signals) -> None:
         """Signal the guest in `slot`; harmless when it is gone."""
 
@@ -72,8 +75,12 @@ class Branches:
 
     async def make(self, gone: Callable[[], None]) -> Branch:
         """A new one; `gone` is called once nothing is left of it. Raises OSError where it cannot be made."""
-        number = self._number()
-        branch = self._living[number] = Branch(self, number, self._cgroup())
+        number, cgroup = self._number(), self._cgroup()
+        try:
+            branch = self._living[number] = Branch(self, number, cgroup)
+        except OSError:
+            cgroup.abandon()
+            raise
         self._await(branch)
         try:
             self.trunk.tell(b"B", self._order(branch))
@@ -189,9 +196,11 @@ class Branch(Ends):
 
     def _open(self) -> None:
         """Make the descriptors of the guest, and the server's ends."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        (reading, output), (reading_frames, frames) = pipe(), pipe()
+        with contextlib.ExitStack() as undo:
+            ours, theirs = map(undo.enter_context, socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            ours.setblocking(False)
+            (reading, output), (reading_frames, frames) = pipe(undo), pipe(undo)
+            undo.pop_all()
         self._theirs = [theirs.detach(), output, frames]
         self._hold(ours, reading, reading_frames)
 
@@ -219,9 +228,13 @@ class Branch(Ends):
             "slot": self._slot,
             "variables": {name: value for name, value in program.variables.items() if known.get(name) != value},
         }
-        self._exits = exits
         self._tree.entered(self, self._slot)
-        self._tree.trunk.tell(b"R", order, *self._theirs, *self._cgroup.procs)
+        try:
+            self._tree.trunk.tell(b"R", order, *self._theirs, *self._cgroup.procs)
+        except OSError:
+            self._tree.trunk.forget(self._slot)
+            raise
+        self._exits = exits
         self._close_theirs()
         return self
 

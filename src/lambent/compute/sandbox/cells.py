@@ -151,7 +151,7 @@ class JailCell(Ends):
         try:
             self.tell(b"S", {"slot": slot, "program": program}, output)
         except OSError:
-            del self._exits[slot]
+            self.forget(slot)
             raise
         return JailGuest(self, slot)
 
@@ -160,6 +160,10 @@ class JailCell(Ends):
         self._slots += 1
         self._exits[self._slots] = exits
         return self._slots
+
+    def forget(self, slot: int) -> None:
+        """Nobody comes for that slot after all."""
+        del self._exits[slot]
 
     async def branch(self, gone: Callable[[], None]) -> Branch:
         if self._branches is None:

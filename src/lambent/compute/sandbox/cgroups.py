@@ -12,7 +12,7 @@ import errno
 import os
 import re
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import msgspec
@@ -95,10 +95,15 @@ class Cgroup:
             if place := self._places.get("pids"):
                 write(place[0], "pids.max", str(pids))
         except OSError:
-            for descriptor in self.procs:
-                os.close(descriptor)
-            self.remove()
+            self.abandon()
             raise
+
+    def abandon(self) -> None:
+        """Close `procs`, which nobody has taken, and remove the folders."""
+        for descriptor in self.procs:
+            os.close(descriptor)
+        self.procs = ()
+        self.remove()
 
     def expect(self) -> None:
         """Count on them: somebody else is going to make the folders, by `Cgroups.doors`."""
@@ -340,13 +345,14 @@ class Cgroups:
     def doors(self, pids: int = ENVIRONMENT_PROCESSES) -> list[Door]:
         """The folders in which such a process makes its own, one in each tree. Whoever takes them closes them. Raises
         OSError."""
-        return [
-            Door(
-                os.open(tree.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC),
-                str(pids) if "pids" in tree.controls else "",
-            )
-            for tree in self._trees
-        ]
+        doors = []
+        with ExitStack() as undo:
+            for tree in self._trees:
+                folder = os.open(tree.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                undo.callback(os.close, folder)
+                doors.append(Door(folder, str(pids) if "pids" in tree.controls else ""))
+            undo.pop_all()
+        return doors
 
     @property
     def descriptor(self) -> int:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from array import array
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from lambent.kernel import limits
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
 
 Socket: TypeAlias = socket.socket
 """Its name in a class that has a method of this name."""
@@ -38,9 +41,11 @@ def received(source: socket.socket, most: int) -> tuple[bytes, list[int], bool]:
     return packet, descriptors.tolist(), bool(flags & _LOST)
 
 
-def pipe() -> tuple[int, int]:
-    """A pipe whose read end, the server's, does not block."""
+def pipe(undo: ExitStack) -> tuple[int, int]:
+    """A pipe whose read end, the server's, does not block; `undo` closes both."""
     reading, writing = os.pipe()
+    undo.callback(os.close, reading)
+    undo.callback(os.close, writing)
     os.set_blocking(reading, False)
     return reading, writing
 

@@ -120,20 +120,17 @@ class JailSandbox:
 
     def make(self, zygote: Zygote, nursery: Nursery) -> None:
         """Begin to make a cell, for a nursery."""
-        seat = self._seat()
-        self._born += 1
-        cgroup = self._cgroups.expect(group_name(self._born))
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        try:
+        with theirs, ExitStack() as undo:
+            undo.enter_context(ours)
+            seat = self._seat()
+            undo.callback(heapq.heappush, self._free_seats, seat)
+            self._born += 1
+            cgroup = self._cgroups.expect(group_name(self._born))
+            undo.callback(cgroup.remove)
             zygote.fork(self._born, *self._identity(seat), theirs)
-        except OSError:
-            ours.close()
-            cgroup.remove()
-            heapq.heappush(self._free_seats, seat)
-            raise
-        finally:
-            theirs.close()
+            undo.pop_all()
         cell = self._cell(zygote, seat, ours, cgroup)
         self._homes[cell] = nursery
         nursery.begun(cell)

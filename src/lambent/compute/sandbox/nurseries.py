@@ -41,14 +41,19 @@ class Nursery:
         self._maker = maker
         self._clock = clock
         self._zygote: Zygote | None = None
+        self._heard_of = 0.0
+        """When the zygote was made, or has last made a cell."""
         self._ready: deque[JailCell] = deque()
         self._waiting: deque[asyncio.Future[JailCell]] = deque()
         self._making = 0
-        self._living: set[JailCell] = set()
+        self._proven = False
+        """Whether the zygote has ever made a cell."""
+        self._living: dict[JailCell, Zygote] = {}
+        """And whose they are."""
         self._timer: Timer | None = None
         self._closed = False
         self._told = ""
-        """The last words of a zygote that somebody has heard who waited for a cell."""
+        """Why the last zygote has ended that made no cell."""
 
     async def take(self) -> JailCell:
         """A cell that is ready. Raises OSError where none can be made, which TimeoutError is, too."""
@@ -64,7 +69,9 @@ class Nursery:
         try:
             async with deadline(self._clock, limits.CELL_WAIT_S):
                 return await answer
-        except (asyncio.CancelledError, TimeoutError):
+        except (asyncio.CancelledError, TimeoutError) as error:
+            if isinstance(error, TimeoutError):
+                self._look_at_zygote()
             if answer.done() and not answer.cancelled() and answer.exception() is None:
                 answer.result().kill()
             raise
@@ -85,6 +92,7 @@ class Nursery:
         self._closed = True
         self.wanted = 0
         self._pause()
+        self._timer = self._clock.call_later(limits.ZYGOTE_END_S, self._insist)
         self._fail(len(self._waiting), "the sandbox is closing")
         for cell in tuple(self._living):
             cell.kill()
@@ -92,12 +100,15 @@ class Nursery:
 
     def begun(self, cell: JailCell) -> None:
         """A cell is being made."""
-        self._living.add(cell)
+        assert self._zygote is not None
+        self._living[cell] = self._zygote
         self._making += 1
 
     def made(self, cell: JailCell) -> None:
         """It is ready: for who waits longest, or for the stock."""
         self._making -= 1
+        self._heard_of = self._clock.monotonic()
+        self._proven = True
         while self._waiting:
             answer = self._waiting.popleft()
             if not answer.done():
@@ -112,27 +123,28 @@ class Nursery:
 
     def gone(self, cell: JailCell, reason: str) -> None:
         """Nothing is left of it."""
-        self._living.discard(cell)
+        zygote = self._living.pop(cell)
         if cell in self._ready:
             self._ready.remove(cell)
             self._plan(limits.CELL_RETRY_S)
         if not cell.ready:
             self._making -= 1
-            words = self._zygote.last_words() if self._zygote else ""
-            if self._waiting:
-                self._told = words
-            self._fail(1, reason or words or "it ended while it was made")
+            if zygote is self._zygote and zygote.alive:
+                self._fail(1, reason or "it ended while it was made")
             self._plan(limits.CELL_RETRY_S)
         elif reason:
             log.error("a cell of %s has ended: %s", self._image.runtime.name, reason)
         self._rest()
 
     def ended(self, reason: str) -> None:
-        """The zygote is gone; the kernel ends its cells, each of which tells of itself."""
+        """The zygote is gone; the kernel ends its cells, each of which tells of itself. Who waits for one is served by
+        the next zygote, unless this one never made any."""
         self._zygote = None
-        if reason and not self._waiting and reason != self._told:
+        if reason and not self._proven and self._waiting:
+            self._fail(len(self._waiting), reason)
+        elif reason and (self._proven or reason != self._told):
             log.error("the zygote of %s has ended: %s", self._image.runtime.name, reason)
-        self._fail(len(self._waiting) if reason else 0, reason)
+        self._told = "" if self._proven else reason
         self._plan(limits.CELL_RETRY_S)
         self._rest()
 
@@ -142,7 +154,10 @@ class Nursery:
             try:
                 if self._zygote is None:
                     self._zygote = Zygote(self._image, self._walls, self)
+                    self._heard_of, self._proven = self._clock.monotonic(), False
                 self._maker.make(self._zygote, self)
+            except BrokenPipeError:
+                return  # it is ending: `ended` follows, and sees to who waits
             except OSError as error:
                 self._fail(len(self._waiting), str(error))
                 self._plan(limits.CELL_RETRY_S)
@@ -184,6 +199,17 @@ class Nursery:
             self._zygote.stop()
         elif self._timer is None:
             self._timer = self._clock.call_later(limits.ZYGOTE_UNUSED_S, self._unused)
+
+    def _look_at_zygote(self) -> None:
+        """Somebody has waited in vain. A zygote that has made no cell in all that time does not run, and would make
+        none for others either, nor tell of the ends of those that it has made."""
+        if self._zygote is not None and self._clock.monotonic() - self._heard_of >= limits.CELL_WAIT_S:
+            self._zygote.kill(f"it has made no cell in {limits.CELL_WAIT_S:.0f} s")
+
+    def _insist(self) -> None:
+        """The zygote does not end as it was told, or does not take leave of its cells."""
+        if self._zygote is not None:
+            self._zygote.kill(f"it did not come to an end in {limits.ZYGOTE_END_S:.0f} s")
 
     def _unused(self) -> None:
         self._timer = None

@@ -9,12 +9,14 @@ import signal
 import socket
 import struct
 import sys
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from lambent.compute.sandbox import mounts, seccomp
 from lambent.compute.sandbox.descriptors import received
+from lambent.compute.sandbox.killing import await_ends
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
@@ -133,24 +135,24 @@ class Zygote:
 
     def __init__(self, image: Image, walls: Walls, keeper: Keeper) -> None:
         self.lone = image.lone
+        self._stopped = False
         self._keeper = keeper
         self._reason = ""
         self._tenants: dict[int, Tenant] = {}
         self._loop = asyncio.get_running_loop()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
-        try:
+        with theirs, ExitStack() as undo:
+            undo.enter_context(self._control)
             self._pid = _spawn(walls.scripts / "furnish.py", theirs.fileno())
-        except OSError:
-            self._control.close()
-            raise
-        finally:
-            theirs.close()
-        self._process = os.pidfd_open(self._pid)
+            undo.callback(_end, self._pid)
+            self._process = os.pidfd_open(self._pid)
+            undo.callback(os.close, self._process)
+            self._control.send(msgspec.json.encode(_furnishing(image, walls)))
+            self._tell_plan(image, walls)
+            undo.pop_all()
         self._loop.add_reader(self._process, self._ended)
         self._loop.add_reader(self._control.fileno(), self.attend)
-        self._control.send(msgspec.json.encode(_furnishing(image, walls)))
-        self._tell_plan(image, walls)
 
     def fork(self, number: int, user: int, group: int, control: socket.socket) -> None:
         """Have it make a cell that speaks over `control`, of which it gets a copy, and that makes its control groups by
@@ -171,7 +173,20 @@ class Zygote:
 
     def stop(self) -> None:
         """Let it end, and its cells with it; `ended` follows."""
+        self._stopped = True
         self._control.shutdown(socket.SHUT_WR)
+
+    def kill(self, reason: str) -> None:
+        """End it, and its cells with it, though it does not do as it is told; `ended` follows."""
+        self._stopped = True
+        self._reason = reason
+        with suppress(ProcessLookupError):  # it has ended, of which the loop is still to hear
+            signal.pidfd_send_signal(self._process, signal.SIGKILL)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it goes on: it was not told to end, has not said that it will, and has not ended."""
+        return not (self._stopped or self.last_words() or await_ends((self._process,), 0))
 
     def last_words(self) -> str:
         """Why there is no zygote, as far as it could say; empty where nothing went wrong until now."""
@@ -254,6 +269,12 @@ def _spawn(script: Path, control: int) -> int:
         setsigmask=(),
         setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD),
     )
+
+
+def _end(pid: int) -> None:
+    """End a child that nobody watches yet, and reap it."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def _furnishing(image: Image, walls: Walls) -> dict[str, object]:
