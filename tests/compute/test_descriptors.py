@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uvloop
 
+from lambent.kernel.errors import AwsError
 from tests.compute.snapshots import WAITING, published, together
 
 if TYPE_CHECKING:
@@ -336,6 +337,26 @@ async def test_a_copy_of_the_output_leads_to_the_log_of_each(yard: Yard) -> None
     streams = await two(yard, init, body)
     told = {e.message.strip(): stream.name for stream, e in yard.facts.events if e.message.startswith("said by")}
     assert [told["said by a"], told["said by b"]] == streams
+
+
+async def test_what_cannot_be_renewed_after_all_fails_the_restore(yard: Yard) -> None:
+    source = """
+    import os
+    FILE, openings, real = open("/tmp/file", "w"), [], os.open
+    def fail(path, *arguments):
+        openings.append(path)
+        if openings.count("/tmp/file") > 1:
+            raise OSError(28, "No space left on device")
+        return real(path, *arguments)
+    os.open = fail
+    def handler(event, context): pass
+    """
+    function = published(yard, dedent(source))
+    await yard.engine.snapshot(function)
+    with pytest.raises(AwsError) as caught:
+        await yard.invoke(function)
+    assert caught.value.code == "SnapStartException"
+    assert yard.lines("No space left on device")
 
 
 @pytest.mark.parametrize("obstacle", OBSTACLES)
