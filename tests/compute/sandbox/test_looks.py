@@ -307,7 +307,8 @@ async def test_files_in_tmp_are_storage_and_shared_mappings_are_memory(building:
     source = """
         import mmap, os
         with open("/tmp/file", "wb") as file:
-            file.write(bytes(60 << 20))
+            for _ in range(60):
+                file.write(bytes(1 << 20))
         file = os.open("/tmp/file", os.O_RDWR)
         kept = mmap.mmap(file, 60 << 20)
         kept[::4096] = bytes(60 << 8)
