@@ -205,6 +205,15 @@ async def test_an_extension_that_is_not_executable_fails_the_function(yard: Yard
     assert yard.lines("^REPORT")[0].endswith("\tStatus: error\tError Type: Extension.LaunchError")
 
 
+@pytest.mark.parametrize(("source", "told"), [("sys.exit(1)", 0), ("me = Extension(NAME)\nsys.exit(1)", 2)])
+async def test_of_a_runtime_that_was_never_started_no_end_is_told(yard: Yard, source: str, told: int) -> None:
+    handler = "import time\ntime.sleep(60)"
+    function = yard.function(handler, layers=(yard.layer({"bad": source}),), log_format="JSON")
+    await yard.failure(function)
+    assert len(yard.lines('"type":"platform.initRuntimeDone".*"errorType":"Extension.Crash"')) == told
+    assert len(yard.lines('"type":"platform.initReport".*"errorType":"Extension.Crash"')) == 2
+
+
 async def test_there_are_at_most_ten_extensions(yard: Yard) -> None:
     names = [f"x{number:02}" for number in range(limits.EXTENSIONS + 1)]
     function = yard.function(GREET, layers=(yard.layer(dict.fromkeys(names, TELLING)),))

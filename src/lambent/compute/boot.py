@@ -92,10 +92,13 @@ class Boot:
         else:
             self._journal.init_runtime_done(self._phase, status, error_type)
 
-    def done(self, status: Status, error_type: str | None, extensions: Iterable[Extension]) -> None:
-        """INIT is over, for `extensions` as well."""
+    def done(
+        self, status: Status, error_type: str | None, extensions: Iterable[Extension], *, runtime_started: bool
+    ) -> None:
+        """INIT is over, for `extensions` as well. Of a runtime that was never started AWS tells nothing."""
         self.under_way = False
-        self.runtime_done(status, error_type)
+        if runtime_started:
+            self.runtime_done(status, error_type)
         for extension in extensions:
             self._journal.extension(extension.name, extension.state, extension.events, extension.error_type)
         took_ms = (self._clock.monotonic() - self._began) * 1000

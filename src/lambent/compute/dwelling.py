@@ -100,7 +100,9 @@ class Dwelling(abc.ABC):
             raise
 
     def _tell_init_done(self, status: Status, error_type: str | None) -> None:
-        self._boot.done(status, error_type, self._guests.extensions() if self._guests is not None else ())
+        guests = self._guests
+        extensions = () if guests is None else guests.extensions()
+        self._boot.done(status, error_type, extensions, runtime_started=guests is not None and guests.runtime_started)
 
     def _take_output(self) -> None:
         """Tell the journal what has been printed until now."""

@@ -133,6 +133,11 @@ class Guests:
             self._single.event(event)
 
     @property
+    def runtime_started(self) -> bool:
+        """Whether the runtime has been let in, which waits for the extensions."""
+        return self._runtime is not None
+
+    @property
     def quiet(self) -> bool:
         """Whether there is nothing to `take`, framed or not."""
         return not (self._output.messages or self._frames.messages)
