@@ -18,6 +18,7 @@ from lambent.kernel.tasks import Supervisor
 from lambent.wire.fronts.desk import Desk
 from lambent.wire.fronts.link import Link
 from lambent.wire.fronts.messages import Ask, FromServer, Gone, Hello, Output, Ping, Pong, Ready, Refusal
+from lambent.wire.fronts.passage import Passage
 from lambent.wire.http import HttpResponse
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Office:
     def __init__(self) -> None:
         self.tasks: list[asyncio.Task[Any] | None] = []
         self.changes = 0
+        self.given_back: list[tuple[socket.socket, bytes]] = []
+        self.passage: Passage
         self.heard: asyncio.Queue[Any] = asyncio.Queue()
         self.link: Link[Any] = Link(FromServer, self.heard.put_nowait, lambda: None)
 
@@ -54,7 +57,7 @@ class Office:
         return {"value": asked.number}
 
     def returned(self, connection: socket.socket, read: bytes) -> None:
-        raise AssertionError
+        self.given_back.append((connection, read))
 
     def changed(self) -> None:
         self.changes += 1
@@ -81,15 +84,18 @@ async def opened(clock: Clock | None = None) -> AsyncIterator[tuple[Office, Desk
     """A desk whose front is ready."""
     link, passage = socket.socketpair(), socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     office, tasks = Office(), Supervisor(SystemClock())
+    office.passage = Passage(passage[1], lambda lent, _read: lent.close(), lambda: None)
     desk = Desk(office, office.perform, clock or SystemClock(), tasks, passage[0])
     await asyncio.get_running_loop().create_connection(lambda: office.link, sock=link[1])
     office.link.send(Ready())
     await desk.open(link[0], Hello(Settings(), b"key", (), 30))
     assert isinstance(await office.next(), Hello)
-    yield office, desk
-    desk.close()
-    passage[1].close()
-    await tasks.stop()
+    try:
+        yield office, desk
+    finally:
+        desk.close()
+        office.passage.close()
+        await tasks.stop()
 
 
 async def test_a_call_is_answered_and_so_is_one_that_is_refused() -> None:
@@ -198,5 +204,23 @@ async def test_a_server_that_has_stood_still_does_not_take_its_fronts_for_hung()
             office.link.send(Pong())
             office.link.send(ask(1, "plain"))
             await office.next()
+        ours.close()
+        theirs.close()
+
+
+async def test_what_a_front_has_given_back_before_its_end_is_not_lost() -> None:
+    async with opened() as (office, desk):
+        ours, theirs = socket.socketpair()
+        asyncio.get_running_loop().remove_reader(desk._passage._socket.fileno())  # it looks at the link first
+        for _ in range(3):
+            desk.lend(theirs.fileno())
+            office.passage.hand(theirs.fileno(), b"GET /")
+        office.link.close()
+        async with asyncio.timeout(PATIENCE_S):
+            await desk.gone.wait()
+        assert [read for _, read in office.given_back] == [b"GET /"] * 3
+        assert desk.lent == 0
+        for connection, _ in office.given_back:
+            connection.close()
         ours.close()
         theirs.close()

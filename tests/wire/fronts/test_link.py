@@ -202,3 +202,42 @@ async def test_an_end_that_reads_no_more_is_not_waited_for() -> None:
     async with asyncio.timeout(PATIENCE_S):
         await here.lost.wait()
     theirs.close()
+
+
+async def test_what_is_still_to_be_handed_over_is_waited_for() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    here = Passed(ours)
+    client, connection = socket.socketpair()
+    await here.passage.flush()
+    count = 0
+    while not here.passage.blocked:
+        here.passage.hand(connection.fileno(), bytes(60_000))
+        count += 1
+    flushing = asyncio.ensure_future(here.passage.flush())
+    await settle()
+    assert not flushing.done()
+    there = Passed(theirs)
+    async with asyncio.timeout(PATIENCE_S):
+        await flushing
+        here.passage.close()
+        for _ in range(count):
+            (await there.arrived.get())[0].close()
+    there.passage.close()
+    for each in (client, connection):
+        each.close()
+
+
+async def test_who_takes_nothing_any_more_is_not_waited_for() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    here = Passed(ours)
+    client, connection = socket.socketpair()
+    while not here.passage.blocked:
+        here.passage.hand(connection.fileno(), bytes(60_000))
+    flushing = asyncio.ensure_future(here.passage.flush())
+    await settle()
+    theirs.close()
+    async with asyncio.timeout(PATIENCE_S):
+        await flushing
+    here.passage.close()
+    for each in (client, connection):
+        each.close()

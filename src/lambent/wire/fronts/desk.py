@@ -146,5 +146,6 @@ class Desk:
     def _lost(self) -> None:
         self.gone.set()
         self._standing.set()
+        self._passage.drain()
         self.lent = 0
         self.close()

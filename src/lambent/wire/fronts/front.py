@@ -53,6 +53,7 @@ class Front:
         self._passage = Passage(passage, self._arrived, self._dropped)
         await self._loop.create_connection(lambda: self._link, sock=link)
         await self._over.wait()
+        await self._passage.flush()
         self._passage.close()
         self._link.close()
 

@@ -43,6 +43,7 @@ class Passage:
         self._pieces: list[bytes] = []
         self._missing = 0
         self._open = True
+        self._flushed: asyncio.Future[None] | None = None
         ours.setblocking(False)
         self._loop.add_reader(ours.fileno(), self._readable)
 
@@ -58,6 +59,17 @@ class Passage:
         for start in range(first, len(read), limits.FRONT_PACKET_BYTES):
             self._send(read[start : start + limits.FRONT_PACKET_BYTES], None)
 
+    async def flush(self) -> None:
+        """Return once all has been handed over, or nobody takes it any more."""
+        if self.blocked and self._open:
+            self._flushed = self._loop.create_future()
+            await self._flushed
+
+    def drain(self) -> None:
+        """Take what the other end has handed over before it went."""
+        while self._open and self._read():
+            pass
+
     def close(self) -> None:
         """Let go of the socket, and of what is still to be handed over. Harmless twice."""
         if not self._open:
@@ -72,6 +84,7 @@ class Passage:
         if self._coming is not None:
             self._coming.close()
         self._socket.close()
+        self._settle()
 
     def _send(self, packet: bytes, descriptor: int | None) -> None:
         if self._unsent or not self._taken(packet, descriptor):
@@ -92,6 +105,11 @@ class Passage:
                 os.close(descriptor)
         if not self._unsent and self._open:
             self._loop.remove_writer(self._socket.fileno())
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._flushed is not None and not self._flushed.done():
+            self._flushed.set_result(None)
 
     def _taken(self, packet: bytes, descriptor: int | None) -> bool:
         try:
@@ -111,19 +129,24 @@ class Passage:
 
     def _readable(self) -> None:
         for _ in range(limits.FRONT_PACKETS_PER_TURN):
-            try:
-                packet, told, flags, _ = self._socket.recvmsg(limits.FRONT_PACKET_BYTES, _ROOM, socket.MSG_CMSG_CLOEXEC)
-            except (BlockingIOError, InterruptedError):
+            if not self._read():
                 return
-            except OSError:
-                packet, told, flags = b"", [], 0
-            if not packet:
-                self.close()
-                return
-            if flags & socket.MSG_CTRUNC:
-                self._dropped()  # and what follows of it belongs to no connection
-            else:
-                self._packet(packet, told)
+
+    def _read(self) -> bool:
+        """Take a packet; False where there is none for now, or will be none."""
+        try:
+            packet, told, flags, _ = self._socket.recvmsg(limits.FRONT_PACKET_BYTES, _ROOM, socket.MSG_CMSG_CLOEXEC)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            packet, told, flags = b"", [], 0
+        if not packet:
+            self.close()
+        elif flags & socket.MSG_CTRUNC:
+            self._dropped()  # and what follows of it belongs to no connection
+        else:
+            self._packet(packet, told)
+        return bool(packet)
 
     def _packet(self, packet: bytes, told: list[tuple[int, int, bytes]]) -> None:
         for _, _, descriptor in told:
