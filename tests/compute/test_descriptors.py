@@ -241,6 +241,9 @@ async def test_pipes_pairs_and_counters_are_made_anew(yard: Yard) -> None:
     os.write(other_end, b"init")
     LEFT, RIGHT = socket.socketpair()
     FIRST, SECOND = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    FIRST.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    ENDED, closed = socket.socketpair()
+    closed.close()
     COUNTER, TICKETS = libc.eventfd(5, 0), libc.eventfd(3, 1 | os.O_NONBLOCK)
     POLL = select.epoll()
     POLL.register(READER, select.EPOLLIN | select.EPOLLET)
@@ -266,10 +269,11 @@ async def test_pipes_pairs_and_counters_are_made_anew(yard: Yard) -> None:
         os.read(READER, 10).decode(), RIGHT.recv(10).decode(), SECOND.recv(10).decode(),
         int.from_bytes(os.read(COUNTER, 8), "little"), tickets, os.read(CLOSED, 1).decode(), os.read(FULL, 10).decode(),
         os.get_blocking(READER), os.get_blocking(WRITER), os.get_inheritable(WRITER), os.get_inheritable(READER),
-        fcntl.fcntl(READER, 1032) >> 10,
+        fcntl.fcntl(READER, 1032) >> 10, ENDED.recv(1).decode(),
+        [each.getsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED) for each in (FIRST, SECOND)],
     ]
     """
-    same = [[1, 1, 1], "", "init", False, True, True, False, 128]
+    same = [[1, 1, 1], "", "init", False, True, True, False, 128, "", [1, 0]]
     assert await two(yard, init, body) == [
         [True, True, "a", "a", "a", 6, *same],
         [True, True, "b", "bb", "b", 7, *same],

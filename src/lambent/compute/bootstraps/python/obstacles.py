@@ -8,6 +8,7 @@ import time
 
 GLANCES, GLANCE_S = 10, 0.01
 KEPT = "at the end of INIT"
+TIMERS = signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF
 SYSTEM_V = (("shm", "shared memory"), ("sem", "semaphores"), ("msg", "message queues"))
 
 
@@ -31,7 +32,7 @@ def look():
         raise Obstacle("memory is shared %s: %s" % (KEPT, mapped))
     for kind in _system_v():
         raise Obstacle("%s of System V are there %s" % (kind, KEPT))
-    if signal.getitimer(signal.ITIMER_REAL)[0]:
+    if any(signal.getitimer(each)[0] for each in TIMERS):
         raise Obstacle("an alarm is set " + KEPT)
 
 

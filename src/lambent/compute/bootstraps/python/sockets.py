@@ -52,6 +52,8 @@ def _is_local(each):
     with _held(each) as one:
         if one.family != _socket.AF_UNIX or _peer(one) is None:
             return False
+        if one.getsockname() or _peer(one):  # now, for the kernel may give one that sends a name
+            raise _obstacle("a socket at " + _shown(one.getsockname() or _peer(one)))
         if _filled(one):
             raise _obstacle("a socket with data in it")
         return True
@@ -139,8 +141,6 @@ def _pair(each, one):
         raise _obstacle("a socket whose other end is not here, or closed by half,")
     if partner.number < each.number:
         return None
-    if one.getsockname() or _peer(one):
-        raise _obstacle("a socket at " + _shown(one.getsockname() or _peer(one)))
     kind = one.family, one.type, one.proto
     with _held(partner) as other:
         options = [_options(one), _options(other)]
