@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,6 +67,17 @@ def test_a_message_in_several_frames_is_one() -> None:
     output = Output(SECRET)
     output.feed(frame(b"l", "é".encode()[:1]) + b"between\n" + frame(b"L", "é".encode()[1:]))
     assert output.take() == ["between\n", "é"]
+
+
+@pytest.mark.parametrize("pieces", [1, 7])
+def test_no_message_is_longer_than_the_limit(pieces: int) -> None:
+    output = Output(SECRET)
+    data = b"x" * (2 * limits.LOG_LINE_BYTES + 5) + b"\nnext\n"
+    size = len(data) // pieces + 1
+    for start in range(0, len(data), size):
+        output.feed(data[start : start + size])
+    full = limits.LOG_LINE_BYTES
+    assert [len(message) for message in output.take()] == [full, full, len("xxxxx\n"), len("next\n")]
 
 
 def test_a_carriage_return_stands_for_a_line_break_within_the_message() -> None:

@@ -104,10 +104,15 @@ class Output:
             return
         *whole, self._line = (self._line + data).split(b"\n")
         for line in whole:
-            self._say(line)
-        while len(self._line) > limits.LOG_LINE_BYTES:
-            self._coming.append(self._line[: limits.LOG_LINE_BYTES].decode("utf-8", "replace"))
-            self._line = self._line[limits.LOG_LINE_BYTES :]
+            self._say(self._cut(line))
+        self._line = self._cut(self._line)
+
+    def _cut(self, line: bytes) -> bytes:
+        """What is left of a line without the parts of it that fill messages of their own."""
+        while len(line) > limits.LOG_LINE_BYTES:
+            self._coming.append(line[: limits.LOG_LINE_BYTES].decode("utf-8", "replace"))
+            line = line[limits.LOG_LINE_BYTES :]
+        return line
 
     def _say(self, line: bytes) -> None:
         """One message of a line; a carriage return within it stands for a line break, by AWS's convention."""
