@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -172,6 +173,13 @@ async def test_an_answer_over_the_limit_is_an_error(shop: Workshop, size: int) -
                 "errorType": "Function.ResponseSizeTooLarge",
                 "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
             }
+            (said,) = [line for _, event in shop.facts.events[-3:] if (line := event.message).startswith("[ERROR]")]
+            assert re.fullmatch(
+                r"\[ERROR\] \[\d{13}\] LAMBDA_RUNTIME Failed to post handler success response\. "
+                r'Http response code: 413\. \{"errorMessage":"Exceeded maximum allowed payload size '
+                r'\(6291556 bytes\)\.","errorType":"RequestEntityTooLarge"\}\n',
+                said,
+            )
 
 
 @pytest.mark.parametrize("where", ["import", "handler"])

@@ -109,6 +109,7 @@ class Wire:
         if posix.getpid() != runtime.process:
             posix._exit(0)  # a child that the function forked and let run on answers for nobody
         if len(body) > ANSWER_LIMIT:
+            self.log(late("failures").too_large())
             kind, body = b"B", b""
         for stream in (sys.stdout, sys.stderr):
             try:

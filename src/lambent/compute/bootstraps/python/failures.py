@@ -14,6 +14,13 @@ _SHOWN = (
 )
 
 
+def too_large():
+    """What AWS's client logs of an answer that the Runtime API does not take, be it a result or an error."""
+    said = '{"errorMessage":"Exceeded maximum allowed payload size (%d bytes).","errorType":"RequestEntityTooLarge"}'
+    problem = "LAMBDA_RUNTIME Failed to post handler success response. Http response code: 413."
+    return "[ERROR] [%d] %s %s\n" % (time.time() * 1000, problem, said % client.ANSWER_LIMIT)  # noqa: F821
+
+
 def unloadable(module, error):
     """The fault of a handler's module that cannot be imported."""
     if isinstance(error, ImportError):
