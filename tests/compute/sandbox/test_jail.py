@@ -490,6 +490,25 @@ async def test_why_a_cell_ends_is_told_though_it_was_told_more(
     assert "No such file or directory" in caplog.text
 
 
+async def test_a_lone_cell_that_is_paced_keeps_no_control_socket_and_its_end_is_told(tmp_path: Path) -> None:
+    site, ended = Building(tmp_path, lone=True), Ended()
+    try:
+        if (problem := await jail.refusal(site.sandbox, site.image.runtime)) is not None:
+            pytest.skip(problem)
+        cell = await site.cell()
+        control = cell._control
+        cell.pace()
+        assert control.fileno() >= 0, "its orders are still to come"
+        cell.enter(program("/bin/sh", "-c", "read line; exit 7"), ended)
+        cell.pace()
+        assert control.fileno() < 0
+        cell.pace()
+        cell.kill()
+        assert await ended.status == -signal.SIGKILL
+    finally:
+        await site.close()
+
+
 async def test_cells_are_made_ahead_and_replaced(building: Building, monkeypatch: pytest.MonkeyPatch) -> None:
     made: asyncio.Queue[object] = asyncio.Queue()
     tell = building.sandbox.made
