@@ -289,3 +289,33 @@ async def test_what_was_on_its_way_when_fewer_were_wanted_goes_again() -> None:
     await crowd.clock.advance(INIT_S + 3 * IDLE_S)
     assert len(crowd.living) == 1
     await crowd.close()
+
+
+async def test_what_is_more_than_there_may_be_ends_as_soon_as_it_is_done() -> None:
+    crowd = Crowd()
+    crowd.field(managed(), least=3)
+    await crowd.clock.advance(INIT_S)
+    (call,) = await crowd.calls(managed(), 1)
+    (busy,) = (actor for actor in crowd.living if actor.running)
+    crowd.field(managed(), least=1, most=1)
+    assert crowd.living == [busy]
+    crowd.field(managed(), least=0, most=0)
+    assert crowd.living == [busy]
+    busy.finish()
+    assert (await call).payload == b"1"
+    assert crowd.living == []
+    await crowd.close()
+
+
+async def test_what_is_on_its_way_and_more_than_there_may_be_ends_when_it_comes() -> None:
+    crowd = Crowd()
+    crowd.field(managed(), least=2)
+    (call,) = await crowd.calls(managed(), 1)
+    crowd.field(managed(), least=0, most=0)
+    with pytest.raises(AwsError, match="has no environments"):
+        await call
+    crowd.field(managed(), least=2)
+    crowd.field(managed(), least=0, most=0)
+    await settle()
+    assert crowd.living == []
+    await crowd.close()

@@ -132,6 +132,7 @@ class FleetMachine(RuleBasedStateMachine):
             assert not (squad.waiting and squad.roomiest()), "somebody waits while there is room"
             coming = squad.coming or any(not actor.initialised for actor in squad.staying)
             assert not squad.waiting or coming, "somebody waits for nothing"
+            assert squad.leaving or len(squad.staying) <= squad.bounds.most
         ended = {call.result() for call in self.calls if call.done() and not call.cancelled()}
         assert ended <= {"answered", "Unhandled", *REFUSALS}
 

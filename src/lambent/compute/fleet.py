@@ -100,6 +100,9 @@ class Fleet:
             squad = self._squads[key(function)] = Squad(function, bounds)
             self._living.add(squad)
         squad.bounds = bounds
+        if not bounds.most:
+            squad.refuse(_deactivated())
+        self._shed(squad)
         if len(squad.serving) >= bounds.least:
             squad.settled.set()
         self._scale(squad)
@@ -171,7 +174,7 @@ class Fleet:
     def _squad(self, function: FunctionVersion) -> Squad:
         squad = self._squads.get(key(function))
         if squad is None or not squad.bounds.most:
-            raise AwsError("ResourceNotReadyException", "The function version has no environments.", Type="User")
+            raise _deactivated()
         return squad
 
     def _of_version(self, function: FunctionVersion) -> list[Squad]:
@@ -224,6 +227,7 @@ class Fleet:
         environment.start()
         if squad.leaving:
             environment.stop()
+        self._shed(squad)
 
     def _brought_up(self, squad: Squad, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -273,6 +277,12 @@ class Fleet:
             spare.retire()
         self._look_for_spare(squad)
 
+    def _shed(self, squad: Squad) -> None:
+        """Let those end that are more than there may be, the least busy ones, as soon as they are done."""
+        surplus = len(squad.staying) - squad.bounds.most
+        for environment in sorted(squad.staying, key=lambda member: member.running)[: max(0, surplus)]:
+            environment.retire()
+
     def _disband(self, squad: Squad) -> None:
         """Let nobody meet its environments any more, which end when they are done."""
         self._squads.pop(squad.key, None)
@@ -296,6 +306,11 @@ def _no_capacity() -> AwsError:
         "MinimumExecutionEnvironments can't be provisioned because CapacityProvider has reached maxVCpuCount limit. "
         "Increase maxVCpuCount in the CapacityProvider configuration and try again.",
     )
+
+
+def _deactivated() -> AwsError:
+    """The version may have no environments, or has none."""
+    return AwsError("ResourceNotReadyException", "The function version has no environments.", Type="User")
 
 
 def _no_environment(squad: Squad) -> AwsError:
