@@ -193,6 +193,58 @@ async def test_who_asks_on_does_not_read_and_leaves_is_forgotten() -> None:
         asking.exception()
 
 
+def room_for_bodies(server: RawServer) -> int:
+    """What is left for bodies that nobody has asked for."""
+    return server.server.bodies.left
+
+
+async def test_small_bodies_are_gathered_only_as_long_as_there_is_room_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "HTTP_BODIES_BYTES", 2_500)
+    asked: list[int | None] = []
+
+    async def handler(http: HttpRequest) -> HttpResponse:
+        asked.append(http.body.length)
+        return HttpResponse(200, [], await http.body.read(2_000))
+
+    async with serving(handler) as server:
+        clients = [await server.connect() for _ in range(3)]
+        for client, length in zip(clients, (1_000, 1_001, 1_002), strict=True):
+            await client.send(post(length) + b"a")
+        await settle(500)
+        assert asked == [1_002]  # is handed on as it comes
+        assert room_for_bodies(server) == 499
+        await clients[1].close()
+        await clients[0].send(b"a" * 999)
+        await clients[2].send(b"a" * 1_001)
+        assert len((await clients[0].answer()).body) == 1_000
+        assert len((await clients[2].answer()).body) == 1_002
+        await settle(500)
+        assert room_for_bodies(server) == 2_500
+
+
+@pytest.mark.parametrize("ending", [b"NONSENSE\r\n\r\n", b""], ids=["refused", "lost"])
+async def test_bodies_that_are_never_looked_at_are_counted_out(ending: bytes) -> None:
+    gate = asyncio.Event()
+
+    async def handler(_http: HttpRequest) -> HttpResponse:
+        await gate.wait()
+        return HttpResponse(200, [])
+
+    async with serving(handler) as server:
+        whole = room_for_bodies(server)
+        client = await server.connect()
+        await client.send((post(1_000) + bytes(1_000)) * 3 + ending)
+        await settle(500)
+        assert room_for_bodies(server) == whole - 3_000
+        client.writer.transport.abort()
+        gate.set()
+        async with asyncio.timeout(PATIENCE_S):
+            await server.server._nobody.wait()
+        assert room_for_bodies(server) == whole
+
+
 async def test_requests_behind_a_long_body_are_no_part_of_it() -> None:
     bodies: list[bytes] = []
 

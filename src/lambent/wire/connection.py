@@ -19,10 +19,10 @@ from lambent.kernel import limits
 from lambent.kernel.body import BodyBroken, BodyTooLarge, WholeBody
 from lambent.wire import heads
 from lambent.wire.http import HttpRequest
-from lambent.wire.job import Job, dispose, has_room
+from lambent.wire.job import Job, dispose, forget, has_room
 from lambent.wire.patience import Patience
 from lambent.wire.pump import pump
-from lambent.wire.upgrade import AfterHead
+from lambent.wire.upgrade import parser_after
 from lambent.wire.upload import Upload
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ class Connection(asyncio.Protocol):
         if self._patience is not None:
             self._patience.stop()
         self._break_upload("the client went away")
+        forget(self._owner.bodies, *self._jobs, self._job)
         self._jobs.clear()
         self._held.clear()
         self.resume_writing()
@@ -214,12 +215,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse_upgrade(self, rest: memoryview) -> None:
         """Go on in HTTP/1.1. llhttp takes the request to end at its head, so its body needs a parser of its own."""
-        self._parser = httptools.HttpRequestParser(self)
-        if self._job is not None:
-            length = self._job.request.header("content-length")
-            framing = f"Content-Length: {length}" if length else "Transfer-Encoding: chunked"
-            self._parser = httptools.HttpRequestParser(AfterHead(self))
-            self._parser.feed_data(f"POST / HTTP/1.1\r\n{framing}\r\n\r\n".encode())
+        self._parser = parser_after(self._job, self)
         if rest:
             self._held.insert(0, rest)
 
@@ -296,17 +292,19 @@ class Connection(asyncio.Protocol):
         self._line_up(job)
 
     def _open_body(self, job: Job) -> None:
-        request = job.request
-        fields = request.fields
-        announced = fields.get("content-length")
-        length = int(announced) if announced else None
+        fields = job.request.fields
+        length = int(fields.get("content-length") or 0) or None
         expecting = job.modern and "expect" in fields and fields["expect"].lower() == "100-continue"
         chunked = length is None and bool(fields.get("transfer-encoding"))
         job.has_body = chunked or bool(length)
-        if chunked or (length and (expecting or length > limits.HTTP_BODY_BUFFER_BYTES)):
+        most = min(limits.HTTP_BODY_BUFFER_BYTES, self._owner.bodies.left)
+        if chunked or (length and (expecting or length > most)):
             self._expecting = expecting
-            job.upload = request.body = Upload(self, length)
+            job.upload = job.request.body = Upload(self, length)
             self._line_up(job)
+        elif length:
+            self._owner.bodies.left -= length
+            job.kept = length
 
     def _line_up(self, job: Job) -> None:
         self._jobs.append(job)
@@ -328,6 +326,7 @@ class Connection(asyncio.Protocol):
         self._fault = status
         self._headers = []
         self._held.clear()
+        forget(self._owner.bodies, job)
         if job is None or job.upload is None:
             self._line_up(Job(HttpRequest("", "", "", []), refusal=status))
             return
@@ -357,7 +356,11 @@ class Connection(asyncio.Protocol):
                 if self._writable is not None:
                     await self._writable  # who asks on and reads no answer has no more of them kept here
                     continue
-                await self._answer(self._jobs.popleft())
+                job = self._jobs.popleft()
+                try:
+                    await self._answer(job)
+                finally:
+                    forget(self._owner.bodies, job)
                 if self._held:
                     self._parse_held()
             if self._last:

@@ -9,6 +9,7 @@ from lambent.kernel import limits
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from lambent.wire.budget import Budget
     from lambent.wire.http import HttpRequest
     from lambent.wire.upload import Upload
 
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
 class Job:
     """A request that waits for its answer; `refusal` is the status where it was not even worth handling."""
 
-    __slots__ = ("has_body", "modern", "refusal", "request", "upload")
+    __slots__ = ("has_body", "kept", "modern", "refusal", "request", "upload")
 
     def __init__(self, request: HttpRequest, *, modern: bool = True, refusal: int = 0) -> None:
         self.request = request
         self.has_body = False
+        self.kept = 0
+        """The bytes that its body takes, or will take, of what the server keeps of bodies unasked."""
         self.modern = modern
         self.refusal = refusal
         self.upload: Upload | None = None
@@ -37,6 +40,14 @@ class Job:
 def has_room(line: Sequence[Job]) -> bool:
     """Whether further requests may be read behind those of `line`: it is bounded in their number and their bodies."""
     return len(line) < limits.HTTP_PIPELINED and sum(job.held_bytes for job in line) <= limits.HTTP_BODY_BUFFER_BYTES
+
+
+def forget(bodies: Budget, *jobs: Job | None) -> None:
+    """Give back what is kept of the bodies of these. Harmless twice."""
+    for job in jobs:
+        if job is not None:
+            bodies.left += job.kept
+            job.kept = 0
 
 
 async def dispose(body: bytes | AsyncIterator[bytes]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from lambent.kernel.clock import Clock
+    from lambent.wire.budget import Budget
     from lambent.wire.connection import Connection
     from lambent.wire.http import Handler
 
@@ -15,6 +16,8 @@ class Owner(Protocol):
 
     handler: Handler
     clock: Clock
+    bodies: Budget
+    """For bodies that are gathered before anybody has looked at their requests."""
 
     def opened(self, connection: Connection) -> bool:
         """Take note of a new connection; False where there are too many."""

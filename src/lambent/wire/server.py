@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lambent.kernel import limits
 from lambent.kernel.clock import deadline
+from lambent.wire.budget import Budget
 from lambent.wire.connection import Connection
 from lambent.wire.stamp import Stamp
 
@@ -57,6 +58,7 @@ class Door:
         self.handler = server.handler
         self.clock = server.clock
         self.stamp = server.stamp
+        self.bodies = server.bodies
         self.connections: set[Connection] = set()
         self._server = server
         self._limit = limit
@@ -126,6 +128,7 @@ class HttpServer:
         self._nobody = asyncio.Event()
         self._nobody.set()
         self.stamp = Stamp(clock).lines
+        self.bodies = Budget(limits.HTTP_BODIES_BYTES)
 
     async def bind(self, host: str, port: int) -> int:
         """Take the address and return the port; 0 takes a free one. Who connects waits until `open`. Raises

@@ -6,7 +6,12 @@ a head of its own for it, of which the connection is told nothing.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import httptools
+
+if TYPE_CHECKING:
+    from lambent.wire.job import Job
 
 
 class Listener(Protocol):
@@ -47,3 +52,14 @@ class AfterHead:
     def on_message_complete(self) -> None:
         self._known = False
         self._listener.on_message_complete()
+
+
+def parser_after(job: Job | None, listener: Listener) -> Any:
+    """A parser of httptools that has read the head of `job`, whose body comes next; of nothing where there is none."""
+    if job is None:
+        return httptools.HttpRequestParser(listener)
+    length = job.request.header("content-length")
+    framing = f"Content-Length: {length}" if length else "Transfer-Encoding: chunked"
+    parser = httptools.HttpRequestParser(AfterHead(listener))
+    parser.feed_data(f"POST / HTTP/1.1\r\n{framing}\r\n\r\n".encode())
+    return parser
