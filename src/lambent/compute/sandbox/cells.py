@@ -16,6 +16,7 @@ from lambent.compute.sandbox import mounts
 from lambent.compute.sandbox.api import Usage
 from lambent.compute.sandbox.branches import Branches
 from lambent.compute.sandbox.descriptors import Ends, Socket, high_water, internet, received
+from lambent.compute.sandbox.letters import Letters
 from lambent.compute.sandbox.looks import Watch
 from lambent.kernel import limits
 
@@ -90,6 +91,7 @@ class JailCell(Ends):
         self.ready = False
         """Whether it has ever been."""
         self._control = outfit.control
+        self._letters = Letters(outfit.control)
         self._cgroup = outfit.cgroup
         self._keeper = outfit.keeper
         self._code = outfit.code
@@ -229,10 +231,7 @@ class JailCell(Ends):
             raise ProcessLookupError("the cell is gone")
         if len(packet) > limits.CELL_PACKET_BYTES:
             raise OSError("the arguments and variables are too long")
-        if descriptors:
-            socket.send_fds(self._control, [packet], descriptors)
-        else:
-            self._control.send(packet)
+        self._letters.send(packet, descriptors)
 
     def _hear(self) -> bool:
         """Take one packet; False where there is none."""
@@ -338,6 +337,7 @@ class JailCell(Ends):
 
     def _mute(self) -> None:
         if self._control.fileno() >= 0:
+            self._letters.close()
             self._loop.remove_reader(self._control.fileno())
             self._control.close()
 

@@ -17,6 +17,7 @@ import msgspec
 from lambent.compute.sandbox import mounts, seccomp
 from lambent.compute.sandbox.descriptors import received
 from lambent.compute.sandbox.killing import await_ends
+from lambent.compute.sandbox.letters import Letters
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ class Zygote:
         self._loop = asyncio.get_running_loop()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
+        self._letters = Letters(self._control)
         with theirs, ExitStack() as undo:
             undo.enter_context(self._control)
             self._pid = _spawn(walls.scripts / "furnish.py", theirs.fileno())
@@ -157,11 +159,11 @@ class Zygote:
     def fork(self, number: int, user: int, group: int, control: socket.socket) -> None:
         """Have it make a cell that speaks over `control`, of which it gets a copy, and that makes its control groups by
         the name of `group_name`. Raises OSError."""
-        socket.send_fds(self._control, [b"F" + _ORDER.pack(number, user, group)], [control.fileno()])
+        self._letters.send(b"F" + _ORDER.pack(number, user, group), [control.fileno()])
 
     def connect(self, number: int, guest: int) -> None:
         """Have it make a socket of the network of the guest of that descriptor; the cell is told. Raises OSError."""
-        socket.send_fds(self._control, [b"C" + _NUMBER.pack(number)], [guest])
+        self._letters.send(b"C" + _NUMBER.pack(number), [guest])
 
     def adopt(self, number: int, tenant: Tenant) -> None:
         """Tell `tenant` of what becomes of the lone cell of that number."""
@@ -243,6 +245,7 @@ class Zygote:
         _, status = os.waitpid(self._pid, 0)
         reason = self.last_words()
         self._loop.remove_reader(self._control.fileno())
+        self._letters.close()
         self._control.close()
         if not reason and status:
             reason = f"the zygote ended with status {os.waitstatus_to_exitcode(status)}"
