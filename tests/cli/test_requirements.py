@@ -170,3 +170,12 @@ def test_the_cache_lies_where_the_user_keeps_caches(tmp_path: Path) -> None:
     assert requirements.cache_folder({"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "lambent" / "requirements"
     for environ in ({}, {"XDG_CACHE_HOME": "relative"}):
         assert requirements.cache_folder(environ) == Path.home() / ".cache" / "lambent" / "requirements"
+
+
+def test_who_has_no_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(_path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    with pytest.raises(Failure, match="XDG_CACHE_HOME"):
+        requirements.cache_folder({})

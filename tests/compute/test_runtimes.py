@@ -38,6 +38,11 @@ def install(place: Path, target: Path = REAL) -> None:
     (place / f"python{VERSION}").symlink_to(target)
 
 
+def homeless() -> Path:
+    """What Python says of a user that is in no list of users."""
+    raise RuntimeError("Could not determine home directory.")
+
+
 def script(place: Path, text: str, name: str = f"python{VERSION}") -> Path:
     place.mkdir(parents=True)
     file = place / name
@@ -92,6 +97,16 @@ async def test_interpreters_are_found_where_tools_install_them(tmp_path: Path, v
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_a_user_without_a_home_has_the_interpreters_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", homeless)
+    install(tmp_path / "bin")
+    found = await runtimes(tmp_path, {"HOME": "", "PATH": str(tmp_path / "bin")}).find(RUNTIME)
+    assert found is not None
+    assert found.program == REAL
+
+
 async def test_a_folder_of_another_user_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "pyenv" / "versions").mkdir(parents=True, mode=0)
     install(tmp_path / "bin")

@@ -61,10 +61,14 @@ def install(requirements: Path, runtime: str, cache: Path, say: Callable[[str], 
 
 
 def cache_folder(environ: dict[str, str]) -> Path:
-    """Where installed requirements are kept for this user."""
+    """Where installed requirements are kept for this user. Raises Failure for one without a home."""
     base = Path(environ.get("XDG_CACHE_HOME", ""))
-    # A relative path is to be ignored: https://specifications.freedesktop.org/basedir-spec/latest/
-    return (base if base.is_absolute() else Path("~/.cache").expanduser()) / "lambent" / "requirements"
+    if not base.is_absolute():  # to be ignored: https://specifications.freedesktop.org/basedir-spec/latest/
+        try:
+            base = Path("~/.cache").expanduser()
+        except RuntimeError:
+            raise Failure("this user has no home folder for a cache: set XDG_CACHE_HOME", Exit.MACHINE) from None
+    return base / "lambent" / "requirements"
 
 
 def _content(path: Path, seen: frozenset[Path] = frozenset()) -> tuple[str, bool]:

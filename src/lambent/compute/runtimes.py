@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _PYTHON = re.compile(r"python3\.(\d+)")
 _PYTHONS = range(9, 15)
+_HOMELESS = Path("/nonexistent")
 _CUSTOM = {"provided.al2": "al2", "provided.al2023": "al2023"}
 _CLIENT = (
     "bootstrap.py",
@@ -213,7 +214,7 @@ class Runtimes:
 def _places(version: str, variables: Mapping[str, str]) -> Iterator[Path]:
     """Where an interpreter of `version` (`3.13`) may be."""
     name = f"python{version}"
-    home = Path(variables.get("HOME") or Path.home())
+    home = _home(variables)
     for folder in variables.get("PATH", "").split(":"):
         # A shim is no interpreter: it is a script that picks one by the folder it is called in.
         if folder.startswith("/") and Path(folder).name != "shims":
@@ -229,6 +230,14 @@ def _places(version: str, variables: Mapping[str, str]) -> Iterator[Path]:
                 yield installed / "bin" / name
     for folder in ("/usr/local/bin", "/usr/bin"):
         yield Path(folder) / name
+
+
+def _home(variables: Mapping[str, str]) -> Path:
+    """The folder of the server's user; one that is not there for who has none, as in a container."""
+    try:
+        return Path(variables.get("HOME") or Path.home())
+    except RuntimeError:
+        return _HOMELESS
 
 
 def _patch(path: Path) -> tuple[int, ...]:
