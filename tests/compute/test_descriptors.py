@@ -280,6 +280,28 @@ async def test_pipes_pairs_and_counters_are_made_anew(yard: Yard) -> None:
     ]
 
 
+async def test_what_a_library_renews_itself_is_left_to_it(yard: Yard) -> None:
+    """It closes what it had and opens others, which come to have the same numbers in another order."""
+    init = """
+    import ctypes, select
+    libc = ctypes.CDLL(None)
+    BOTH = [libc.epoll_create1(0), libc.eventfd(0, 0)]
+    POLL = select.epoll()
+    POLL.register(BOTH[1], select.EPOLLIN)
+    def begin_anew():
+        for each in BOTH: os.close(each)
+        BOTH[:] = [libc.eventfd(7, 0), libc.epoll_create1(0)]
+    os.register_at_fork(after_in_child=begin_anew)
+    """
+    body = """
+    counter, poll = BOTH[0], select.epoll.fromfd(BOTH[1])
+    poll.register(counter, select.EPOLLIN)
+    found = poll.poll(5) == [(counter, select.EPOLLIN)]
+    return [found, POLL.poll(0), int.from_bytes(os.read(counter, 8), "little")]
+    """
+    assert await two(yard, init, body) == [[True, [], 7]] * 2
+
+
 async def test_datagrams_come_back_to_whom_sent_the_question(yard: Yard) -> None:
     init = """
     import socket

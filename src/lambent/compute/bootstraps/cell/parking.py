@@ -56,6 +56,7 @@ class Parking:
     def _arrive(self, order, hello, channel, output, frames):
         """Take the branch's place: its control groups, its root, its descriptors, its variables."""
         os.setsid()
+        self._orders.close()
         with socket.socket(fileno=hello) as door:
             door.send(b"1")
             if not door.recv(1):

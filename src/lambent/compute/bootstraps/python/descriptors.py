@@ -10,7 +10,11 @@ copy of the runtime's own becomes a copy of the fork's own.
 
 import fcntl
 import os
+import signal
 import stat
+
+MARK = signal.SIGURG
+"""How an open file of INIT is marked: by the signal that it would send. What is opened later has none set."""
 
 
 class Open:
@@ -32,6 +36,23 @@ class Open:
         """For reading, writing, or both."""
         return self.flags & os.O_ACCMODE
 
+    def leave(self):
+        """Let it be as it was, but for a mark by which forks know it."""
+        if not self.flags & os.O_PATH:
+            fcntl.fcntl(self.number, fcntl.F_SETFL, self.flags)
+            self.mark = fcntl.fcntl(self.number, fcntl.F_GETSIG) or MARK
+            fcntl.fcntl(self.number, fcntl.F_SETSIG, self.mark)
+
+    def lost(self):
+        """The descriptors that lead to it no longer: libraries close some of theirs, and open others, as they are
+        forked."""
+        return [number for number in self.numbers if not self._is_at(number)]
+
+    def _is_at(self, number):
+        if _found(number) != self.identity:
+            return False
+        return self.flags & os.O_PATH or fcntl.fcntl(number, fcntl.F_GETSIG) == self.mark
+
     def details(self, name):
         """What the kernel says under that name, a text for each time that it says it."""
         with open("/proc/self/fdinfo/%d" % self.number) as lines:
@@ -40,9 +61,9 @@ class Open:
 
 class Renewal:
     """Open files to be replaced in forks. `make` answers with new descriptors for them, `finish` is called once all of
-    the process are there."""
+    the process are there, with the descriptors that were lost."""
 
-    def __init__(self, opens, make, finish=lambda: None):
+    def __init__(self, opens, make, finish=lambda _: None):
         self._opens = opens
         self._make = make
         self.finish = finish
@@ -56,20 +77,19 @@ class Renewal:
         except OSError:
             raise _obstacle("what cannot be opened again, %s," % self._opens[0].link) from None
 
-    def begin(self):
-        """Put the new ones in the places of the old ones. What a library has replaced itself, as it was forked, is left
-        to it."""
+    def begin(self, lost):
+        """Put the new ones in the places of the old ones that were not `lost`."""
         for each, fresh in zip(self._opens, self._make()):  # noqa: B905 Python 3.9
             if not each.flags & os.O_PATH:
                 fcntl.fcntl(fresh, fcntl.F_SETFL, each.flags)
             for number in each.numbers:
-                if _found(number) == each.identity:
+                if number not in lost:
                     os.dup2(fresh, number, self._inheritable[number])
             os.close(fresh)
 
 
 def survey(own):
-    """Look at every descriptor of this process, and make ready what its forks are to do, which is returned for `renew`.
+    """Look at every descriptor of this process, and make ready what its forks are to do: the arguments of `renew`.
     `own` are the runtime's descriptors and the numbers at which a fork has its own of them, or None where that is none
     of the function's business. Nobody but forks may go on afterwards. Raises Obstacle."""
     fate = client.late("kinds").fate
@@ -81,18 +101,18 @@ def survey(own):
     renewals += [renewal for renewal in (fate(each, opens) for each in opens) if renewal is not None]
     for each in renewals:
         each.rehearse()
-    for each in opens:
-        if not each.flags & os.O_PATH:
-            fcntl.fcntl(each.number, fcntl.F_SETFL, each.flags)
-    return renewals
+    for each in (*copies, *opens):
+        each.leave()
+    return [*copies, *opens], renewals
 
 
-def renew(renewals):
-    """In a fork: give it open files of its own. Raises OSError."""
+def renew(opens, renewals):
+    """In a fork: give it open files of its own, as `survey` has answered. Raises OSError."""
+    lost = {number for each in opens for number in each.lost()}
     for each in renewals:
-        each.begin()
+        each.begin(lost)
     for each in renewals:
-        each.finish()
+        each.finish(lost)
 
 
 def _numbers():

@@ -155,8 +155,16 @@ def _epoll(each, _):
     return _renewal(
         [each],
         lambda: [call("epoll_create1", os.O_CLOEXEC)],
-        lambda: [call("epoll_ctl", each.number, EPOLL_ADD, *registration) for registration in registered],
+        lambda lost: _register(each, registered, lost),
     )
+
+
+def _register(each, registered, lost):
+    """The kernel forgets what is closed, and so does this."""
+    for place in [number for number in each.numbers if number not in lost][:1]:
+        for number, event in registered:
+            if number not in lost:
+                call("epoll_ctl", place, EPOLL_ADD, number, event)
 
 
 def _register_again(each, number, event):

@@ -19,16 +19,17 @@ def take(parking):
     their hooks, or in this one."""
     _guarded("Runtime.BeforeSnapshotError", BEFORE_FAILED, _before)
     try:
-        renewals = _prepared(parking)
+        prepared = _prepared(parking)
     except client.late("obstacles").Obstacle as obstacle:
         client.runtime.wire.log("SnapStart is not used for this version: %s." % obstacle)
         return
     gc.collect()
     gc.freeze()
+    client.own.clear()  # closed as it is forked, they would be the numbers of what libraries open then
     client.runtime.wire.answer(b"S")
     parking.wait()
     client.restored()
-    _guarded("Runtime.AfterRestoreError", AFTER_FAILED, lambda: _after(renewals))
+    _guarded("Runtime.AfterRestoreError", AFTER_FAILED, lambda: _after(prepared))
 
 
 def _prepared(parking):
@@ -49,8 +50,8 @@ def _before():
         function(*arguments, **options)
 
 
-def _after(renewals):
-    client.late("descriptors").renew(renewals)
+def _after(prepared):
+    client.late("descriptors").renew(*prepared)
     for function, arguments, options in _registered("get_after_restore"):
         function(*arguments, **options)
 
