@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from lambent.kernel.ids import Ids
 
 _KNOWN_ERROR = re.compile(r"Extension\.[A-Z][a-zA-Z]+")
-_OBSTACLES = {"PermissionDenied": "permission denied", "TooManyExtensions": ""}
-"""What keeps an extension from being started and has a name of its own, with what the system says of it."""
+_OBSTACLES = ("PermissionDenied", "TooManyExtensions")
+"""What keeps an extension from being started and has a name of its own."""
 _EVENT_TYPES: tuple[EventType, ...] = ("INVOKE", "SHUTDOWN")
 
 
@@ -144,10 +144,11 @@ class Extensions:
         `TooManyExtensions`, or what the system says. Its own lines tell the reason, others that it is a LaunchError."""
         agent = self._named[name]
         agent.state = State.LAUNCH_ERROR
-        agent.error_type = reason if reason in _OBSTACLES else "UnknownError"
-        problem = f"fork/exec /opt/extensions/{name}: {_OBSTACLES.get(reason, reason.lower())}"
+        said = {"PermissionDenied": "permission denied"}.get(reason, reason.lower())
+        problem = f"fork/exec /opt/extensions/{name}: {said}"
         if reason == "TooManyExtensions":
             problem = "ErrTooManyExtensions"
+        agent.error_type = reason if reason in _OBSTACLES else "UnknownError"
         self._fail(agent, "Extension.LaunchError", problem.encode())
 
     def close_registration(self) -> None:
