@@ -874,6 +874,32 @@ async def test_a_client_that_does_not_read_is_cut() -> None:
             await ended.wait()
 
 
+@pytest.mark.parametrize(("taken", "cut"), [(1_000, True), (2 * limits.HTTP_TRICKLE_BYTES, False)])
+async def test_who_reads_a_trickle_of_an_answer_is_cut_and_who_reads_slowly_is_not(taken: int, *, cut: bool) -> None:
+    clock = VirtualClock()
+
+    async def handler(_http: HttpRequest) -> HttpResponse:
+        return HttpResponse(200, [], bytes(20 * limits.MIB))
+
+    async with serving(handler, clock) as server:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)  # so that little by little it is told of
+        client.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(client, (server.host, server.port))
+        await loop.sock_sendall(client, GET)
+        await settle(500)
+        connection = only_connection(server)
+        for _ in range(int(limits.HTTP_REQUEST_IDLE_S // 10) + 3):
+            left = taken
+            while left and not connection._lost:
+                async with asyncio.timeout(PATIENCE_S):
+                    left -= len(await loop.sock_recv(client, left))
+            await clock.advance(10)
+        assert connection._lost == cut
+        client.close()
+
+
 async def test_a_client_that_goes_on_sending_after_its_refusal_is_cut() -> None:
     clock = VirtualClock()
     async with serving(echo, clock) as server:

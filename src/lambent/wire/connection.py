@@ -20,7 +20,7 @@ from lambent.kernel.body import BodyBroken, BodyTooLarge, WholeBody
 from lambent.wire import heads
 from lambent.wire.http import HttpRequest
 from lambent.wire.job import Job, dispose, forget, has_room
-from lambent.wire.patience import Patience
+from lambent.wire.patience import Patience, reading
 from lambent.wire.pump import pump
 from lambent.wire.upgrade import parser_after
 from lambent.wire.upload import Upload
@@ -476,8 +476,8 @@ class Connection(asyncio.Protocol):
 
     def _waiting_for(self) -> Wait | None:
         """What the client owes us, with a number that changes as it delivers; None where it owes nothing."""
-        if unsent := self._transport.get_write_buffer_size():
-            return "write", unsent
+        if unread := reading(self._transport):
+            return unread
         if self._lingering and self._task is None:
             return "linger", 0
         if self._in_head:

@@ -6,11 +6,14 @@ each look, so nothing on the way of a request ever asks for the time or sets a t
 
 from __future__ import annotations
 
+import socket
+import struct
 from typing import TYPE_CHECKING, Literal
 
 from lambent.kernel import limits
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from lambent.kernel.clock import Clock, Timer
@@ -25,6 +28,21 @@ _LIMITS: dict[Kind, float] = {
     "write": limits.HTTP_REQUEST_IDLE_S,
     "linger": limits.HTTP_LINGER_S,
 }
+
+_BYTES_ACKED = struct.Struct("120x Q")
+"""Where `struct tcp_info` of linux/tcp.h has what the other end has acknowledged, since Linux 4.1."""
+
+
+def reading(transport: asyncio.WriteTransport) -> Wait | None:
+    """The wait for a client to read what is written to it; None where all is on its way.
+
+    The kernel knows how much has arrived, so nobody needs to count what is written.
+    """
+    if not transport.get_write_buffer_size():
+        return None
+    found: socket.socket = transport.get_extra_info("socket")
+    (arrived,) = _BYTES_ACKED.unpack(found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.size))
+    return "write", arrived // limits.HTTP_TRICKLE_BYTES
 
 
 class Patience:

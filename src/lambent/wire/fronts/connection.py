@@ -16,7 +16,7 @@ from lambent.kernel import limits
 from lambent.kernel.clock import Alarm
 from lambent.wire import heads
 from lambent.wire.http import HttpRequest
-from lambent.wire.patience import Patience
+from lambent.wire.patience import Patience, reading
 
 if TYPE_CHECKING:
     from lambent.kernel.clock import Clock
@@ -253,8 +253,8 @@ class FrontConnection(asyncio.Protocol):
     # Time.
 
     def _waiting_for(self) -> Wait | None:
-        if unsent := self._transport.get_write_buffer_size():
-            return "write", unsent
+        if unread := reading(self._transport):
+            return unread
         return None if self._asked or self._unread else ("idle", self._messages)
 
     def _give_up(self, kind: Kind) -> None:
