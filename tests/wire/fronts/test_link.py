@@ -241,3 +241,21 @@ async def test_who_takes_nothing_any_more_is_not_waited_for() -> None:
     here.passage.close()
     for each in (client, connection):
         each.close()
+
+
+async def test_what_an_end_has_handed_over_arrives_though_it_has_left_something_unread() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    here, there = Passed(ours), Passed(theirs)
+    asyncio.get_running_loop().remove_reader(theirs.fileno())
+    client, connection = socket.socketpair()
+    here.passage.hand(connection.fileno(), b"unread")
+    for read in (b"first", b"last"):
+        there.passage.hand(connection.fileno(), read)
+    there.passage.close()
+    here.passage.drain()
+    for read in (b"first", b"last"):
+        arrived, told = here.arrived.get_nowait()
+        assert told == read
+        arrived.close()
+    for each in (client, connection):
+        each.close()

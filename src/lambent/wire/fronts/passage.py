@@ -138,6 +138,8 @@ class Passage:
             packet, told, flags, _ = self._socket.recvmsg(limits.FRONT_PACKET_BYTES, _ROOM, socket.MSG_CMSG_CLOEXEC)
         except (BlockingIOError, InterruptedError):
             return False
+        except ConnectionResetError:  # said once where it left something unread, before what it has handed over
+            return True
         except OSError:
             packet, told, flags = b"", [], 0
         if not packet:
