@@ -318,6 +318,15 @@ def test_status_tells_which_limits_do_not_hold(cli: Cli, tmp_path: Path, monkeyp
         assert facts.get("unlimited", "") == unlimited
 
 
+def test_status_tells_of_fronts_where_there_are_any(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMBENT_DATA", str(tmp_path))
+    for fronts in (0, 2):
+        with presence.announced(tmp_path, cli.server.endpoint, "1.0", "userns", "key", fronts=fronts):
+            (facts,) = cli.json("status")
+        assert facts.get("fronts", 0) == fronts
+        assert ("fronts" in facts) == bool(fronts)
+
+
 def test_own_credentials_are_used_where_the_environment_has_them(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "123456789012")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

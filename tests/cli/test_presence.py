@@ -21,11 +21,11 @@ def write(folder: Path, **changes: object) -> None:
 
 
 def test_a_note_is_there_while_its_server_runs(tmp_path: Path) -> None:
-    with presence.announced(tmp_path, "http://127.0.0.1:4566", "1.0", "jail", "key", "no cpu"):
+    with presence.announced(tmp_path, "http://127.0.0.1:4566", "1.0", "jail", "key", "no cpu", 2):
         note = presence.read(tmp_path)
         assert note is not None
         assert (note.endpoint, note.pid, note.version) == ("http://127.0.0.1:4566", os.getpid(), "1.0")
-        assert (note.sandbox, note.unlimited) == ("jail", "no cpu")
+        assert (note.sandbox, note.unlimited, note.fronts) == ("jail", "no cpu", 2)
         assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == []
 

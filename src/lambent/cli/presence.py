@@ -29,15 +29,19 @@ class Presence(msgspec.Struct, frozen=True):
     """What the pages ask for that are the operator's."""
     unlimited: str = ""
     """Which limits functions are not held to, and why; empty where to all."""
+    fronts: int = 0
+    """The further processes that speak HTTP for it."""
 
 
 @contextmanager
-def announced(folder: Path, endpoint: str, version: str, sandbox: str, key: str, unlimited: str = "") -> Iterator[None]:
+def announced(
+    folder: Path, endpoint: str, version: str, sandbox: str, key: str, unlimited: str = "", fronts: int = 0
+) -> Iterator[None]:
     """Keep the note in `folder`, readable by its owner only, until the block ends."""
     note = folder / FILE
     scratch = folder / f"{FILE}.new"
     scratch.touch(mode=0o600)
-    presence = Presence(endpoint, os.getpid(), _began(os.getpid()), version, sandbox, key, unlimited)
+    presence = Presence(endpoint, os.getpid(), _began(os.getpid()), version, sandbox, key, unlimited, fronts)
     scratch.write_bytes(msgspec.json.encode(presence))
     scratch.replace(note)
     try:

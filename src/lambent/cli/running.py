@@ -88,7 +88,8 @@ async def _serve(settings: Settings, data: Path, paths: Sequence[Path], screen: 
                 version=version("lambent"),
                 process=os.getpid(),
             )
-            with presence.announced(data, facts.endpoint, facts.version, facts.sandbox, app.key, facts.unlimited):
+            known = (facts.endpoint, facts.version, facts.sandbox, app.key, facts.unlimited, settings.fronts)
+            with presence.announced(data, *known):
                 screen.ready(facts)
                 tasks = Supervisor(SystemClock())
                 tasks.start("report", _report(app.endpoint, settings, paths, screen, tasks))

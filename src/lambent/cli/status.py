@@ -35,6 +35,7 @@ def status(endpoint: Endpoint = None, json: Json = False) -> None:
     if (here := presence.read(folder)) and here.endpoint == aws.endpoint:
         facts |= {"version": here.version, "sandbox": here.sandbox, "process": here.pid, "data": str(folder)}
         facts |= {"unlimited": here.unlimited} if here.unlimited else {}
+        facts |= {"fronts": here.fronts} if here.fronts else {}
     facts["functions"] = names
     if json:
         show_json(facts)
