@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import textwrap
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 
 from lambent.compute.runtimes import Runtime, Runtimes
-from lambent.compute.sandbox import egress, seccomp
+from lambent.compute.sandbox import egress, jail, seccomp
 from lambent.compute.sandbox.api import Image, Program, Tenancy
 from lambent.compute.sandbox.cgroups import Cgroups
-from lambent.compute.sandbox.jail import JailSandbox
 from lambent.compute.sandbox.users import claim
 from lambent.kernel.clock import SystemClock
 from lambent.kernel.ids import SystemIds
 from lambent.kernel.tasks import Supervisor
+from tests.compute.conftest import open_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from lambent.compute.sandbox.branches import Branch
@@ -70,7 +73,7 @@ class Building:
         self.code.mkdir(parents=True)
         self.clock = clock or SystemClock()
         self.supervisor = Supervisor(self.clock)
-        self.sandbox = JailSandbox(
+        self.sandbox = jail.JailSandbox(
             LEVEL,
             code=self.code,
             cgroups=cgroups or Cgroups.none(),
@@ -129,6 +132,34 @@ class Building:
         async with asyncio.timeout(30):
             await self.sandbox.close()
         await self.supervisor.stop()
+
+
+@asynccontextmanager
+async def opened(folder: Path, cgroups: Cgroups | None = None, *, lone: bool = False) -> AsyncIterator[Building]:
+    """A building that is closed at the end, when no descriptor may be left. Skips the test where there can be none."""
+    before = open_files()
+    site = Building(folder, cgroups, lone=lone)
+    problem = None if sys.platform.startswith("linux") else "it needs Linux"
+    problem = problem or await jail.refusal(site.sandbox, CUSTOM.runtime)
+    if problem is not None:
+        await site.close()
+        pytest.skip(f"{LEVEL} cannot be used here: {problem}")
+    yield site
+    await site.close()
+    assert open_files() - before == set(), "descriptors are left open"
+
+
+async def measured(building: Building) -> JailCell:
+    """A cell of 128 MB whose function uses as many bytes as two to the power of its event, after it has used 64 MB."""
+    source = "def handler(event, context):\n    return len(bytearray(1 << event))"
+    cell = await building.cell({"app.py": source}, await building.python(), memory_mb=128)
+    assert await ready(cell) == "Y"
+    assert json.loads(await answer(cell, b"26")) == 1 << 26
+    assert 1 << 26 < cell.usage().peak_memory < 1 << 27
+    assert not cell.usage().out_of_memory
+    cell.freeze()
+    cell.thaw()
+    return cell
 
 
 def program(*command: str, **variables: str) -> Program:

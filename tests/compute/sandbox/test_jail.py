@@ -31,6 +31,8 @@ from tests.compute.sandbox.building import (
     answer,
     finish,
     line,
+    measured,
+    opened,
     program,
     ready,
 )
@@ -52,17 +54,10 @@ either = pytest.mark.parametrize("lone", **KINDS)
 
 @pytest.fixture(params=KINDS["argvalues"], ids=KINDS["ids"])
 async def building(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Building]:
-    before, others = open_files(), zygotes()
-    site = Building(tmp_path, lone=request.param)
-    problem = None if sys.platform.startswith("linux") else "it needs Linux"
-    problem = problem or await jail.refusal(site.sandbox, CUSTOM.runtime)
-    if problem is not None:
-        await site.close()
-        pytest.skip(f"{LEVEL} cannot be used here: {problem}")
-    yield site
-    await site.close()
+    others = zygotes()
+    async with opened(tmp_path, lone=request.param) as site:
+        yield site
     assert zygotes() <= others
-    assert open_files() - before == set(), "descriptors are left open"
 
 
 def mounted() -> str:
@@ -499,7 +494,7 @@ async def test_a_lone_cell_that_is_paced_keeps_no_control_socket_and_its_end_is_
         control = cell._control
         cell.pace()
         assert control.fileno() >= 0, "its orders are still to come"
-        cell.enter(program("/bin/sh", "-c", "read line; exit 7"), ended)
+        cell.enter(program("/bin/sleep", "1000"), ended)
         cell.pace()
         assert control.fileno() < 0
         cell.pace()
@@ -681,14 +676,7 @@ async def test_control_groups_hold_a_cell_and_go_with_it(tmp_path: Path, lone: b
     if "memory" not in cgroups.controls:
         pytest.skip(f"memory cannot be limited here: {cgroups.lacking}")
     site = Building(tmp_path, cgroups, lone=lone)
-    source = "def handler(event, context):\n    return len(bytearray(1 << event))"
-    cell = await site.cell({"app.py": source}, await site.python(), memory_mb=128)
-    assert await ready(cell) == "Y"
-    assert json.loads(await answer(cell, b"26")) == 1 << 26
-    assert 1 << 26 < cell.usage().peak_memory < 1 << 27
-    assert not cell.usage().out_of_memory
-    cell.freeze()
-    cell.thaw()
+    cell = await measured(site)
     assert await answer(cell, b"28") == b""  # the guest is gone
     assert cell.usage().out_of_memory
     folders = cell._cgroup._folders
@@ -777,7 +765,7 @@ SERVER = """
 import asyncio, sys
 from pathlib import Path
 from lambent.compute.sandbox import hierarchies
-from tests.compute.sandbox.building import LEVEL, Building, Ended, program
+from tests.compute.sandbox.building import LEVEL, Building, Ended, program, opened
 
 async def main(folder, name, kind):
     building = Building(folder, hierarchies.find(name, privileged=LEVEL == "jail"), lone=kind == "lone")

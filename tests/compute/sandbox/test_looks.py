@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-import sys
 import textwrap
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
-from lambent.compute.sandbox import holdings, jail
+from lambent.compute.sandbox import holdings
 from lambent.compute.sandbox.cgroups import Cgroups, Tree
 from lambent.compute.sandbox.holdings import Holdings, Seen
 from lambent.compute.sandbox.looks import Looks, Watch, lacking, pause_s
@@ -28,7 +26,16 @@ from lambent.kernel.limits import (
     MIB,
 )
 from tests.compute.conftest import open_files
-from tests.compute.sandbox.building import CUSTOM, LEVEL, Building, Ended, answer, line, program, ready
+from tests.compute.sandbox.building import (
+    Building,
+    Ended,
+    answer,
+    line,
+    measured,
+    opened,
+    program,
+    ready,
+)
 from tests.compute.sandbox.test_branches import entered
 
 if TYPE_CHECKING:
@@ -193,16 +200,8 @@ def test_what_is_done_instead_is_told() -> None:
 
 @pytest.fixture
 async def building(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Building]:
-    before = open_files()
-    site = Building(tmp_path, lone=getattr(request, "param", False))
-    problem = None if sys.platform.startswith("linux") else "it needs Linux"
-    problem = problem or await jail.refusal(site.sandbox, CUSTOM.runtime)
-    if problem is not None:
-        await site.close()
-        pytest.skip(f"{LEVEL} cannot be used here: {problem}")
-    yield site
-    await site.close()
-    assert open_files() - before == set(), "descriptors are left open"
+    async with opened(tmp_path, lone=getattr(request, "param", False)) as site:
+        yield site
 
 
 def look(cell: JailCell | Branch) -> Seen:
@@ -224,14 +223,7 @@ async def python(building: Building, source: str, memory_mb: int = 128) -> tuple
 
 @KINDS
 async def test_who_uses_up_the_memory_is_killed_and_it_is_told(building: Building) -> None:
-    source = "def handler(event, context):\n    return len(bytearray(1 << event))"
-    cell = await building.cell({"app.py": source}, await building.python(), memory_mb=128)
-    assert await ready(cell) == "Y"
-    assert json.loads(await answer(cell, b"26")) == 1 << 26
-    assert 1 << 26 < cell.usage().peak_memory < 1 << 27
-    assert not cell.usage().out_of_memory
-    cell.freeze()
-    cell.thaw()
+    cell = await measured(building)
     bomb = "kept = []\nprint('ready', flush=True)\nwhile True:\n    kept.append(b'x' * (1 << 20))"
     cell, ended = await python(building, bomb)
     async with asyncio.timeout(20):
