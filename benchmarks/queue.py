@@ -81,13 +81,19 @@ def _round(lambent: Process, disk: Disk) -> Round:
     """Everything by turns, so that noise falls on all of it."""
     with Connection(lambent.endpoint) as connection:
         accept = [_accepted(connection, lambent, "warm") for _ in range(PER_ROUND)]
-        flush = [disk.flush() for _ in range(PER_ROUND)]
+        flush = [_flushed(disk) for _ in range(PER_ROUND)]
         call = functions.call(lambent.endpoint, "warm")
         warm = [connection.timed(call) for _ in range(PER_ROUND)]
         sent = [_sent(connection, lambent) for _ in range(PER_ROUND)]
     began = _began(lambent, sent[0])
     started = [moment - asked for moment, asked in zip(began, sent, strict=True)]
     return Round(*(statistics.median(side) for side in (flush, accept, warm, started)))
+
+
+def _flushed(disk: Disk) -> float:
+    """Seconds that one page takes a system at rest, as the event that it is compared with is sent to one."""
+    functions.rest()
+    return disk.flush()
 
 
 def _began(lambent: Process, since: float) -> list[float]:
