@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 from typing import TYPE_CHECKING, Literal
 
 from lambent.kernel import limits
@@ -36,10 +37,13 @@ _BYTES_ACKED = struct.Struct("120x Q")
 def reading(transport: asyncio.WriteTransport) -> Wait | None:
     """The wait for a client to read what is written to it; None where all is on its way.
 
-    The kernel knows how much has arrived, so nobody needs to count what is written.
+    Linux knows how much has arrived, so nobody needs to count what is written; elsewhere what is left has to do.
     """
-    if not transport.get_write_buffer_size():
+    unsent = transport.get_write_buffer_size()
+    if not unsent:
         return None
+    if not sys.platform.startswith("linux"):
+        return "write", unsent
     found: socket.socket = transport.get_extra_info("socket")
     (arrived,) = _BYTES_ACKED.unpack(found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.size))
     return "write", arrived // limits.HTTP_TRICKLE_BYTES
